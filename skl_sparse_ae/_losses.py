@@ -1,0 +1,126 @@
+"""Pointwise reconstruction losses: what the decoder's raw output means, and what an error costs.
+
+A loss knows one block of targets ``X`` and of raw decoder outputs ``raw = A @ Wd + bd``, both (n_rows, n_features),
+and nothing of weights or codes. Its functions:
+
+``output(raw)``               the reconstruction X_hat; overwrites raw
+``backward(raw, X)``          (the loss summed over rows and features, its gradient to raw); overwrites raw
+``per_row(raw, X)``           the loss of each row (n_rows,): mean over features, float64; overwrites raw
+``raw_of_mean(mean)``         the raw output (n_features,) that reconstructs every row as the column means
+``of_mean(mean, variance)``   the loss of that reconstruction, mean over rows and features, from the column moments:
+                              what a model that has learned nothing pays
+"""
+
+import numpy as np
+from scipy.special import entr, logit
+
+from skl_sparse_ae._activations import sigmoid
+
+
+class SquaredError:
+    """``(x_hat - x)^2`` with the identity decoder, ``x_hat = raw``."""
+
+    @staticmethod
+    def output(raw):
+        return raw
+
+    @staticmethod
+    def backward(raw, X):
+        raw -= X
+        value = _sum_of_squares(raw)
+        raw *= 2
+        return value, raw
+
+    @staticmethod
+    def per_row(raw, X):
+        raw -= X
+        return np.einsum("ij,ij->i", raw, raw, dtype=np.float64) / raw.shape[1]
+
+    @staticmethod
+    def raw_of_mean(mean):
+        return mean
+
+    @staticmethod
+    def of_mean(mean, variance):
+        return float(variance.mean())
+
+
+class LogisticSquaredError(SquaredError):
+    """``(x_hat - x)^2`` with the logistic decoder, ``x_hat = sigmoid(raw)``."""
+
+    @staticmethod
+    def output(raw):
+        return sigmoid(raw)
+
+    @staticmethod
+    def backward(raw, X):
+        slope = sigmoid(raw)
+        error = slope - X
+        value = _sum_of_squares(error)
+        error *= slope
+        np.subtract(1, slope, out=slope)
+        error *= slope
+        error *= 2
+        return value, error
+
+    @staticmethod
+    def per_row(raw, X):
+        return SquaredError.per_row(sigmoid(raw), X)
+
+    @staticmethod
+    def raw_of_mean(mean):
+        return _bounded_logit(mean)
+
+
+class CrossEntropy:
+    """``-x log(x_hat) - (1 - x) log(1 - x_hat)`` with ``x_hat = sigmoid(raw)``, from raw itself.
+
+    ``log1p(exp(-|r|)) + max(r, 0) (1 - x) - min(r, 0) x`` is the same for x in [0, 1] without a cancellation: exact
+    to rounding for the confident right answer, where the usual ``max(r, 0) - r x + log1p(exp(-|r|))`` loses every digit.
+    """
+
+    @staticmethod
+    def output(raw):
+        return sigmoid(raw)
+
+    @staticmethod
+    def backward(raw, X):
+        value = float(_cross_entropy(raw, X).sum(dtype=np.float64))
+        raw = sigmoid(raw)
+        raw -= X
+        return value, raw
+
+    @staticmethod
+    def per_row(raw, X):
+        return _cross_entropy(raw, X).mean(axis=1, dtype=np.float64)
+
+    @staticmethod
+    def raw_of_mean(mean):
+        return _bounded_logit(mean)
+
+    @staticmethod
+    def of_mean(mean, variance):
+        return float((entr(mean) + entr(1 - mean)).mean())
+
+
+def _cross_entropy(raw, X):
+    """The loss of every element. ``max(r, 0) (1 - x) - min(r, 0) x`` is abs(r) times the chance given to the wrong side."""
+    size = np.abs(raw)
+    wrong = np.where(raw > 0, 1 - X, X)
+    wrong *= size
+    np.negative(size, out=size)
+    with np.errstate(under="ignore"):
+        np.log1p(np.exp(size, out=size), out=size)
+    size += wrong
+    return size
+
+
+def _sum_of_squares(error):
+    flat = error.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.dot(flat, flat))
+
+
+def _bounded_logit(mean):
+    """Logit of column means, kept where the sigmoid still has a slope: a column of zeros starts at 0.001, not at 0."""
+    return logit(np.clip(mean, 1e-3, 1 - 1e-3))

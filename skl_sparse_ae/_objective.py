@@ -1,0 +1,196 @@
+"""The objective of the sparse autoencoder, its parts and its gradient.
+
+    A      = sigmoid(X @ We.T + be)                      the code
+    X_hat  = g(A @ Wd + bd)                              the reconstruction
+
+    J = R(X, X_hat)  +  sparsity_weight * sum_j KL(rho || rho_hat_j)
+                     +  (encoder_alpha * ||We||^2 + decoder_alpha * ||Wd||^2) / (2 d)
+
+| here      | shape  | is                                                          | public name                                   |
+|-----------|--------|-------------------------------------------------------------|-----------------------------------------------|
+| X         | (n, d) | rows                                                        |                                               |
+| We, be    | (k, d), (k,) | encoder                                               | `components_`, `intercept_`                   |
+| Wd, bd    | (k, d), (d,) | decoder                                               | `decoder_components_`, `decoder_intercept_`   |
+| A         | (n, k) | code                                                        | `transform(X)`                                |
+| g, R      |        | decoder activation; loss, mean over rows AND features (`_losses`) | `decoder_activation`, `loss`            |
+| rho       |        | target                                                      | `sparsity_target`                             |
+| rho_hat   | (k,)   | mean of A over rows; KL is summed over units (`_penalties`) | `mean_activations_`                           |
+
+Weight decay is divided by the number of features d, never by that of rows; biases have none.
+
+The rows meet in one place only, the mean activations. So everything is built around `backpropagate` for one block of rows,
+which is told by its `Coupling` what the penalty asks of each unit; `value_and_gradient` is the policy that gets the
+coupling from the mean over all the blocks it is given: two passes over X, the code kept in between. A mini-batch is
+one block. Sums over rows are added block by block, in order and in float64, and divided once.
+"""
+
+from functools import partial, reduce
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skl_sparse_ae._activations import Tails, is_saturated, log_mean_gradient, sigmoid, tails
+from skl_sparse_ae._weights import n_weights, unflatten
+
+
+class Objective(NamedTuple):
+    """What is minimised: a loss of `_losses`, a penalty of `_penalties`, and the two weight decays."""
+
+    loss: Any
+    penalty: Any
+    encoder_alpha: float
+    decoder_alpha: float
+
+
+class Terms(NamedTuple):
+    """The three terms of J."""
+
+    reconstruction: float
+    sparsity: float
+    weight_decay: float
+
+
+class Coupling(NamedTuple):
+    """Gradient of the penalty (times n d, as all sums over rows here) to the pre-activations of whichever rows.
+
+    ``plain_j * a_ij (1 - a_ij)`` for most units. The `saturated` few (indices) have ``plain_j = 0`` and go through the
+    logarithm of their mean instead.
+    """
+
+    plain: np.ndarray  # (k,) in the dtype of X
+    saturated: np.ndarray  # (n_saturated,)
+    tails: Any  # of the saturated units, over all rows
+    slope_on: np.ndarray  # (n_saturated,)
+    slope_off: np.ndarray  # (n_saturated,)
+
+
+def encode(w, X, out=None):
+    """The code A of some rows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        Z = np.matmul(X, w.We.T, out=out)
+        Z += w.be
+    return sigmoid(Z)
+
+
+def decode(w, A):
+    """The decoder's raw output for some codes; `loss.output` makes the reconstruction of it."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        raw = A @ w.Wd
+        raw += w.bd
+    return raw
+
+
+def backpropagate(w, X, A, coupling, loss):
+    """Loss of one block of rows and gradient of loss and coupling to the weights, both summed over the rows."""
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        value, d_raw = loss.backward(decode(w, A), X)
+        d_Z = d_raw @ w.Wd.T
+        d_Z += coupling.plain
+        d_Z *= A
+        d_Z *= 1 - A
+        if len(coupling.saturated):
+            d_Z[:, coupling.saturated] += _saturated_gradient(w, X, coupling)
+
+        gradient = np.empty(n_weights(*w.We.shape), dtype=X.dtype)
+        g = unflatten(gradient, *w.We.shape)
+        np.matmul(d_Z.T, X, out=g.We)
+        d_Z.sum(axis=0, out=g.be)
+        np.matmul(A.T, d_raw, out=g.Wd)
+        d_raw.sum(axis=0, out=g.bd)
+    return value, gradient
+
+
+
+def value_and_gradient(objective, w, blocks, code=None, map=map):
+    """``(J, gradient, Terms)`` over all rows of `blocks`: J a float, the gradient flat.
+
+    `code` is a list of arrays, one for each block, to keep the code in (made if None). `map` runs the blocks: the
+    built-in one, a thread pool's, or any function of that signature that yields results in order. The gradient has
+    the dtype of X for a single block and is float64 for several.
+    """
+    code = [None] * len(blocks) if code is None else code
+    code = list(map(partial(encode, w), blocks, code))  # pass 1
+    mean = sum(map(_column_sum, code)) / _n_rows(blocks)
+    sparsity, coupling = _couple(objective.penalty, w, blocks, mean, map)
+    step = partial(backpropagate, w, coupling=coupling, loss=objective.loss)
+    loss, gradient = reduce(_add, map(step, blocks, code))  # pass 2
+
+    scale = 1 / (_n_rows(blocks) * w.We.shape[1])
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        gradient *= scale
+        _add_weight_decay(objective, w, unflatten(gradient, *w.We.shape))
+    terms = Terms(loss * scale, sparsity, weight_decay(objective, w))
+    return sum(terms), gradient, terms
+
+
+def evaluate(objective, w, blocks, map=map):
+    """``(Terms, mean, variance)`` over all rows of `blocks`, the latter two of each code unit (k,). No gradient."""
+    losses, sums, squares = zip(*map(partial(_forward, w, objective.loss), blocks), strict=True)
+    n_rows = _n_rows(blocks)
+    mean = sum(sums) / n_rows
+    sparsity, _ = _couple(objective.penalty, w, blocks, mean, map)
+    terms = Terms(sum(losses) / n_rows, sparsity, weight_decay(objective, w))
+    return terms, mean, np.maximum(sum(squares) / n_rows - mean**2, 0)
+
+
+def weight_decay(objective, w):
+    """``(encoder_alpha * ||We||^2 + decoder_alpha * ||Wd||^2) / (2 d)``."""
+    encoder, decoder = (float(np.vdot(W, W)) for W in (w.We, w.Wd))
+    return (objective.encoder_alpha * encoder + objective.decoder_alpha * decoder) / (2 * w.We.shape[1])
+
+
+def _add_weight_decay(objective, w, g):
+    n_features = w.We.shape[1]
+    g.We[...] += objective.encoder_alpha / n_features * w.We
+    g.Wd[...] += objective.decoder_alpha / n_features * w.Wd
+
+
+def _couple(penalty, w, blocks, mean, map):
+    """The penalty's value at these mean activations (k,), and its `Coupling` to every row they are the mean of."""
+    n_rows, n_features, dtype = _n_rows(blocks), w.We.shape[1], w.We.dtype
+    odd = is_saturated(mean, dtype)
+    saturated, safe = np.flatnonzero(odd), np.where(odd, 0.5, mean)
+    log_on, log_off, all_rows = np.log(safe), np.log1p(-safe), None
+    if len(saturated):
+        all_rows = reduce(Tails.merge, map(partial(_saturated_tails, w, saturated), blocks))
+        log_on[saturated], log_off[saturated] = all_rows.log_means(n_rows)
+    value, slope_on, slope_off = penalty(log_on, log_off)
+    plain = np.where(odd, 0, n_features * (slope_on / safe - slope_off / (1 - safe))).astype(dtype)
+    total = n_rows * n_features
+    return value, Coupling(plain, saturated, all_rows, total * slope_on[saturated], total * slope_off[saturated])
+
+
+def _pre_activations(w, units, X):
+    with np.errstate(over="ignore", invalid="ignore"):
+        return X @ w.We[units].T + w.be[units]
+
+
+def _saturated_tails(w, units, X):
+    return tails(_pre_activations(w, units, X))
+
+
+def _saturated_gradient(w, X, coupling):
+    Z = _pre_activations(w, coupling.saturated, X)
+    return log_mean_gradient(Z, coupling.tails, coupling.slope_on, coupling.slope_off)
+
+
+def _forward(w, loss, X):
+    """Sums over the rows of a block: the loss (mean over features), the code, its square."""
+    A = encode(w, X)
+    return loss.per_row(decode(w, A), X).sum(), _column_sum(A), _column_sum(A * A)
+
+
+def _column_sum(A):
+    return A.sum(axis=0, dtype=np.float64)
+
+
+def _n_rows(blocks):
+    return sum(len(X) for X in blocks)
+
+
+def _add(left, right):
+    """Running totals of (loss, gradient): the first sum makes a float64 array, later ones reuse it."""
+    (loss, gradient), (other_loss, other_gradient) = left, right
+    gradient = gradient.astype(np.float64, copy=False)
+    gradient += other_gradient
+    return loss + other_loss, gradient

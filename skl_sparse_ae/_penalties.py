@@ -1,0 +1,34 @@
+"""Penalties on the mean activations: value, and slopes with respect to the means' logarithms.
+
+A penalty is called with ``log_on = log(rho_hat)`` and ``log_off = log(1 - rho_hat)``, both (n_units,) float64,
+where ``rho_hat`` is the mean over rows of each code unit. It returns ``(value, slope_on, slope_off)``: a number
+and its derivatives (n_units,) with respect to `log_on` and `log_off`. Logarithms, because they stay finite and
+tell units apart where ``rho_hat`` has long been rounded to 0 or 1; both, because neither follows from the other there.
+
+A penalty linear in the means, say L1 on a code that is never negative, would be
+``mean = exp(log_on); return weight * mean.sum(), weight * mean, 0 * mean``.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class KullbackLeibler(NamedTuple):
+    """``weight * sum_j KL(rho || rho_hat_j)``, with ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))``.
+
+    Summed over units. The slopes are constant, so the gradient to the pre-activations is bounded by
+    ``-weight * rho <= sum_i g_ij <= weight * (1 - rho)`` for every unit, however far it is from its target.
+    Source: A. Ng, Sparse autoencoder, CS294A lecture notes (2011), section 3.
+    """
+
+    target: float
+    weight: float
+
+    def __call__(self, log_on, log_off):
+        rho = self.target
+        with np.errstate(invalid="ignore", over="ignore"):
+            per_unit = rho * (np.log(rho) - log_on) + (1 - rho) * (np.log1p(-rho) - log_off)
+            value = self.weight * float(np.maximum(per_unit, 0).sum())  # rounding can leave -1e-17 at the target
+        slope = np.full_like(log_on, self.weight)
+        return value, -rho * slope, -(1 - rho) * slope

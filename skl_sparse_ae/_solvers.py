@@ -1,0 +1,229 @@
+"""The two solvers: functions of plain functions, returning a record. They know nothing of autoencoders, and warn of nothing.
+
+`minimize_lbfgs` drives `scipy.optimize.minimize` behind a guard; `minimize_adam` is our own loop around `adam_step`.
+Both report every iteration (L-BFGS) or epoch (Adam) to ``watch(iterate)``, which returns the number that should fall:
+the iterate's value, or anything else that the caller judges progress by. `Patience` decides on it when to stop, and
+the best iterate by it is the solution. A ``StopIteration`` raised by `watch` is a wish to stop, not a failure.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize
+
+LBFGS_HISTORY = 10
+# SciPy's workspace is indexed by 32-bit integers: beyond this many parameters it crashes the process (scipy #5102).
+LBFGS_MOST_PARAMETERS = 2**31 // (2 * LBFGS_HISTORY)
+LBFGS_RESTARTS = 5
+ADAM_CHUNK = 2**16  # elements: five arrays of that many fit in the cache, which saves a third of the step
+
+
+class Iterate(NamedTuple):
+    """One accepted point: `number` counts from 1 (0 is the start), `details` is whatever the function returned third."""
+
+    number: int
+    x: np.ndarray
+    value: float
+    details: Any
+
+
+class Solution(NamedTuple):
+    """The best iterate, how many there were, and why it ended: "converged", "max_iter", "stopped" or "not_finite"."""
+
+    best: Iterate
+    n_iter: int
+    status: str
+
+
+class Patience:
+    """Says when something has not fallen by ``tol`` times its size in `n_iter_no_change` consecutive updates.
+
+    scikit-learn's rule for its networks, made relative; ``tol=0`` never stops.
+    """
+
+    def __init__(self, tol, n_iter_no_change):
+        self.tol, self.n_iter_no_change = tol, n_iter_no_change
+        self.best, self.n_idle = np.inf, 0
+
+    def is_exhausted_by(self, value):
+        improved = not np.isfinite(self.best) or value < self.best - self.tol * abs(self.best)
+        self.n_idle = 0 if improved else self.n_idle + 1
+        self.best = min(self.best, value)
+        return self.tol > 0 and self.n_idle >= self.n_iter_no_change
+
+
+class _NotFinite(Exception):
+    """A value or gradient that SciPy must never see: after one `inf` it reports success, wherever it is."""
+
+
+class _Converged(StopIteration):
+    """Our own stopping rule, through the one door that SciPy leaves open."""
+
+
+class _Guard:
+    """Stands between SciPy and the function: refuses what is not finite, keeps the best iterate, counts.
+
+    SciPy sees the function divided by its first value, because its tolerances and first step are absolute.
+    """
+
+    def __init__(self, function, start, watch, patience):
+        self.function, self.watch, self.patience = function, watch, patience
+        self.scale = 1.0
+        self.evaluate(start)
+        self.scale = abs(self.last.value) or 1.0
+        self.best, self.best_watched = self.last, np.inf
+
+    def evaluate(self, x):
+        value, gradient, details = self.function(x)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            raise _NotFinite
+        self.last = Iterate(0, x.copy(), float(value), details)
+        return self.last.value / self.scale, gradient / self.scale
+
+    def accept(self, intermediate_result):
+        # The accepted point is the one evaluated last; the x in SciPy's result is its live buffer.
+        self.n_iter += 1
+        iterate = self.last._replace(number=self.n_iter)
+        watched = self.watch(iterate)
+        if watched <= self.best_watched:
+            self.best, self.best_watched = iterate, watched
+        if self.patience.is_exhausted_by(watched):
+            raise _Converged
+
+    n_iter = 0
+
+
+def minimize_lbfgs(function, start, *, max_iter, patience, watch):
+    """Minimise ``function(x) -> (value, gradient, details)`` from `start` (float64); return a `Solution`.
+
+    Restarts from the best point with an empty history when the function is not finite, at most `LBFGS_RESTARTS` times,
+    and once when the line search finds nothing: if it then finds nothing again, rounding is reached. Raises ValueError
+    for more parameters than SciPy can index, and if the function is not finite at `start`.
+    """
+    if len(start) > LBFGS_MOST_PARAMETERS:
+        raise ValueError(
+            f"solver='lbfgs' supports at most {LBFGS_MOST_PARAMETERS} parameters because SciPy's L-BFGS-B does, got "
+            f"{len(start)}. Use solver='adam'."
+        )
+    try:
+        guard = _Guard(function, start, watch, patience)
+    except _NotFinite:
+        raise ValueError(
+            "The objective is not finite at the initial parameters. The input data may contain large values and need "
+            "to be preprocessed."
+        ) from None
+    n_not_finite, n_iter_before = 0, -1
+    while True:
+        status = _run_lbfgs(guard, max_iter - guard.n_iter)
+        n_not_finite += status == "not_finite"
+        stalled = guard.n_iter == n_iter_before
+        if status not in ("not_finite", "abnormal") or n_not_finite > LBFGS_RESTARTS or guard.n_iter >= max_iter:
+            break
+        if status == "abnormal" and stalled:
+            status = "converged"
+            break
+        n_iter_before = guard.n_iter
+    return Solution(guard.best, guard.n_iter, "max_iter" if status == "abnormal" else status)
+
+
+def _run_lbfgs(guard, max_iter):
+    """One uninterrupted run of SciPy from the guard's best point: how it ended."""
+    options = {"maxiter": max_iter, "maxfun": 2**31 - 1, "maxcor": LBFGS_HISTORY, "ftol": 0.0, "gtol": 0.0}
+    ended_by = []
+
+    def accept(intermediate_result):
+        try:
+            guard.accept(intermediate_result)
+        except StopIteration as reason:
+            ended_by.append("converged" if isinstance(reason, _Converged) else "stopped")
+            raise
+
+    try:
+        result = minimize(guard.evaluate, guard.best.x, jac=True, method="L-BFGS-B", callback=accept, options=options)
+    except _NotFinite:
+        return "not_finite"
+    if ended_by:
+        return ended_by[0]
+    return {0: "converged", 1: "max_iter"}.get(result.status, "abnormal")
+
+
+class AdamState(NamedTuple):
+    """Everything Adam remembers: arrays of one shape and dtype, updated in place, and the number of steps made."""
+
+    x: np.ndarray
+    first_moment: np.ndarray
+    second_moment: np.ndarray
+    n_steps: int = 0
+
+
+def adam_start(x):
+    return AdamState(x.copy(), np.zeros_like(x), np.zeros_like(x))
+
+
+def adam_step(state, gradient, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    """One step of Adam, in place; return the state with its counter raised.
+
+    ``m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  x -= lr * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)``:
+    Kingma & Ba, Adam: A Method for Stochastic Optimization (2015), algorithm 1. Raises FloatingPointError, before
+    anything is changed, if the gradient is not finite or its square overflows: either would freeze or poison the state
+    for good. Factors are Python floats, since a NumPy float64 would promote float32 arrays.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isfinite(np.dot(gradient, gradient)):
+            raise FloatingPointError("the gradient is not finite")
+    t = state.n_steps + 1
+    rate = learning_rate / (1 - beta_1**t)
+    unbias = (1 - beta_2**t) ** -0.5
+    scratch = np.empty(min(ADAM_CHUNK, len(gradient)), dtype=state.x.dtype)
+    with np.errstate(under="ignore"):
+        for start in range(0, len(gradient), ADAM_CHUNK):
+            x, m, v, g = (a[start : start + ADAM_CHUNK] for a in (*state[:3], gradient))
+            s = scratch[: len(g)]
+            m *= beta_1
+            m += np.multiply(g, 1 - beta_1, out=s)
+            np.multiply(g, g, out=s)
+            s *= 1 - beta_2
+            v *= beta_2
+            v += s
+            np.sqrt(v, out=s)
+            s *= unbias
+            s += epsilon
+            np.divide(m, s, out=s)
+            s *= rate
+            x -= s
+    return state._replace(n_steps=t)
+
+
+def adam_epoch(function, state, batches, learning_rate):
+    """One step for each batch. Return the state, and value and details averaged over rows."""
+    n_rows, value, details = 0, 0.0, 0.0
+    for batch in batches:
+        batch_value, gradient, batch_details = function(state.x, batch)
+        state = adam_step(state, gradient, learning_rate)
+        n_rows += len(batch)
+        value += len(batch) * batch_value
+        details = details + len(batch) * np.asarray(batch_details)
+    return state, value / n_rows, details / n_rows
+
+
+def minimize_adam(function, state, epochs, *, learning_rate, patience, watch):
+    """Minimise the mean of ``function(x, batch) -> (value, gradient, details)`` over batches; return (Solution, state).
+
+    `epochs` yields, for each epoch, an iterable of batches. An iterate's value and details are the epoch's means over
+    rows, taken while x was moving; its x is where the epoch ended. Raises FloatingPointError as `adam_step` does.
+    """
+    best, best_watched, number, status = None, np.inf, 0, "max_iter"
+    for number, batches in enumerate(epochs, 1):
+        state, value, details = adam_epoch(function, state, batches, learning_rate)
+        try:
+            watched = watch(Iterate(number, state.x, value, details))
+        except StopIteration:
+            status, watched = "stopped", value
+        if best is None or watched < best_watched:
+            best, best_watched = Iterate(number, state.x.copy(), value, details), watched
+        if status == "stopped":
+            break
+        if patience.is_exhausted_by(watched):
+            status = "converged"
+            break
+    return Solution(best, number, status), state

@@ -1,0 +1,112 @@
+"""The weights as one flat vector, their first values, and the frame in which the solvers see them.
+
+Layout of the flat vector: We, be, Wd, bd one after another, row-major.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logit
+
+
+class Weights(NamedTuple):
+    """Encoder ``sigmoid(X @ We.T + be)`` and decoder ``A @ Wd + bd``. Row j of both matrices is code unit j."""
+
+    We: np.ndarray  # (n_components, n_features)
+    be: np.ndarray  # (n_components,)
+    Wd: np.ndarray  # (n_components, n_features)
+    bd: np.ndarray  # (n_features,)
+
+
+def n_weights(n_components, n_features):
+    return 2 * n_components * n_features + n_components + n_features
+
+
+def unflatten(theta, n_components, n_features):
+    """Views into theta: writing to them writes to theta."""
+    k, d = n_components, n_features
+    We, be, Wd, bd = np.split(theta, np.cumsum([k * d, k, k * d]))
+    return Weights(We.reshape(k, d), be, Wd.reshape(k, d), bd)
+
+
+def flatten(weights, dtype=np.float64):
+    """A new flat vector."""
+    return np.concatenate([part.ravel() for part in weights]).astype(dtype, copy=False)
+
+
+class Frame(NamedTuple):
+    """A change of variables that makes the problem easy without changing it.
+
+    The solvers search the weights of the network that reads ``(X - input_mean) / input_scale``, sees its own code minus
+    `code_mean` and writes in units of `output_scale`; written out, that is another network of the same shape:
+
+        We = We' / input_scale        be = be' - We @ input_mean
+        Wd = Wd' * output_scale       bd = bd' * output_scale - code_mean * sum_j Wd_j
+
+    The biases carry no weight decay, so the objective of the primed weights is simply that of the weights they stand
+    for, at the same value. What changes is its shape: without the offsets every weight of a unit pulls at its bias, and
+    L-BFGS spends half to two thirds of its iterations on undoing it (``docs/solvers.md`` has the figures). Centring X
+    itself would do the same for the encoder but copy X, and densify it if it is sparse.
+    """
+
+    input_mean: np.ndarray  # (n_features,) float64
+    input_scale: float
+    code_mean: float
+    output_scale: float
+
+    def to_user(self, theta, dtype):
+        """The flat weights, in `dtype`, that the flat primed weights stand for. Computed in theta's own precision."""
+        k, d = _shape(theta, self.input_mean)
+        out = theta.copy()
+        w = unflatten(out, k, d)
+        w.We[...] /= self.input_scale
+        w.be[...] -= w.We @ self.input_mean.astype(theta.dtype, copy=False)
+        w.Wd[...] *= self.output_scale
+        w.bd[...] *= self.output_scale
+        w.bd[...] -= self.code_mean * w.Wd.sum(axis=0)
+        return out.astype(dtype, copy=False)
+
+    def from_user(self, theta, dtype):
+        """The inverse of `to_user`."""
+        k, d = _shape(theta, self.input_mean)
+        out = theta.astype(np.float64)
+        w = unflatten(out, k, d)
+        w.bd[...] += self.code_mean * w.Wd.sum(axis=0)
+        w.bd[...] /= self.output_scale
+        w.Wd[...] /= self.output_scale
+        w.be[...] += w.We @ self.input_mean
+        w.We[...] *= self.input_scale
+        return out.astype(dtype, copy=False)
+
+    def gradient(self, gradient):
+        """Turn the gradient to the user's weights into that to the primed ones, in place (the transpose of `to_user`)."""
+        k, d = _shape(gradient, self.input_mean)
+        g = unflatten(gradient, k, d)
+        g.We[...] -= np.multiply.outer(g.be, self.input_mean.astype(gradient.dtype, copy=False))
+        g.We[...] /= self.input_scale
+        g.Wd[...] -= self.code_mean * g.bd
+        g.Wd[...] *= self.output_scale
+        g.bd[...] *= self.output_scale
+        return gradient
+
+
+def _shape(theta, input_mean):
+    d = len(input_mean)
+    return (len(theta) - d) // (2 * d + 1), d
+
+
+def initial_weights(n_components, n_features, sparsity_target, raw_output, frame, rng):
+    """First weights in the primed frame, flat float64: Glorot-uniform, every unit on target, output `raw_output`.
+
+    Drawn for data of unit variance and moved by the frame, so the start does not depend on the unit of X.
+    Source: X. Glorot & Y. Bengio, Understanding the difficulty of training deep feedforward neural networks (2010), eq. 16.
+    """
+    k, d = n_components, n_features
+    theta = np.empty(n_weights(k, d))
+    w = unflatten(theta, k, d)
+    limit = np.sqrt(6 / (k + d))
+    w.We[...] = rng.uniform(-limit, limit, (k, d))
+    w.be[...] = logit(sparsity_target)
+    w.Wd[...] = rng.uniform(-limit, limit, (k, d))
+    w.bd[...] = raw_output / frame.output_scale
+    return theta
