@@ -6,15 +6,15 @@
     J = R(X, X_hat)  +  sparsity_weight * sum_j KL(rho || rho_hat_j)
                      +  (encoder_alpha * ||We||^2 + decoder_alpha * ||Wd||^2) / (2 d)
 
-| here      | shape  | is                                                          | public name                                   |
-|-----------|--------|-------------------------------------------------------------|-----------------------------------------------|
-| X         | (n, d) | rows                                                        |                                               |
-| We, be    | (k, d), (k,) | encoder                                               | `components_`, `intercept_`                   |
-| Wd, bd    | (k, d), (d,) | decoder                                               | `decoder_components_`, `decoder_intercept_`   |
-| A         | (n, k) | code                                                        | `transform(X)`                                |
-| g, R      |        | decoder activation; loss, mean over rows AND features (`_losses`) | `decoder_activation`, `loss`            |
-| rho       |        | target                                                      | `sparsity_target`                             |
-| rho_hat   | (k,)   | mean of A over rows; KL is summed over units (`_penalties`) | `mean_activations_`                           |
+| here    | shape        | is                                                           | public name                                 |
+|---------|--------------|--------------------------------------------------------------|---------------------------------------------|
+| X       | (n, d)       | rows                                                         |                                             |
+| We, be  | (k, d), (k,) | encoder                                                      | `components_`, `intercept_`                 |
+| Wd, bd  | (k, d), (d,) | decoder                                                      | `decoder_components_`, `decoder_intercept_` |
+| A       | (n, k)       | code                                                         | `transform(X)`                              |
+| g, R    |              | decoder activation; loss, mean over rows and features        | `decoder_activation`, `loss`                |
+| rho     |              | target                                                       | `sparsity_target`                           |
+| rho_hat | (k,)         | mean of A over rows; its KL divergences are summed over units | `mean_activations_`                         |
 
 Weight decay is divided by the number of features d, never by that of rows; biases have none.
 

@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._blocks import column_moments, mini_batches, row_blocks
-from skl_sparse_ae._diagnostics import diagnose
+from skl_sparse_ae._diagnostics import learned_nothing, not_converged, poor_code
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._objective import Objective, Terms, decode, encode, evaluate
 from skl_sparse_ae._penalties import KullbackLeibler
@@ -150,11 +150,11 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
             solution, optimizer_state = self._solve(problem, train, start, watch, rng)
             if not watch.values:
                 watch(solution.best)  # nothing to improve: the start is the one iterate there is
-            status, state_of_code = self._store_the_better(problem, X, start, solution)
+            status, figures = self._store_the_better(problem, X, start, solution)
             self._store_history(watch.values, watch.terms, max(1, solution.n_iter))
             self._store_validation(watch.scores)
             self._optimizer_state = optimizer_state and _pack(optimizer_state, problem.frame, seed)
-            self._warn(status, state_of_code, moments)
+            self._warn(status, figures, X, np.sqrt(moments[1].mean()))
         return self
 
     @available_if(_solver_is_stochastic)
@@ -434,9 +434,15 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         w, loss = self._weights(X.dtype), self._loss()
         return -np.concatenate([loss.per_row(decode(w, _encode_finite(w, b)), b) for b in row_blocks(X, len(w.be))])
 
-    def _warn(self, status, figures, moments):
-        for category, message in diagnose(self, status, figures, moments):
-            warnings.warn(message, category, stacklevel=3)
+    def _warn(self, status, figures, X, scale):
+        """Warn, three frames up, of whatever makes the fit less than it looks; of one thing if it explains the next."""
+        _, mean, variance = figures
+        if message := not_converged(self, status):
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        if message := learned_nothing(_explained_variance(self._weights(X.dtype), self._loss(), X), scale):
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        elif message := poor_code(self, mean, variance, scale):
+            warnings.warn(message, UserWarning, stacklevel=3)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
