@@ -128,7 +128,10 @@ def table(rows, study):
     for (data, loss, settings), group in groups.items():
         words = ", ".join(f"{k} {v:g}" if not isinstance(v, str) else v for k, v in json.loads(settings).items()) or "defaults"
         values = [np.median([row[key] for row in group]) if group[0][key] is not None else None for key in keys]
-        cells = ["" if v is None else f"{v:.0f}" if k == "n_iter" else f"{v:.4g}" if k == "objective" else f"{v:.3f}" for k, v in zip(keys, values, strict=True)]
+        cells = [
+            "" if v is None else f"{v:.0f}" if k == "n_iter" else f"{v:.4g}" if k == "objective" else f"{v:.3f}"
+            for k, v in zip(keys, values, strict=True)
+        ]
         lines.append(f"| {data} | {loss} | {words} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -6,15 +6,16 @@
     J = R(X, X_hat)  +  sparsity_weight * sum_j KL(rho || rho_hat_j)
                      +  (encoder_alpha * ||We||^2 + decoder_alpha * ||Wd||^2) / (2 d)
 
-| here    | shape        | is                                                           | public name                                 |
-|---------|--------------|--------------------------------------------------------------|---------------------------------------------|
-| X       | (n, d)       | rows                                                         |                                             |
-| We, be  | (k, d), (k,) | encoder                                                      | `components_`, `intercept_`                 |
-| Wd, bd  | (k, d), (d,) | decoder                                                      | `decoder_components_`, `decoder_intercept_` |
-| A       | (n, k)       | code                                                         | `transform(X)`                              |
-| g, R    |              | decoder activation; loss, mean over rows and features        | `decoder_activation`, `loss`                |
-| rho     |              | target                                                       | `sparsity_target`                           |
-| rho_hat | (k,)         | mean of A over rows; its KL divergences are summed over units | `mean_activations_`                         |
+| here    | shape        | is                                          | public name                                 |
+|---------|--------------|---------------------------------------------|---------------------------------------------|
+| X       | (n, d)       | rows                                        |                                             |
+| We, be  | (k, d), (k,) | encoder                                     | `components_`, `intercept_`                 |
+| Wd, bd  | (k, d), (d,) | decoder                                     | `decoder_components_`, `decoder_intercept_` |
+| A       | (n, k)       | code                                        | `transform(X)`                              |
+| g       |              | decoder activation                          | `decoder_activation`                        |
+| R       | scalar       | loss, mean over rows AND features           | `loss`                                      |
+| rho     | scalar       | target                                      | `sparsity_target`                           |
+| rho_hat | (k,)         | mean of A over rows; KL is summed over units | `mean_activations_`                         |
 
 Weight decay is divided by the number of features d, never by that of rows; biases have none.
 
@@ -98,7 +99,6 @@ def backpropagate(w, X, A, coupling, loss):
         np.matmul(A.T, d_raw, out=g.Wd)
         d_raw.sum(axis=0, out=g.bd)
     return value, gradient
-
 
 
 def value_and_gradient(objective, w, blocks, code=None, map=map):

@@ -11,15 +11,15 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skl_sparse_ae._blocks import column_moments, mini_batches, row_blocks
+from skl_sparse_ae._blocks import column_moments, row_blocks
 from skl_sparse_ae._diagnostics import learned_nothing, not_converged, poor_code
+from skl_sparse_ae._inference import code_of, explained_variance, losses_of_rows, reconstructions
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
-from skl_sparse_ae._objective import Objective, Terms, decode, encode, evaluate
+from skl_sparse_ae._objective import Objective, decode, evaluate
 from skl_sparse_ae._penalties import KullbackLeibler
 from skl_sparse_ae._problems import JointProblem
-from skl_sparse_ae._scores import explained_variance
-from skl_sparse_ae._solvers import AdamState, Iterate, Patience, adam_epoch, adam_start
-from skl_sparse_ae._training import Watch, on_batch, run_adam, run_lbfgs
+from skl_sparse_ae._solvers import Patience, adam_start
+from skl_sparse_ae._training import Watch, pack, run_adam, run_adam_once, run_lbfgs, unpack_frame, unpack_state
 from skl_sparse_ae._validation import (
     NOT_FINITE,
     check_code,
@@ -42,14 +42,117 @@ DEFAULT_DECODER = {"squared_error": "identity", "cross_entropy": "logistic"}
 
 def _solver_is_stochastic(estimator):
     if estimator.solver != "adam":
-        raise AttributeError(
-            f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not stochastic."
-        )
+        raise AttributeError(f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not stochastic.")
     return True
 
 
 class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """DOC"""
+    """A sparse autoencoder as a transformer: many code units of which few are active for any one row.
+
+    Minimises, over an encoder ``code = sigmoid(X @ We.T + be)`` and a decoder ``X_hat = g(code @ Wd + bd)``,
+
+        J = R(X, X_hat) + sparsity_weight * sum_j KL(sparsity_target || mean activation of unit j)
+            + (encoder_alpha * ||We||^2 + decoder_alpha * ||Wd||^2) / (2 * n_features)
+
+    where R is the mean over rows AND features of the loss, and ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))`` is
+    summed over units. The weight decays matter as much as the sparsity weight: KL fixes only the mean, and with a weak
+    `decoder_alpha` the units meet it by hovering around their target while the decoder weights grow.
+
+    Parameters
+    ----------
+    n_components : int, default=100
+        Number of code units. May exceed the number of features.
+    sparsity_target : float in (0, 1), default=0.1
+        Mean activation over rows that each unit is drawn to.
+    sparsity_weight : float >= 0, default=0.2
+        Weight of the KL divergences. Worth searching, with a score that sees more than the reconstruction.
+    loss : {"squared_error", "cross_entropy"}, default="squared_error"
+        ``(x_hat - x)^2``, or the cross-entropy of the decoder's logits for X in [0, 1], e.g. from `MinMaxScaler`.
+    decoder_activation : {"identity", "logistic"} or None, default=None
+        None is "identity" for squared error and "logistic" for cross-entropy, which allows no other.
+    encoder_alpha, decoder_alpha : float >= 0, default=1e-4 and 1e-2
+        Weight decays, as in J. Dividing by the number of features makes a value mean the same for narrow and wide X.
+    solver : {"lbfgs", "adam"}, default="lbfgs"
+        "lbfgs" minimises J over all rows at once: exact, and best up to some 10,000 rows. "adam" makes steps from
+        mini-batches, the KL being that of the batch's mean activations: for more rows than that, and for `partial_fit`.
+    max_iter : int, default=1000
+        Most iterations of L-BFGS, or epochs of Adam.
+    tol : float >= 0, default=1e-4
+        Stop once the objective (Adam: its mean over the epoch; with `early_stopping`, the validation score) has not improved
+        by `tol` times its size in `n_iter_no_change` consecutive iterations or epochs. 0 runs all of `max_iter`.
+    learning_rate_init : float > 0, default=0.01
+        Adam's step size, for weights in a frame in which X has unit variance.
+    batch_size : int, default=256
+        Most rows in a mini-batch of Adam; batches are made equal in size, and X smaller than one is a single batch.
+    early_stopping : bool, default=False
+        Hold out `validation_fraction` of the rows, and keep the weights that score best on them (see `score`).
+    validation_fraction : float in (0, 1), default=0.1
+    n_iter_no_change : int, default=10
+        See `tol`.
+    warm_start : bool, default=False
+        Let `fit` continue from the weights there are. Adam's moments start anew.
+    verbose : int, default=0
+        Print one line per iteration or epoch.
+    random_state : int, RandomState instance or None, default=None
+        For the first weights, the shuffling and the validation split. An int makes `fit` repeatable, to the bit with the same
+        library versions and number of BLAS threads.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        Encoder weights We: ``transform(X) == expit(X @ components_.T + intercept_)``.
+    intercept_ : ndarray of shape (n_components,)
+        Encoder biases be.
+    decoder_components_ : ndarray of shape (n_components, n_features)
+        Decoder weights Wd, row j being unit j as in `components_`:
+        ``inverse_transform(H) == H @ decoder_components_ + decoder_intercept_``, or `expit` of that.
+    decoder_intercept_ : ndarray of shape (n_features,)
+        Decoder biases bd.
+    mean_activations_ : ndarray of shape (n_components,)
+        Mean of each code unit over the rows last given to `fit` or `partial_fit`, float64.
+    loss_ : float
+        J at these weights, over all of those rows.
+    loss_curve_ : list of float
+        J after each iteration of L-BFGS; its mean over the mini-batches of each epoch of Adam.
+    loss_terms_ : dict of lists of float
+        The same as its three terms: "reconstruction", "sparsity" and "weight_decay" (weights and alphas multiplied in).
+    n_iter_ : int
+        Iterations or epochs; of the last `fit`, and of the calls of `partial_fit` since.
+    validation_scores_, best_validation_score_ : list of float and float, or None without `early_stopping`
+        R2 of the rows held out by `fit`, after each iteration or epoch.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if X was a DataFrame with string column names.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the solver stopped at `max_iter` or diverged, or the model reconstructs X no better than the column means.
+    UserWarning
+        If the code is useless though the solver is content: its mean far from the target, or all but constant.
+
+    See Also
+    --------
+    sklearn.decomposition.PCA : Linear, dense, closed form.
+    sklearn.neural_network.BernoulliRBM : A generative relative without reconstruction.
+
+    References
+    ----------
+    A. Ng, Sparse autoencoder, CS294A lecture notes, Stanford (2011).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skl_sparse_ae import SparseAutoencoderTransformer
+    >>> X = load_digits().data / 16
+    >>> model = SparseAutoencoderTransformer(32, random_state=0).fit(X)
+    >>> code = model.transform(X)
+    >>> code.shape
+    (1797, 32)
+    >>> print(f"mean activation {code.mean():.1f}, R2 {model.score(X):.1f}")
+    mean activation 0.1, R2 0.8
+    """
 
     _parameter_constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -83,7 +186,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         encoder_alpha=1e-4,
         decoder_alpha=1e-2,
         solver="lbfgs",
-        max_iter=200,
+        max_iter=1000,
         tol=1e-4,
         learning_rate_init=0.01,
         batch_size=256,
@@ -140,20 +243,21 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
             is_warm = self.warm_start and hasattr(self, "components_")
             X = self._check_training_rows(X, reset=not is_warm)
             seed = draw_seed(self.random_state)
+            rng = np.random.default_rng(seed)
             train, validation = self._split(X, seed)
             moments = column_moments(row_blocks(train, self.n_components))
             problem = self._problem(self._frame(*moments), X.dtype)
-            rng = np.random.default_rng(seed)
             start = problem.resume(self._flat_weights()) if is_warm else self._first(problem, moments[0], rng)
 
             watch = Watch(self.verbose, self._validation_score(problem, validation))
             solution, optimizer_state = self._solve(problem, train, start, watch, rng)
             if not watch.values:
-                watch(solution.best)  # nothing to improve: the start is the one iterate there is
+                watch(solution.best)  # there was nothing to improve: the start is the one iterate
             status, figures = self._store_the_better(problem, X, start, solution)
-            self._store_history(watch.values, watch.terms, max(1, solution.n_iter))
-            self._store_validation(watch.scores)
-            self._optimizer_state = optimizer_state and _pack(optimizer_state, problem.frame, seed)
+            self.loss_curve_, self.loss_terms_, self.n_iter_ = watch.values, watch.terms, max(1, solution.n_iter)
+            self.validation_scores_ = watch.scores if self.early_stopping else None
+            self.best_validation_score_ = max(watch.scores) if self.early_stopping else None
+            self._optimizer_state = optimizer_state and pack(optimizer_state, problem.frame, seed)
             self._warn(status, figures, X, np.sqrt(moments[1].mean()))
         return self
 
@@ -187,17 +291,17 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
             is_first = not hasattr(self, "components_")
             X = self._check_training_rows(X, reset=is_first)
             X = X if is_first else X.astype(self.components_.dtype, copy=False)
-            problem, state, seed = self._start_partial(X) if is_first else self._resume_partial(X)
-
-            batches = mini_batches(X, self.batch_size, np.random.default_rng([seed, state.n_steps]))
+            problem, state, seed = self._start_partial(X)
+            watch, number = Watch(self.verbose), getattr(self, "n_iter_", 0) + 1
+            options = {"batch_size": self.batch_size, "learning_rate": self.learning_rate_init, "watch": watch}
             with overflow_as_value_error():
-                state, value, terms = adam_epoch(on_batch(problem), state, batches, self.learning_rate_init)
-            watch = Watch(self.verbose)
-            number = getattr(self, "n_iter_", 0) + 1
-            watch(Iterate(number, state.x, value, terms))
+                state = run_adam_once(problem, X, state, seed, number, **options)
+
             self._store(problem.weights(state.x), problem, X)
-            self._store_history(watch.values, watch.terms, number, append=not is_first)
-            self._optimizer_state = _pack(state, problem.frame, seed)
+            before = getattr(self, "loss_terms_", {name: [] for name in watch.terms})
+            self.loss_terms_ = {name: before[name] + terms for name, terms in watch.terms.items()}
+            self.loss_curve_, self.n_iter_ = getattr(self, "loss_curve_", []) + watch.values, number
+            self._optimizer_state = pack(state, problem.frame, seed)
         return self
 
     def _check_parameters(self):
@@ -249,37 +353,30 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         options = {"max_iter": self.max_iter, "patience": Patience(self.tol, self.n_iter_no_change), "watch": watch}
         if self.solver == "lbfgs":
             return run_lbfgs(problem, X, start, **options), None
-        options |= {"batch_size": self.batch_size, "learning_rate": self.learning_rate_init, "rng": rng}
+        options |= {"batch_size": self.batch_size, "learning_rate": self.learning_rate_init}
         with overflow_as_value_error():
-            return run_adam(problem, X, start, **options)
+            return run_adam(problem, X, start, rng, **options)
 
     def _validation_score(self, problem, X):
         if X is None:
             return None
-
-        def score(x):
-            w = unflatten(problem.weights(x), problem.n_components, problem.n_features)
-            return _explained_variance(w, self._loss(), X)
-
-        return score
+        shape = problem.n_components, problem.n_features
+        return lambda x: explained_variance(unflatten(problem.weights(x), *shape), self._loss(), X)
 
     def _start_partial(self, X):
+        """Problem, Adam's state and seed: as the last call left them, or begun at the weights there are, or at new ones."""
+        is_first, kept = not hasattr(self, "components_"), getattr(self, "_optimizer_state", None)
+        if kept is not None:
+            problem = self._problem(unpack_frame(kept), X.dtype)
+            return problem, unpack_state(kept, problem.resume(self._flat_weights()).astype(X.dtype)), kept["seed"]
         seed = draw_seed(self.random_state)
         moments = column_moments(row_blocks(X, self.n_components))
         problem = self._problem(self._frame(*moments), X.dtype)
-        start = self._first(problem, moments[0], np.random.default_rng(seed))
+        if is_first:
+            start = self._first(problem, moments[0], np.random.default_rng(seed))
+        else:
+            start = problem.resume(self._flat_weights())
         return problem, adam_start(start.astype(X.dtype)), seed
-
-    def _resume_partial(self, X):
-        """Continue Adam, or begin it at the weights that L-BFGS left."""
-        kept = self._optimizer_state
-        if kept is None:
-            problem = self._problem(self._frame(*column_moments(row_blocks(X, self.n_components))), X.dtype)
-            return problem, adam_start(problem.resume(self._flat_weights()).astype(X.dtype)), draw_seed(self.random_state)
-        problem = self._problem(Frame(*(kept[field] for field in Frame._fields)), X.dtype)
-        x = problem.resume(self._flat_weights()).astype(X.dtype)
-        moments = kept["first_moment"].copy(), kept["second_moment"].copy()
-        return problem, AdamState(x, *moments, kept["n_steps"]), kept["seed"]
 
     # -------------------------------------------------------------------------------------- fitted attributes
 
@@ -304,16 +401,6 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         self.decoder_components_, self.decoder_intercept_ = w.Wd.copy(), w.bd.copy()
         self.mean_activations_, self.loss_ = mean, float(sum(terms))
         return terms, mean, variance
-
-    def _store_history(self, values, terms, n_iter, append=False):
-        columns = dict(zip(Terms._fields, map(list, zip(*terms, strict=True)), strict=True))
-        self.loss_curve_ = self.loss_curve_ + values if append else values
-        self.loss_terms_ = {name: self.loss_terms_[name] + new if append else new for name, new in columns.items()}
-        self.n_iter_ = n_iter
-
-    def _store_validation(self, scores):
-        self.validation_scores_ = scores if self.early_stopping else None
-        self.best_validation_score_ = max(scores) if self.early_stopping else None
 
     def _flat_weights(self):
         return flatten(self._weights(np.float64))
@@ -348,13 +435,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         """
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
-        w = self._weights(X.dtype)
-        code = np.empty((len(X), len(w.be)), dtype=X.dtype)
-        start = 0
-        for block in row_blocks(X, len(w.be)):
-            _encode_finite(w, block, out=code[start : start + len(block)])
-            start += len(block)
-        return code
+        return code_of(self._weights(X.dtype), X)
 
     def inverse_transform(self, X):
         """The rows that codes stand for: ``X @ decoder_components_ + decoder_intercept_``, or its sigmoid.
@@ -393,7 +474,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         """
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
-        return np.concatenate([X_hat for _, X_hat in _reconstructions(self._weights(X.dtype), self._loss(), X)])
+        return np.concatenate([X_hat for _, X_hat in reconstructions(self._weights(X.dtype), self._loss(), X)])
 
     def score(self, X, y=None):
         """How much of X the reconstruction explains: variance-weighted R2, higher is better.
@@ -414,7 +495,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         """
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
-        return _explained_variance(self._weights(X.dtype), self._loss(), X)
+        return explained_variance(self._weights(X.dtype), self._loss(), X)
 
     def score_samples(self, X):
         """Minus the reconstruction loss of each row: low for rows unlike those seen in `fit`.
@@ -431,15 +512,14 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         """
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
-        w, loss = self._weights(X.dtype), self._loss()
-        return -np.concatenate([loss.per_row(decode(w, _encode_finite(w, b)), b) for b in row_blocks(X, len(w.be))])
+        return -losses_of_rows(self._weights(X.dtype), self._loss(), X)
 
     def _warn(self, status, figures, X, scale):
         """Warn, three frames up, of whatever makes the fit less than it looks; of one thing if it explains the next."""
         _, mean, variance = figures
         if message := not_converged(self, status):
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
-        if message := learned_nothing(_explained_variance(self._weights(X.dtype), self._loss(), X), scale):
+        if message := learned_nothing(explained_variance(self._weights(X.dtype), self._loss(), X), scale):
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
         elif message := poor_code(self, mean, variance, scale):
             warnings.warn(message, UserWarning, stacklevel=3)
@@ -450,31 +530,6 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         return tags
 
 
-def _encode_finite(w, X, out=None):
-    A = encode(w, X, out)
-    if np.isnan(A.sum()):  # codes are within [0, 1], so only a NaN makes their sum one
-        raise ValueError(
-            f"The pre-activations overflow: X has values up to {float(np.abs(X).max()):.3g} and the encoder weights up to "
-            f"{float(np.abs(w.We).max()):.3g}. Scale X as the rows given to fit were."
-        )
-    return A
-
-
-def _reconstructions(w, loss, X):
-    for block in row_blocks(X, len(w.be)):
-        yield block, loss.output(decode(w, _encode_finite(w, block)))
-
-
-def _explained_variance(w, loss, X):
-    return explained_variance(_reconstructions(w, loss, X), X.mean(axis=0, dtype=np.float64))
-
-
 def _evaluate(problem, theta, X):
     w = unflatten(theta, problem.n_components, problem.n_features)
     return evaluate(problem.objective, w, row_blocks(X, problem.n_components))
-
-
-def _pack(state, frame, seed):
-    """What `partial_fit` needs to go on, as plain arrays and numbers; the weights themselves are public attributes."""
-    moments = {"first_moment": state.first_moment, "second_moment": state.second_moment, "n_steps": state.n_steps}
-    return moments | frame._asdict() | {"seed": seed}
