@@ -30,8 +30,12 @@ def mini_batches(X, batch_size, rng):
 
 
 def column_moments(blocks):
-    """Mean and variance of each column (n_features,) over the rows of all blocks, in float64 and two passes."""
+    """Mean and variance of each column (n_features,) over the rows of all blocks, in float64 and two passes.
+
+    Infinite or NaN, without a warning, where the sums overflow.
+    """
     n_rows = sum(len(X) for X in blocks)
-    mean = sum(X.sum(axis=0, dtype=np.float64) for X in blocks) / n_rows
-    variance = sum(np.square(X - mean).sum(axis=0) for X in blocks) / n_rows
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        mean = sum(X.sum(axis=0, dtype=np.float64) for X in blocks) / n_rows
+        variance = sum(np.square(X - mean).sum(axis=0) for X in blocks) / n_rows
     return mean, variance

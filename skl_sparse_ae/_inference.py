@@ -44,7 +44,9 @@ def explained_variance(w, loss, X):
 
 def _encode(w, X, out=None):
     A = encode(w, X, out)
-    if np.isnan(A.sum()):  # codes are within [0, 1], so only a NaN makes their sum one
+    with np.errstate(invalid="ignore"):
+        is_undefined = np.isnan(A.sum())  # codes are within [0, 1], so only a NaN makes their sum one
+    if is_undefined:
         raise ValueError(
             f"The pre-activations overflow: X has values up to {float(np.abs(X).max()):.3g} and the encoder weights up to "
             f"{float(np.abs(w.We).max()):.3g}. Scale X as the rows given to fit were."

@@ -2,8 +2,10 @@
 
 import warnings
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -150,8 +152,10 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
     >>> code = model.transform(X)
     >>> code.shape
     (1797, 32)
-    >>> print(f"mean activation {code.mean():.1f}, R2 {model.score(X):.1f}")
-    mean activation 0.1, R2 0.8
+    >>> print(f"mean activation {code.mean():.1f}")
+    mean activation 0.1
+    >>> model.score(X) > 0.8
+    True
     """
 
     _parameter_constraints = {
@@ -177,25 +181,25 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
 
     def __init__(
         self,
-        n_components=100,
+        n_components: int = 100,
         *,
-        sparsity_target=0.1,
-        sparsity_weight=0.2,
-        loss="squared_error",
-        decoder_activation=None,
-        encoder_alpha=1e-4,
-        decoder_alpha=1e-2,
-        solver="lbfgs",
-        max_iter=1000,
-        tol=1e-4,
-        learning_rate_init=0.01,
-        batch_size=256,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        warm_start=False,
-        verbose=0,
-        random_state=None,
+        sparsity_target: float = 0.1,
+        sparsity_weight: float = 0.2,
+        loss: Literal["squared_error", "cross_entropy"] = "squared_error",
+        decoder_activation: Literal["identity", "logistic"] | None = None,
+        encoder_alpha: float = 1e-4,
+        decoder_alpha: float = 1e-2,
+        solver: Literal["lbfgs", "adam"] = "lbfgs",
+        max_iter: int = 1000,
+        tol: float = 1e-4,
+        learning_rate_init: float = 0.01,
+        batch_size: int = 256,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
     ):
         self.n_components = n_components
         self.sparsity_target = sparsity_target
@@ -218,7 +222,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
 
     # ------------------------------------------------------------------------------------------------- fitting
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Learn the weights from X.
 
         Parameters
@@ -262,7 +266,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         return self
 
     @available_if(_solver_is_stochastic)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
         """One epoch of Adam over X, from the current weights; ``solver="adam"`` only.
 
         The first call fixes the precision of the weights, and centres and scales the solver's frame by its own rows. Later
@@ -339,6 +343,8 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
 
     def _frame(self, mean, variance):
         scale = float(np.sqrt(variance.mean())) or 1.0
+        if not np.isfinite(scale):
+            raise ValueError(NOT_FINITE)
         return Frame(mean, scale, self.sparsity_target, scale if self._loss() is SquaredError else 1.0)
 
     def _problem(self, frame, dtype):
@@ -415,7 +421,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
 
     # ------------------------------------------------------------------------------------- using a fitted model
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """The code of each row: ``expit(X @ components_.T + intercept_)``.
 
         Parameters
@@ -437,7 +443,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         X = check_rows(self, X, reset=False)
         return code_of(self._weights(X.dtype), X)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """The rows that codes stand for: ``X @ decoder_components_ + decoder_intercept_``, or its sigmoid.
 
         Parameters
@@ -459,7 +465,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         X = check_code(self, X, self.components_.shape[0])
         return self._loss().output(decode(self._weights(X.dtype), X))
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """``inverse_transform(transform(X))`` without the code of all rows in memory.
 
         Parameters
@@ -476,7 +482,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         X = check_rows(self, X, reset=False)
         return np.concatenate([X_hat for _, X_hat in reconstructions(self._weights(X.dtype), self._loss(), X)])
 
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: Any = None) -> float:
         """How much of X the reconstruction explains: variance-weighted R2, higher is better.
 
         ``1 - sum((X - X_hat)^2) / sum((X - column means)^2)``, both sums over rows and features: 1 is perfect, the column
@@ -497,7 +503,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         X = check_rows(self, X, reset=False)
         return explained_variance(self._weights(X.dtype), self._loss(), X)
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Minus the reconstruction loss of each row: low for rows unlike those seen in `fit`.
 
         Parameters

@@ -1,0 +1,43 @@
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from skl_sparse_ae._weights import Weights, n_weights, unflatten
+
+
+class Network(NamedTuple):
+    """Rows in [0, 1] and ordinary weights, all read-only: whatever writes to them fails."""
+
+    X: np.ndarray  # (17, 6)
+    theta: np.ndarray  # flat weights of 5 units
+
+    @property
+    def weights(self):
+        return unflatten(self.theta, 5, 6)
+
+    def astype(self, dtype):
+        return Network(self.X.astype(dtype), self.theta.astype(dtype))
+
+    def with_biases(self, be):
+        w = self.weights
+        return Weights(w.We, np.asarray(be, dtype=self.theta.dtype), w.Wd, w.bd)
+
+
+@pytest.fixture(scope="session")
+def network():
+    rng = np.random.default_rng(0)
+    X, theta = rng.uniform(size=(17, 6)), rng.normal(size=n_weights(5, 6))
+    X.flags.writeable = theta.flags.writeable = False
+    return Network(X, theta)
+
+
+@pytest.fixture(scope="session")
+def central_differences():
+    """The gradient of a function of a flat vector, from the function alone."""
+
+    def differentiate(function, x, h=1e-6):
+        steps = h * np.eye(len(x))
+        return np.array([(function(x + step) - function(x - step)) / (2 * h) for step in steps])
+
+    return differentiate

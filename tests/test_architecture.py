@@ -1,0 +1,75 @@
+"""Imports run downward only, scikit-learn stays in the rooms that meet users, and functions stay short."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "skl_sparse_ae"
+LAYERS = [
+    {"_activations"},  # the ground: the unit itself
+    {"_losses", "_penalties", "_weights", "_blocks", "_solvers", "_diagnostics", "_validation"},  # leaves
+    {"_objective"},
+    {"_problems", "_inference"},
+    {"_training"},
+    {"_sparse_autoencoder"},
+    {"__init__"},
+]
+MEETS_USERS = {"_sparse_autoencoder", "_validation"}
+RUN_TIME_DEPENDENCIES = {"numpy", "scipy", "sklearn", "skl_sparse_ae"}
+STANDARD_LIBRARY = {"contextlib", "functools", "numbers", "typing", "warnings"}
+
+
+def trees():
+    return {path.stem: ast.parse(path.read_text()) for path in sorted(PACKAGE.glob("*.py"))}
+
+
+def imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+@pytest.mark.parametrize("name", trees())
+def test_imports_run_downward(name):
+    layer = next(i for i, layer in enumerate(LAYERS) if name in layer)
+    below = set().union(*LAYERS[:layer])
+    ours = {module.split(".")[1] for module in imports(trees()[name]) if module.startswith("skl_sparse_ae.")}
+    assert ours <= below
+
+
+@pytest.mark.parametrize("name", trees())
+def test_only_declared_dependencies_are_imported(name):
+    assert {module.split(".")[0] for module in imports(trees()[name])} <= RUN_TIME_DEPENDENCIES | STANDARD_LIBRARY
+
+
+@pytest.mark.parametrize("name", trees())
+def test_scikit_learn_stays_where_users_are_met(name):
+    uses = any(module.startswith("sklearn") for module in imports(trees()[name]))
+    assert not uses or name in MEETS_USERS
+
+
+@pytest.mark.parametrize("name", trees())
+def test_solvers_and_maths_neither_warn_nor_print(name):
+    called = {node.func.id for node in ast.walk(trees()[name]) if isinstance(node, ast.Call) and hasattr(node.func, "id")}
+    assert "print" not in called or name == "_training"
+    assert "warnings" not in set(imports(trees()[name])) or name == "_sparse_autoencoder"
+
+
+def test_functions_are_short():
+    sizes = {}
+    for name, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                sizes[name, node.name] = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+    assert max(sizes.values()) <= 40
+    assert sum(size < 25 for size in sizes.values()) >= 0.9 * len(sizes)
+
+
+def test_every_module_has_its_test_file():
+    tests = Path(__file__).parent
+    missing = [name for name in trees() if name != "__init__" and not (tests / f"test{name}.py").exists()]
+    assert not missing

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from skl_sparse_ae._blocks import BLOCK_BYTES, FEWEST_ROWS, MOST_ROWS, column_moments, mini_batches, row_blocks
+
+
+@pytest.mark.parametrize("n_rows", [1, 255, 4096, 4097, 10_000])
+@pytest.mark.parametrize("n_components", [2, 500, 5000])
+def test_row_blocks_are_views_of_all_rows_in_order(n_rows, n_components):
+    X = np.arange(2.0 * n_rows).reshape(n_rows, 2)
+    blocks = row_blocks(X, n_components)
+    np.testing.assert_array_equal(np.vstack(blocks), X)
+    assert all(np.shares_memory(block, X) for block in blocks)
+    assert all(len(block) == len(blocks[0]) for block in blocks[:-1])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "n_features", "n_components", "expected"),
+    [
+        (np.float64, 2, 2, MOST_ROWS),
+        (np.float64, 2, 10_000, FEWEST_ROWS),
+        (np.float64, 128, 16, BLOCK_BYTES // (8 * 128)),
+        (np.float64, 16, 128, BLOCK_BYTES // (8 * 128)),
+        (np.float32, 128, 16, BLOCK_BYTES // (4 * 128)),
+    ],
+)
+def test_row_blocks_suit_the_cache(dtype, n_features, n_components, expected):
+    X = np.broadcast_to(np.zeros(1, dtype), (9000, n_features))
+    assert len(row_blocks(X, n_components)[0]) == expected
+
+
+@pytest.mark.parametrize("n_rows", [1, 9, 10, 11, 23, 101])
+@pytest.mark.parametrize("batch_size", [1, 5, 10, 200])
+def test_mini_batches_visit_each_row_once_in_batches_of_one_size(n_rows, batch_size):
+    X = np.arange(3.0 * n_rows, dtype=np.float32).reshape(n_rows, 3)
+    batches = [batch.copy() for batch in mini_batches(X, batch_size, np.random.default_rng(0))]
+    sizes = [len(batch) for batch in batches]
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
+    assert len(batches) == -(-n_rows // batch_size)
+    assert all(batch.dtype == X.dtype for batch in batches)
+    rows = np.vstack(batches)
+    np.testing.assert_array_equal(rows[np.argsort(rows[:, 0])], X)
+
+
+def test_mini_batches_are_shuffled_anew_and_leave_X_alone():
+    X = np.arange(100.0).reshape(50, 2)
+    X.flags.writeable = False
+    rng = np.random.default_rng(0)
+    first, second = (np.vstack([batch.copy() for batch in mini_batches(X, 8, rng)]) for _ in range(2))
+    assert not np.array_equal(first, X)
+    assert not np.array_equal(first, second)
+    again = np.vstack([batch.copy() for batch in mini_batches(X, 8, np.random.default_rng(0))])
+    np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [400, 900]])
+def test_column_moments_are_those_of_all_rows(cuts):
+    X = np.random.default_rng(0).normal(size=(1000, 4)) * [1, 10, 0.1, 0] + [0, 1e6, -3, 5]
+    X.flags.writeable = False
+    mean, variance = column_moments(np.split(X, cuts))
+    np.testing.assert_allclose(mean, X.mean(axis=0), rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(variance, X.var(axis=0), rtol=1e-9)
+    assert variance[3] == 0
+
+
+def test_column_moments_of_many_float32_rows_keep_float64_digits():
+    X = (1000 + np.random.default_rng(0).normal(size=(300_000, 2))).astype(np.float32)
+    mean, variance = column_moments(row_blocks(X, 2))
+    assert mean.dtype == variance.dtype == np.float64
+    np.testing.assert_allclose(mean, X.mean(axis=0, dtype=np.float64), rtol=1e-13)
+    np.testing.assert_allclose(variance, X.var(axis=0, dtype=np.float64), rtol=1e-10)

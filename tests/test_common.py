@@ -1,0 +1,47 @@
+"""scikit-learn's own checks, and those that `check_estimator` never yields."""
+
+import pandas  # noqa: F401  without these two, several checks pass without looking
+import polars  # noqa: F401
+import pytest
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skl_sparse_ae import SparseAutoencoderTransformer
+
+# The checks fit on noise, constants and a handful of rows, about which our warnings are right.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning"),
+    pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning"),  # mixed on purpose
+    pytest.mark.filterwarnings("ignore:The codes have collapsed:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The mean activations are:UserWarning"),
+]
+ESTIMATORS = [
+    SparseAutoencoderTransformer(n_components=5, solver="lbfgs", max_iter=50),
+    SparseAutoencoderTransformer(n_components=5, solver="adam", max_iter=20),
+]
+NEVER_YIELDED = [
+    "check_param_validation",
+    "check_set_output_transform",
+    "check_set_output_transform_pandas",
+    "check_set_output_transform_polars",
+    "check_global_output_transform_pandas",
+    "check_global_set_output_transform_polars",
+    "check_transformer_get_feature_names_out",
+    "check_transformer_get_feature_names_out_pandas",
+    "check_get_feature_names_out_error",
+    "check_dataframe_column_names_consistency",
+    "check_inplace_ensure_writeable",
+    "check_estimators_partial_fit_n_features",
+]
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("check", NEVER_YIELDED)
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=["lbfgs", "adam"])
+def test_checks_that_are_never_yielded(estimator, check):
+    getattr(estimator_checks, check)(type(estimator).__name__, estimator)

@@ -1,0 +1,134 @@
+import mpmath as mp
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from skl_sparse_ae._blocks import column_moments
+from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
+
+LOSSES = [SquaredError, LogisticSquaredError, CrossEntropy]
+RAWS = [0, 1e-3, -1, 5, 37, -37, 1e3, -1e3, 1e20, -1e20]
+TARGETS = [0, 1e-8, 0.3, 1 - 2**-20, 1]
+
+
+def logistic(r):
+    return 1 / (1 + mp.exp(-r))
+
+
+EXACT_VALUE = {
+    SquaredError: lambda r, x: (r - x) ** 2,
+    LogisticSquaredError: lambda r, x: (logistic(r) - x) ** 2,
+    CrossEntropy: lambda r, x: x * mp.log1p(mp.exp(-r)) + (1 - x) * mp.log1p(mp.exp(r)),
+}
+EXACT_GRADIENT = {
+    SquaredError: lambda r, x: 2 * (r - x),
+    LogisticSquaredError: lambda r, x: 2 * (logistic(r) - x) * logistic(r) * logistic(-r),
+    CrossEntropy: lambda r, x: logistic(r) - x,
+}
+
+
+def some_rows(dtype=np.float64):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(size=(7, 4)).astype(dtype)
+    X[0], X[1] = 0, 1
+    X.flags.writeable = False  # whatever writes to the targets fails
+    return rng.normal(scale=3, size=(7, 4)).astype(dtype), X
+
+
+def extreme_rows(loss, dtype):
+    """Every raw with every target, one a row."""
+    raw, X = (grid.reshape(-1, 1).astype(dtype) for grid in np.meshgrid(RAWS, TARGETS))
+    if loss is SquaredError and dtype == np.float32:
+        keep = abs(raw[:, 0]) < 1e19  # the square of 1e20 is no float32
+        raw, X = raw[keep], X[keep]
+    return raw, X
+
+
+def exactly(function, raw, X):
+    """With enough digits for log(1 + exp(1e20)); those of exp(-1e20) underflow to zero as they should."""
+    with mp.workdps(60):
+        return np.array([[float(function(mp.mpf(float(r)), mp.mpf(float(x))))] for r, x in zip(raw, X, strict=True)])
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_backward_is_the_derivative_of_the_summed_loss(loss, central_differences):
+    raw, X = some_rows()
+
+    def value(r):
+        return loss.backward(r.reshape(raw.shape), X)[0]
+
+    expected = central_differences(value, raw.ravel()).reshape(raw.shape)
+    np.testing.assert_allclose(loss.backward(raw.copy(), X)[1], expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_is_exact_at_extreme_raws(loss, dtype):
+    raw, X = extreme_rows(loss, dtype)
+    with np.errstate(all="raise"):
+        rows = loss.per_row(raw.copy(), X)
+    eps = np.finfo(dtype).eps
+    atol = 0 if loss is CrossEntropy else 4 * eps  # squared errors are squares of rounded differences
+    np.testing.assert_allclose(rows, exactly(EXACT_VALUE[loss], raw, X)[:, 0], rtol=8 * eps, atol=atol)
+    assert rows.dtype == np.float64
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_backward_is_exact_at_extreme_raws(loss, dtype):
+    raw, X = extreme_rows(loss, dtype)
+    with np.errstate(all="raise"):
+        value, gradient = loss.backward(raw.copy(), X)
+    eps = np.finfo(dtype).eps
+    assert value == pytest.approx(exactly(EXACT_VALUE[loss], raw, X).sum(), rel=8 * eps)
+    np.testing.assert_allclose(gradient, exactly(EXACT_GRADIENT[loss], raw, X), rtol=8 * eps, atol=4 * eps)
+    assert gradient.dtype == dtype
+
+
+def test_cross_entropy_of_a_confident_right_answer_keeps_its_digits():
+    value, _ = CrossEntropy.backward(np.array([[40.0, -40.0]]), np.array([[1.0, 0.0]]))
+    assert value == pytest.approx(2 * np.exp(-40), rel=1e-14)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_rows_average_over_features_what_backward_sums(loss):
+    raw, X = some_rows()
+    rows = loss.per_row(raw.copy(), X)
+    assert rows.shape == (len(X),)
+    assert rows.sum() * X.shape[1] == pytest.approx(loss.backward(raw.copy(), X)[0], rel=1e-14)
+    np.testing.assert_allclose(rows[3], loss.backward(raw[3:4].copy(), X[3:4])[0] / X.shape[1], rtol=1e-14)
+
+
+@pytest.mark.parametrize(("loss", "link"), [(SquaredError, np.array), (LogisticSquaredError, expit), (CrossEntropy, expit)])
+def test_output_is_the_decoder_activation_of_raw(loss, link):
+    raw, _ = some_rows()
+    expected = link(raw)
+    np.testing.assert_allclose(loss.output(raw), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_of_mean_is_what_the_reconstruction_by_the_means_costs(loss):
+    _, X = some_rows()
+    mean, variance = column_moments([X])
+    raw = np.tile(loss.raw_of_mean(mean), (len(X), 1))
+    np.testing.assert_allclose(loss.output(raw.copy()), np.tile(mean, (len(X), 1)), rtol=1e-14)
+    assert loss.per_row(raw, X).mean() == pytest.approx(loss.of_mean(mean, variance), rel=1e-14)
+
+
+@pytest.mark.parametrize("loss", [LogisticSquaredError, CrossEntropy])
+def test_constant_columns_start_where_the_sigmoid_has_a_slope(loss):
+    np.testing.assert_allclose(expit(loss.raw_of_mean(np.array([0.0, 1.0]))), [0.001, 0.999], rtol=1e-12)
+    with np.errstate(all="raise"):
+        assert loss.of_mean(np.array([0.0, 1.0]), np.zeros(2)) == 0
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_float32_is_close_to_float64(loss):
+    raw, X = some_rows(np.float32)
+    value, gradient = loss.backward(raw.copy(), X)
+    exact_value, exact_gradient = loss.backward(raw.astype(np.float64), X.astype(np.float64))
+    assert gradient.dtype == np.float32
+    assert value == pytest.approx(exact_value, rel=1e-6)
+    np.testing.assert_allclose(gradient, exact_gradient, rtol=1e-5, atol=1e-6)
+    exact_rows = loss.per_row(raw.astype(np.float64), X.astype(np.float64))
+    np.testing.assert_allclose(loss.per_row(raw.copy(), X), exact_rows, rtol=1e-5)

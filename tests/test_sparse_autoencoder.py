@@ -1,0 +1,492 @@
+"""The estimator as its users meet it. Formulas are tested beside their modules; `test_common` has scikit-learn's checks."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy.special import expit, xlogy
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from skl_sparse_ae import SparseAutoencoderTransformer
+
+# Most models here are stopped after a few iterations; the tests of warnings, and of their absence, say so.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:The codes have collapsed:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The mean activations are:UserWarning"),
+]
+LOSSES = [("squared_error", None), ("squared_error", "logistic"), ("cross_entropy", None)]
+SOLVERS = ["lbfgs", "adam"]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X / 16, y
+
+
+@pytest.fixture
+def X(digits):
+    return digits[0][:200]
+
+
+def quick(**parameters):
+    """A small model that stops after 8 iterations or epochs."""
+    return SparseAutoencoderTransformer(**{"n_components": 7, "max_iter": 8, "tol": 0, "random_state": 0} | parameters)
+
+
+def objective_by_hand(model, X):
+    """J written out from the design, from fitted attributes alone."""
+    code = expit(X @ model.components_.T + model.intercept_)
+    raw = code @ model.decoder_components_ + model.decoder_intercept_
+    if model.loss == "cross_entropy":
+        reconstruction = (np.logaddexp(0, raw) - X * raw).mean()
+    else:
+        reconstruction = (((expit(raw) if model.decoder_activation == "logistic" else raw) - X) ** 2).mean()
+    rho, q = model.sparsity_target, code.mean(axis=0)
+    kl = xlogy(rho, rho / q) + xlogy(1 - rho, (1 - rho) / (1 - q))
+    decay = model.encoder_alpha * (model.components_**2).sum() + model.decoder_alpha * (model.decoder_components_**2).sum()
+    return reconstruction + model.sparsity_weight * kl.sum() + decay / (2 * X.shape[1])
+
+
+# ---------------------------------------------------------------------------------------------------- the objective
+
+
+@pytest.mark.parametrize(("loss", "decoder"), LOSSES)
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_loss_is_the_objective_of_the_fitted_attributes(X, loss, decoder, solver, early_stopping):
+    model = quick(loss=loss, decoder_activation=decoder, solver=solver, early_stopping=early_stopping)
+    model.fit(X)
+    assert model.loss_ == pytest.approx(objective_by_hand(model, X), rel=1e-10)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_loss_is_the_objective_in_float32_too(X, solver):
+    model = quick(solver=solver).fit(X.astype(np.float32))
+    assert model.loss_ == pytest.approx(objective_by_hand(model, X), rel=1e-5)
+
+
+def test_loss_terms_add_up_to_the_curve_and_end_at_the_loss(X):
+    model = quick().fit(X)
+    assert set(model.loss_terms_) == {"reconstruction", "sparsity", "weight_decay"}
+    np.testing.assert_allclose(np.sum(list(model.loss_terms_.values()), axis=0), model.loss_curve_, rtol=1e-12)
+    assert len(model.loss_curve_) == model.n_iter_ == 8
+    assert model.loss_curve_[-1] == pytest.approx(model.loss_, rel=1e-12)
+
+
+def test_lbfgs_ends_at_a_stationary_point_that_scipy_cannot_improve(X):
+    model = SparseAutoencoderTransformer(3, tol=1e-9, max_iter=5000, random_state=0).fit(X[:, :20])
+    assert all(np.diff(model.loss_curve_) <= 0)
+    again = clone(model).set_params(warm_start=True)
+    for name in ("components_", "intercept_", "decoder_components_", "decoder_intercept_"):
+        setattr(again, name, getattr(model, name).copy())
+    again.n_features_in_ = 20
+    assert again.fit(X[:, :20]).loss_ == pytest.approx(model.loss_, rel=1e-4)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_both_solvers_lower_the_same_objective(digits, solver):
+    X = digits[0]
+    start = SparseAutoencoderTransformer(32, solver=solver, max_iter=1, tol=0, random_state=0).fit(X)
+    end = SparseAutoencoderTransformer(32, solver=solver, random_state=0).fit(X)
+    assert end.loss_ < 0.5 * start.loss_
+
+
+def test_the_fit_does_not_depend_on_the_offset_of_the_data(X):
+    """A shift of X is absorbed by biases, which have no decay: the solver's frame makes the path the same."""
+    model, shifted = quick().fit(X), quick().fit(X + 100)
+    np.testing.assert_allclose(shifted.components_, model.components_, rtol=1e-6, atol=1e-9)
+    assert shifted.loss_ == pytest.approx(model.loss_, rel=1e-9)
+
+
+@pytest.mark.parametrize("scale", [2.0**-20, 2.0**20])
+def test_the_fit_does_not_depend_on_the_unit_of_the_data(X, scale):
+    """With weights that follow the unit: J times c^2, so weight times c^2, encoder decay times c^4."""
+    model = quick().fit(X)
+    parameters = {"sparsity_weight": 0.2 * scale**2, "encoder_alpha": 1e-4 * scale**4}
+    scaled = quick(**parameters).fit(X * scale)
+    np.testing.assert_allclose(scaled.transform(X * scale), model.transform(X), rtol=1e-6)
+
+
+# -------------------------------------------------------------------------------------------------- using the model
+
+
+@pytest.mark.parametrize(("loss", "decoder"), LOSSES)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_documented_formulas_are_what_the_methods_do(X, loss, decoder, dtype):
+    X = X.astype(dtype)
+    model = quick(loss=loss, decoder_activation=decoder).fit(X)
+    tolerance = {"rtol": 1e-12} if dtype == np.float64 else {"rtol": 1e-5, "atol": 1e-6}
+    code = model.transform(X)
+    np.testing.assert_allclose(code, expit(X @ model.components_.T + model.intercept_), **tolerance)
+    raw = code @ model.decoder_components_ + model.decoder_intercept_
+    identity = loss == "squared_error" and decoder is None
+    np.testing.assert_allclose(model.inverse_transform(code), raw if identity else expit(raw), **tolerance)
+    np.testing.assert_allclose(model.reconstruct(X), model.inverse_transform(code), **tolerance)
+    np.testing.assert_allclose(model.mean_activations_, code.mean(axis=0), rtol=1e-5)
+    for result in (code, model.inverse_transform(code), model.reconstruct(X), model.components_, model.decoder_intercept_):
+        assert result.dtype == dtype
+
+
+def test_fit_transform_is_fit_then_transform(X):
+    np.testing.assert_allclose(quick().fit_transform(X), quick().fit(X).transform(X), rtol=1e-12)
+
+
+def test_a_model_of_either_precision_takes_rows_of_the_other(X):
+    model, single = quick().fit(X), quick().fit(X.astype(np.float32))
+    assert model.transform(X.astype(np.float32)).dtype == np.float32
+    assert single.transform(X).dtype == np.float64
+    np.testing.assert_allclose(single.transform(X), model.transform(X), atol=1e-3)
+
+
+def test_score_is_the_r2_of_the_reconstruction_and_ignores_constant_columns(X):
+    model = quick().fit(X)
+    assert model.score(X) == pytest.approx(r2_score(X, model.reconstruct(X), multioutput="variance_weighted"), rel=1e-12)
+    varying = X.max(axis=0) > X.min(axis=0)
+    error = ((X - model.reconstruct(X)) ** 2)[:, varying].sum()
+    assert model.score(X) == pytest.approx(1 - error / ((X - X.mean(axis=0)) ** 2).sum(), rel=1e-12)
+
+
+def test_the_mean_predictor_scores_exactly_zero(X):
+    model = quick().fit(X)
+    model.decoder_components_ = np.zeros_like(model.decoder_components_)
+    model.decoder_intercept_ = X.mean(axis=0)
+    assert model.score(X) == pytest.approx(0, abs=1e-14)
+    assert model.score(np.tile(X[:1], (9, 1))) == 0
+
+
+@pytest.mark.parametrize(("loss", "decoder"), LOSSES)
+def test_score_samples_is_minus_the_loss_of_each_row(X, loss, decoder):
+    model = quick(loss=loss, decoder_activation=decoder).fit(X)
+    reconstruction = model.loss_terms_["reconstruction"][-1]
+    assert -model.score_samples(X).mean() == pytest.approx(reconstruction, rel=1e-10)
+    unlike = X.copy()
+    unlike[3] = 1 - unlike[3]
+    assert model.score_samples(unlike).argmin() == 3
+
+
+def test_transform_of_huge_values_is_never_nan(X):
+    model = quick().fit(X)
+    assert np.isfinite(model.transform(1e300 * X)).all()
+    mixed = np.where(np.arange(64) % 2, 1.7e308, -1.7e308) * np.sign(model.components_[0])
+    with pytest.raises(ValueError, match="The pre-activations overflow"):
+        model.transform(np.vstack([mixed, -mixed]) * np.where(np.arange(64) % 3, 1, -1))
+
+
+def test_decoding_wants_as_many_columns_as_units(X):
+    with pytest.raises(ValueError, match=r"X has 6 features, but .*inverse_transform is expecting 7 features as input"):
+        quick().fit(X).inverse_transform(np.zeros((2, 6)))
+
+
+@pytest.mark.parametrize("method", ["transform", "inverse_transform", "reconstruct", "score", "score_samples"])
+def test_methods_need_a_fit(X, method):
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        getattr(quick(), method)(X)
+
+
+@pytest.mark.parametrize("method", ["fit", "transform", "reconstruct", "score", "score_samples"])
+def test_the_callers_rows_are_never_touched(X, method):
+    model, before = quick(loss="cross_entropy").fit(X), X.copy()
+    X.flags.writeable = False
+    getattr(model, method)(X)
+    np.testing.assert_array_equal(X, before)
+
+
+def test_feature_names_and_the_path_in_pickles(X):
+    model = quick().fit(X)
+    assert list(model.get_feature_names_out()[:2]) == ["sparseautoencodertransformer0", "sparseautoencodertransformer1"]
+    assert type(model).__module__ == "skl_sparse_ae"
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).transform(X), model.transform(X))
+
+
+# ------------------------------------------------------------------------------------------------------- parameters
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n_components": 8},
+        {"sparsity_target": 0.2},
+        {"sparsity_weight": 0.3},
+        {"loss": "cross_entropy"},
+        {"decoder_activation": "logistic"},
+        {"encoder_alpha": 1e-3},
+        {"decoder_alpha": 1e-3},
+        {"solver": "lbfgs"},
+        {"max_iter": 9},
+        {"tol": 0.9, "n_iter_no_change": 2},
+        {"learning_rate_init": 0.02},
+        {"batch_size": 50},
+        {"early_stopping": True},
+        {"random_state": 1},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_parameter_changes_the_result(X, change):
+    base, changed = quick(solver="adam").fit(X), quick(**{"solver": "adam"} | change).fit(X)
+    assert base.transform(X).shape != changed.transform(X).shape or not np.allclose(base.transform(X), changed.transform(X))
+
+
+@pytest.mark.parametrize(
+    ("base", "change"),
+    [
+        ({"tol": 0.05}, {"n_iter_no_change": 1}),
+        ({"early_stopping": True}, {"early_stopping": True, "validation_fraction": 0.4}),
+    ],
+    ids=["n_iter_no_change", "validation_fraction"],
+)
+def test_parameters_that_need_others_change_the_result(X, base, change):
+    first = quick(**{"max_iter": 60} | base).fit(X)
+    assert not np.allclose(first.transform(X), quick(**{"max_iter": 60} | base | change).fit(X).transform(X))
+
+
+@pytest.mark.parametrize("name", ["n_components", "max_iter", "batch_size", "n_iter_no_change"])
+def test_true_is_not_a_number_of_anything(X, name):
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of SparseAutoencoderTransformer must be an int"):
+        quick(**{name: True}).fit(X)
+
+
+def test_cross_entropy_has_no_identity_decoder(X):
+    with pytest.raises(ValueError, match="decoder_activation='identity' does not fit loss='cross_entropy'"):
+        quick(loss="cross_entropy", decoder_activation="identity").fit(X)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_cross_entropy_takes_what_min_max_scaler_leaves(X, dtype):
+    tolerance = np.sqrt(np.finfo(dtype).eps)
+    rounded = X.astype(dtype)
+    rounded[0, 10], rounded[1, 10] = 1 + tolerance / 2, -tolerance / 2
+    clipped = np.clip(rounded, 0, 1)
+    model = quick(loss="cross_entropy").fit(rounded)
+    np.testing.assert_array_equal(model.components_, quick(loss="cross_entropy").fit(clipped).components_)
+
+
+def test_cross_entropy_refuses_other_ranges_and_shows_them(X):
+    with pytest.raises(ValueError, match=r"must be in \[0, 1\].*got values in \[0.0, 16.0\].*MinMaxScaler"):
+        quick(loss="cross_entropy").fit(X * 16)
+    with pytest.raises(ValueError, match=r"must be in \[0, 1\]"):
+        quick(loss="cross_entropy").fit(X - 1e-6)
+
+
+# --------------------------------------------------------------------------------- randomness, stopping, continuing
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_same_seed_gives_the_same_bits_and_touches_no_global_state(X, solver):
+    state = np.random.get_state()[1].copy()  # noqa: NPY002  the global state is the point
+    first, second = (quick(solver=solver).fit(X) for _ in range(2))
+    np.testing.assert_array_equal(first.components_, second.components_)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    assert not np.array_equal(first.components_, quick(solver=solver, random_state=1).fit(X).components_)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_y_is_ignored(X, solver):
+    np.testing.assert_array_equal(quick(solver=solver).fit(X, "nonsense").components_, quick(solver=solver).fit(X).components_)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_early_stopping_keeps_the_weights_of_the_best_validation_score(digits, solver):
+    X = digits[0][:300]
+    model = SparseAutoencoderTransformer(
+        60, solver=solver, early_stopping=True, encoder_alpha=0, decoder_alpha=0, random_state=0
+    )
+    model.set_params(sparsity_weight=0, n_iter_no_change=5).fit(X)
+    assert len(model.validation_scores_) == model.n_iter_ < model.max_iter
+    assert model.best_validation_score_ == max(model.validation_scores_) > model.validation_scores_[-1] - 1e-12
+    seed = np.random.RandomState(0).randint(np.iinfo(np.int32).max)
+    _, held_out = train_test_split(X, test_size=0.1, random_state=seed)
+    assert model.score(held_out) == pytest.approx(model.best_validation_score_, rel=1e-9)
+
+
+def test_early_stopping_wants_enough_rows(X):
+    with pytest.raises(ValueError, match="The validation set is too small"):
+        quick(early_stopping=True).fit(X[:8])
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_warm_start_continues_and_a_cold_one_does_not(X, solver):
+    model = quick(solver=solver, warm_start=True).fit(X)
+    first = model.loss_
+    assert model.fit(X).loss_ < first
+    cold = quick(solver=solver).fit(X)
+    np.testing.assert_array_equal(cold.fit(X).components_, quick(solver=solver).fit(X).components_)
+
+
+def test_a_warm_start_wants_the_same_shape(X):
+    model = quick(warm_start=True).fit(X)
+    with pytest.raises(ValueError, match="n_components=9 differs from the 7 components"):
+        model.set_params(n_components=9).fit(X)
+    with pytest.raises(ValueError, match="X has 60 features, but SparseAutoencoderTransformer is expecting 64"):
+        model.set_params(n_components=7).fit(X[:, :60])
+
+
+def test_partial_fit_is_for_adam_only(X):
+    assert not hasattr(quick(solver="lbfgs"), "partial_fit")
+    with pytest.raises(AttributeError, match="partial_fit"):
+        _ = quick(solver="lbfgs").partial_fit
+
+
+def test_partial_fit_learns_counts_and_evaluates_the_rows_it_was_given(X):
+    model = quick(solver="adam", batch_size=50)
+    for _ in range(20):
+        model.partial_fit(X)
+    assert model.n_iter_ == len(model.loss_curve_) == len(model.loss_terms_["sparsity"]) == 20
+    assert model.loss_curve_[-1] < 0.8 * model.loss_curve_[0]
+    model.partial_fit(X[:50])
+    assert model.loss_ == pytest.approx(objective_by_hand(model, X[:50]), rel=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_partial_fit_resumes_after_a_pickle_bit_for_bit(X, dtype):
+    X = X.astype(dtype)
+    straight, resumed = (quick(solver="adam", batch_size=50) for _ in range(2))
+    for i in range(6):
+        straight.partial_fit(X)
+        resumed = pickle.loads(pickle.dumps(resumed.partial_fit(X))) if i == 2 else resumed.partial_fit(X)
+    np.testing.assert_array_equal(straight.components_, resumed.components_)
+    np.testing.assert_array_equal(straight.decoder_intercept_, resumed.decoder_intercept_)
+
+
+@pytest.mark.parametrize("first_solver", SOLVERS)
+def test_partial_fit_continues_a_fit(X, first_solver):
+    model = quick(solver=first_solver, max_iter=40).fit(X)
+    before = model.loss_
+    model.set_params(solver="adam").partial_fit(X)
+    assert model.n_iter_ == 41
+    assert model.loss_ < 1.3 * before
+
+
+def test_the_first_partial_fit_decides_the_precision(X):
+    model = quick(solver="adam").partial_fit(X.astype(np.float32)).partial_fit(X)
+    assert model.components_.dtype == np.float32
+
+
+# ------------------------------------------------------------------------------------------ messages and accidents
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_verbose_prints_one_line_an_iteration(X, solver, capsys):
+    quick(solver=solver, verbose=1).fit(X)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 8
+    assert lines[0].startswith("Iteration 1, loss = ")
+    quick(solver=solver).fit(X)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_verbose_shows_the_validation_score(X, solver, capsys):
+    quick(solver=solver, verbose=1, early_stopping=True).fit(X)
+    assert "Validation score: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_not_converged_says_what_to_raise(X, solver):
+    with pytest.warns(ConvergenceWarning, match=rf"{solver} failed to converge after 8 .*Increase max_iter=8"):
+        quick(solver=solver, tol=1e-4).fit(X)
+
+
+def test_useless_weights_are_called_so(X):
+    with pytest.warns(ConvergenceWarning, match=r"no better than its column means \(R2 .*scale 2.7e-05"):
+        quick().fit(X * 1e-4)
+
+
+def test_a_collapsed_code_is_called_so():
+    X = MinMaxScaler().fit_transform(load_breast_cancer().data)
+    model = SparseAutoencoderTransformer(32, encoder_alpha=1e-2, decoder_alpha=3e-2, random_state=0)
+    with pytest.warns(UserWarning, match=r"The codes have collapsed.*Lower encoder_alpha=0.01"):
+        model.fit(X)
+    assert model.transform(X).std(axis=0).mean() < 0.03
+
+
+def test_a_code_off_its_target_is_called_so(X):
+    with pytest.warns(UserWarning, match=r"The mean activations are .* away from sparsity_target=0.1 .*Raise it"):
+        quick(sparsity_weight=1e-4, max_iter=100).fit(100 * X)
+
+
+def test_adam_that_ends_above_its_start_keeps_the_start(X):
+    with pytest.warns(ConvergenceWarning, match=r"adam diverged.*Lower learning_rate_init=1000"):
+        model = quick(solver="adam", learning_rate_init=1e3, sparsity_weight=0).fit(X)
+    assert model.loss_ < 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(("loss", "scaler"), [("squared_error", StandardScaler), ("cross_entropy", MinMaxScaler)])
+def test_a_good_fit_gives_no_warning(digits, solver, loss, scaler):
+    X = scaler().fit_transform(digits[0])
+    SparseAutoencoderTransformer(64, solver=solver, loss=loss, random_state=0).fit(X)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("bad", ["nan", "huge", "width", "memory"])
+def test_a_failed_fit_leaves_the_model_as_it_was(X, solver, bad, monkeypatch):
+    model = quick(solver=solver).fit(X)
+    before, attributes = pickle.dumps(model), set(vars(model))
+    wrong = {"nan": np.where(X.max() == X, np.nan, X), "huge": X * 1e200, "width": X[:, :9], "memory": X}[bad]
+    if bad in ("width", "memory"):
+        monkeypatch.setattr(type(model), "_store", _out_of_memory)
+    with pytest.raises((ValueError, MemoryError)):
+        model.fit(wrong)
+    assert set(vars(model)) == attributes
+    assert pickle.dumps(model) == before
+
+
+def _out_of_memory(*_):
+    raise MemoryError
+
+
+def test_a_failed_partial_fit_leaves_the_model_as_it_was(X):
+    model = quick(solver="adam").partial_fit(X)
+    before = pickle.dumps(model)
+    for wrong in (np.full_like(X, np.nan), X * 1e200):
+        with pytest.raises(ValueError, match=r"NaN|non-finite"):
+            model.partial_fit(wrong)
+        assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("shape", [(1, 5), (5, 1), (1, 1)])
+def test_tiny_and_constant_data_fit_to_finite_numbers(solver, shape):
+    for X in (np.random.default_rng(0).normal(size=shape), np.ones(shape), np.zeros(shape)):
+        model = quick(solver=solver).fit(X)
+        assert np.isfinite(model.transform(X)).all()
+        assert np.isfinite(model.loss_)
+        assert np.isfinite(model.score(X))
+
+
+# ----------------------------------------------------------------------------------------------- the whole job
+
+
+@pytest.mark.filterwarnings("error")
+def test_digits_are_sparse_useful_and_quiet(digits):
+    X, y = digits
+    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    model = SparseAutoencoderTransformer(64, random_state=0).fit(X_train)
+    code = model.transform(X_test)
+    root = np.sqrt(64)
+    hoyer = ((root - code.sum(axis=1) / np.linalg.norm(code, axis=1)) / (root - 1)).mean()
+    classifier = LogisticRegression(max_iter=5000, C=10).fit(model.transform(X_train), y_train)
+    assert hoyer > 0.5
+    assert model.score(X_test) > 0.9
+    assert classifier.score(code, y_test) >= 0.97  # 0.960 on the pixels; median over seeds: benchmarks/digits.py
+
+
+def test_grid_search_over_the_weight_in_a_pipeline_on_two_workers(digits):
+    X, y = digits[0][:400], digits[1][:400]
+    pipeline = make_pipeline(
+        StandardScaler(), SparseAutoencoderTransformer(16, max_iter=40, random_state=0), LogisticRegression(max_iter=500)
+    )
+    grid = {"sparseautoencodertransformer__sparsity_weight": [0.02, 0.2]}
+    search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2).fit(X, y)
+    assert search.best_score_ > 0.7
+    assert len(set(search.cv_results_["mean_test_score"])) == 2

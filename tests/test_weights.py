@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from skl_sparse_ae._weights import Frame, Weights, flatten, initial_weights, n_weights, unflatten
+
+K, D = 5, 6
+
+
+@pytest.fixture
+def frame():
+    return Frame(np.random.default_rng(1).uniform(-3, 3, D), 0.25, 0.1, 7.0)
+
+
+def test_flatten_and_unflatten_are_inverse(network):
+    w = unflatten(network.theta, K, D)
+    assert [part.shape for part in w] == [(K, D), (K,), (K, D), (D,)]
+    assert len(network.theta) == n_weights(K, D)
+    np.testing.assert_array_equal(flatten(w), network.theta)
+
+
+def test_flat_weights_are_laid_out_in_order():
+    w = Weights(np.full((2, 3), 1.0), np.full(2, 2.0), np.full((2, 3), 3.0), np.full(3, 4.0))
+    np.testing.assert_array_equal(flatten(w), [1] * 6 + [2] * 2 + [3] * 6 + [4] * 3)
+    assert flatten(w, np.float32).dtype == np.float32
+
+
+def test_unflatten_gives_views_and_flatten_a_copy():
+    theta = np.zeros(n_weights(K, D))
+    w = unflatten(theta, K, D)
+    for number, part in enumerate(w, 1):
+        part[...] = number
+    assert sorted(set(theta)) == [1, 2, 3, 4]
+    assert not np.shares_memory(flatten(w), theta)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_frame_there_and_back_changes_nothing(network, frame, dtype):
+    theta = network.theta.astype(dtype)
+    eps = np.finfo(dtype).eps
+    for there, back in [(frame.to_user, frame.from_user), (frame.from_user, frame.to_user)]:
+        result = back(there(theta, dtype), dtype)
+        assert result.dtype == dtype
+        np.testing.assert_allclose(result, theta, rtol=0, atol=200 * eps)
+    np.testing.assert_array_equal(theta, network.theta.astype(dtype))
+
+
+def test_frame_gradient_is_the_transpose_of_to_user(network, frame):
+    x, g = network.theta, np.random.default_rng(2).normal(size=len(network.theta))
+    inner = g @ frame.to_user(x, np.float64)
+    assert frame.gradient(g.copy()) @ x == pytest.approx(inner, rel=1e-12)
+
+
+def test_frame_gradient_works_in_place(frame):
+    g = np.ones(n_weights(K, D))
+    assert frame.gradient(g) is g
+
+
+def test_users_network_is_the_primed_one_on_standardized_rows(network, frame):
+    X, primed = network.X, network.weights
+    user = unflatten(frame.to_user(network.theta, np.float64), K, D)
+    A = expit(X @ user.We.T + user.be)
+    np.testing.assert_allclose(A, expit((X - frame.input_mean) / frame.input_scale @ primed.We.T + primed.be), rtol=1e-11)
+    output = frame.output_scale * ((A - frame.code_mean) @ primed.Wd + primed.bd)
+    np.testing.assert_allclose(A @ user.Wd + user.bd, output, rtol=1e-11)
+
+
+def test_initial_units_are_on_target_and_output_is_the_one_asked_for(frame):
+    raw_output = np.linspace(-2, 2, D)
+    theta = initial_weights(K, D, frame.code_mean, raw_output, frame, np.random.default_rng(0))
+    w = unflatten(frame.to_user(theta, np.float64), K, D)
+    A = expit(frame.input_mean @ w.We.T + w.be)  # the code of the average row
+    np.testing.assert_allclose(A, frame.code_mean, rtol=1e-12)
+    np.testing.assert_allclose(A @ w.Wd + w.bd, raw_output, rtol=1e-11)
+
+
+def test_initial_weights_fill_glorots_interval():
+    frame = Frame(np.zeros(40), 1.0, 0.1, 1.0)
+    w = unflatten(initial_weights(30, 40, 0.1, np.zeros(40), frame, np.random.default_rng(0)), 30, 40)
+    limit = np.sqrt(6 / 70)
+    for W in (w.We, w.Wd):
+        assert 0.98 * limit < W.max() <= limit
+        assert -limit <= W.min() < -0.98 * limit
+        assert abs(W.mean()) < 0.1 * limit
+    assert not np.array_equal(w.We, w.Wd)
+    np.testing.assert_array_equal(w.be, logit(0.1))
+
+
+def test_start_does_not_depend_on_the_unit_of_X(network):
+    raw_output, X = np.linspace(0.1, 0.9, D), network.X
+
+    def start(unit):
+        frame = Frame(unit * X.mean(axis=0), unit * X.std(), 0.1, unit * X.std())
+        theta = initial_weights(K, D, 0.1, unit * raw_output, frame, np.random.default_rng(0))
+        return unflatten(frame.to_user(theta, np.float64), K, D)
+
+    metres, millimetres = start(1.0), start(1000.0)
+    A = expit(X @ metres.We.T + metres.be)
+    np.testing.assert_allclose(expit(1000 * X @ millimetres.We.T + millimetres.be), A, rtol=1e-12)
+    np.testing.assert_allclose(A @ millimetres.Wd + millimetres.bd, 1000 * (A @ metres.Wd + metres.bd), rtol=1e-11)
