@@ -41,18 +41,25 @@ def draw_seed(random_state):
 
 def check_rows(estimator, X, reset):
     """X as a finite 2-D array, float32 or float64, with feature names and their number set (`reset`) or compared."""
-    return validate_data(estimator, X, dtype=FLOATS, reset=reset)
+    with _quietly():
+        return validate_data(estimator, X, dtype=FLOATS, reset=reset)
 
 
 def check_code(estimator, H, n_components):
     """A code to decode: as `check_rows`, with one column a unit. A DataFrame's column names are not looked at."""
-    H = check_array(H, dtype=FLOATS, estimator=estimator)
+    with _quietly():
+        H = check_array(H, dtype=FLOATS, estimator=estimator)
     if H.shape[1] != n_components:
         name = type(estimator).__name__
         raise ValueError(
             f"X has {H.shape[1]} features, but {name}.inverse_transform is expecting {n_components} features as input."
         )
     return H
+
+
+def _quietly():
+    """scikit-learn looks for NaN by summing first, which itself warns when huge values of both signs make inf - inf."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def check_integers(estimator, names):

@@ -12,7 +12,9 @@ from skl_sparse_ae import SparseAutoencoderTransformer
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning"),
-    pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning"),  # mixed on purpose
+    # Arrays and DataFrames are mixed on purpose.
+    pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning"),
+    pytest.mark.filterwarnings("ignore:X has feature names, but:UserWarning"),
     pytest.mark.filterwarnings("ignore:The codes have collapsed:UserWarning"),
     pytest.mark.filterwarnings("ignore:The mean activations are:UserWarning"),
 ]

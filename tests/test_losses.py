@@ -47,7 +47,7 @@ def extreme_rows(loss, dtype):
 def exactly(function, raw, X):
     """With enough digits for log(1 + exp(1e20)); those of exp(-1e20) underflow to zero as they should."""
     with mp.workdps(60):
-        return np.array([[float(function(mp.mpf(float(r)), mp.mpf(float(x))))] for r, x in zip(raw, X, strict=True)])
+        return np.array([[float(function(mp.mpf(float(r)), mp.mpf(float(x))))] for r, x in zip(raw.ravel(), X.ravel(), strict=True)])
 
 
 @pytest.mark.parametrize("loss", LOSSES)

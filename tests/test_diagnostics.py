@@ -1,0 +1,59 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from skl_sparse_ae._diagnostics import learned_nothing, not_converged, poor_code
+
+ESTIMATOR = SimpleNamespace(
+    solver="adam",
+    n_iter_=7,
+    max_iter=7,
+    tol=1e-4,
+    loss_=0.5,
+    learning_rate_init=0.1,
+    batch_size=8,
+    sparsity_target=0.1,
+    sparsity_weight=0.2,
+    encoder_alpha=1e-4,
+    decoder_alpha=1e-2,
+)
+ON_TARGET, LIVELY = np.full(4, 0.1), np.full(4, 0.03)
+
+
+@pytest.mark.parametrize("status", ["converged", "stopped"])
+def test_an_end_that_was_wanted_needs_no_words(status):
+    assert not_converged(ESTIMATOR, status) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "word"), [("max_iter", "max_iter=7"), ("not_finite", "Scale the data"), ("diverged", "learning_rate_init=0.1")]
+)
+def test_another_end_names_what_to_change(status, word):
+    assert word in not_converged(ESTIMATOR, status)
+
+
+def test_reaching_max_iter_is_what_tol_0_asks_for():
+    assert not_converged(SimpleNamespace(**vars(ESTIMATOR) | {"tol": 0}), "max_iter") is None
+
+
+@pytest.mark.parametrize(("r2", "scale", "speaks"), [(0.0, 3.0, True), (-2.0, 3.0, True), (0.1, 3.0, False), (0.0, 0.0, False)])
+def test_a_model_no_better_than_the_means_is_named_unless_there_is_nothing_to_learn(r2, scale, speaks):
+    message = learned_nothing(r2, scale)
+    assert (message is not None) == speaks
+    assert not speaks or "scale 3" in message
+
+
+def test_a_code_on_target_that_varies_is_good():
+    assert poor_code(ESTIMATOR, ON_TARGET, LIVELY, 1.0) is None
+
+
+def test_a_code_on_target_that_does_not_vary_has_collapsed():
+    assert "collapsed" in poor_code(ESTIMATOR, ON_TARGET, LIVELY / 100, 1.0)
+    assert poor_code(ESTIMATOR, ON_TARGET, LIVELY * 0, 0.0) is None  # constant data have no other code
+
+
+def test_a_code_off_target_names_the_distance_unless_no_target_was_asked_for():
+    assert "0.3 away" in poor_code(ESTIMATOR, ON_TARGET + 0.3, LIVELY, 1.0)
+    without = SimpleNamespace(**vars(ESTIMATOR) | {"sparsity_weight": 0})
+    assert poor_code(without, ON_TARGET + 0.3, LIVELY * 4, 1.0) is None

@@ -1,0 +1,72 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from skl_sparse_ae._validation import (
+    check_code,
+    check_integers,
+    clip_to_unit_interval,
+    draw_seed,
+    overflow_as_value_error,
+    transaction,
+)
+
+
+def test_a_transaction_undoes_additions_replacements_and_removals():
+    thing = SimpleNamespace(kept=1, replaced=2, removed=3)
+
+    def change_and_fail():
+        with transaction(thing):
+            thing.replaced, thing.added = 5, 6
+            del thing.removed
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        change_and_fail()
+    assert vars(thing) == {"kept": 1, "replaced": 2, "removed": 3}
+
+
+def test_a_transaction_that_succeeds_keeps_its_changes():
+    thing = SimpleNamespace(a=1)
+    with transaction(thing):
+        thing.a = 2
+    assert thing.a == 2
+
+
+def test_overflow_is_a_value_error_that_says_what_to_do():
+    with pytest.raises(ValueError, match="may contain large values"), overflow_as_value_error():
+        raise FloatingPointError
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rounding_is_clipped_and_more_is_refused(dtype):
+    tolerance = float(np.sqrt(np.finfo(dtype).eps))
+    X = np.array([[0.5, 0.5, 1 + 0.9 * tolerance, -0.9 * tolerance]], dtype=dtype)
+    np.testing.assert_array_equal(clip_to_unit_interval(X), np.array([[0.5, 0.5, 1, 0]], dtype=dtype))
+    for wrong in (1 + 2 * tolerance, -2 * tolerance):
+        with pytest.raises(ValueError, match="MinMaxScaler"):
+            clip_to_unit_interval(np.array([[0.5, wrong]], dtype=dtype))
+
+
+def test_rows_within_the_interval_are_not_copied():
+    X = np.array([[0.0, 1.0]])
+    assert clip_to_unit_interval(X) is X
+
+
+@pytest.mark.parametrize("value", [True, np.False_])
+def test_booleans_are_no_integers(value):
+    with pytest.raises(ValueError, match="'size' parameter of SimpleNamespace must be an int"):
+        check_integers(SimpleNamespace(size=value), ["size"])
+    check_integers(SimpleNamespace(size=np.int64(3)), ["size"])
+
+
+def test_a_code_has_one_column_a_unit():
+    with pytest.raises(ValueError, match="X has 2 features"):
+        check_code(SimpleNamespace(), np.zeros((3, 2)), 4)
+
+
+def test_an_int_gives_one_seed_and_a_generator_a_new_one_each_time():
+    assert draw_seed(3) == draw_seed(3) != draw_seed(4)
+    shared = np.random.RandomState(0)
+    assert draw_seed(shared) != draw_seed(shared)
