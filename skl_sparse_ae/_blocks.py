@@ -1,6 +1,13 @@
-"""Rows in pieces: blocks for the exact objective, shuffled mini-batches for Adam."""
+"""Rows in pieces: blocks for the exact objective, shuffled mini-batches for Adam, and who works on the blocks."""
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
 
 import numpy as np
+from threadpoolctl import ThreadpoolController  # which scikit-learn itself requires
 
 # The temporaries of a block (three times its rows) should stay in the second-level cache, but a matrix product on a
 # handful of rows wastes its set-up. Measured over 64 to 784 features and 50 to 200 units, 1 MiB is within a few percent
@@ -39,3 +46,33 @@ def column_moments(blocks):
         mean = sum(X.sum(axis=0, dtype=np.float64) for X in blocks) / n_rows
         variance = sum(np.square(X - mean).sum(axis=0) for X in blocks) / n_rows
     return mean, variance
+
+
+@contextmanager
+def row_workers(n_blocks):
+    """A `map` for row blocks: as many threads as BLAS had, each with BLAS to itself; built-in for a block or two.
+
+    BLAS threads split every product and wait for each other after it, and leave all that lies in between to one core; on
+    busy cores each wait costs a scheduling quantum. Whole row blocks have two meetings an evaluation
+    (`benchmarks/objective.py` has both). The limit on BLAS is the process's, as in scikit-learn's KMeans, and is
+    lifted at the end whatever happens. Under a caller's own limit, say joblib's one thread a worker, there is one worker.
+    """
+    controller = ThreadpoolController()
+    threads = [library["num_threads"] for library in controller.info() if library["user_api"] == "blas"]
+    n_workers = min(max(threads, default=1), n_blocks)
+    with controller.limit(limits=1, user_api="blas"):
+        if n_workers == 1:
+            yield map
+            return
+        with ThreadPoolExecutor(n_workers) as pool:
+            yield partial(_map_in_order, pool, 2 * n_workers)
+
+
+def _map_in_order(pool, n_ahead, function, *iterables):
+    """`map` on a pool's threads, at most `n_ahead` results in memory: each may be as large as the weights."""
+    calls = zip(*iterables, strict=True)
+    pending = deque(pool.submit(function, *call) for call in islice(calls, n_ahead))
+    while pending:
+        result = pending.popleft().result()
+        pending.extend(pool.submit(function, *call) for call in islice(calls, 1))
+        yield result

@@ -177,7 +177,8 @@ def _saturated_gradient(w, X, coupling):
 def _forward(w, loss, X):
     """Sums over the rows of a block: the loss (mean over features), the code, its square."""
     A = encode(w, X)
-    return loss.per_row(decode(w, A), X).sum(), _column_sum(A), _column_sum(A * A)
+    with np.errstate(under="ignore"):
+        return loss.per_row(decode(w, A), X).sum(), _column_sum(A), _column_sum(A * A)
 
 
 def _column_sum(A):

@@ -1,7 +1,7 @@
 """Forms of the objective that a solver can be handed: functions of one flat vector, and the way back to the weights.
 
 A problem has ``first(raw_output, sparsity_target, rng)`` and ``resume(theta)`` for where to start, is called as
-``problem(x, blocks) -> (J, gradient, Terms)``, and turns any x into flat weights in the user's frame by ``weights(x)``.
+``problem(x, blocks, code=None, map=map) -> (J, gradient, Terms)``, and turns any x into flat weights in the user's frame by ``weights(x)``.
 A solver sees the call alone. Another form of the same objective, searching fewer parameters, is another class here.
 """
 
@@ -27,7 +27,7 @@ class JointProblem:
     def weights(self, x):
         return self.frame.to_user(x, self.dtype)
 
-    def __call__(self, x, blocks, code=None):
+    def __call__(self, x, blocks, code=None, map=map):
         w = unflatten(self.weights(x), self.n_components, self.n_features)
-        value, gradient, terms = value_and_gradient(self.objective, w, blocks, code)
+        value, gradient, terms = value_and_gradient(self.objective, w, blocks, code, map)
         return value, self.frame.gradient(gradient), terms

@@ -3,7 +3,8 @@
 `minimize_lbfgs` drives `scipy.optimize.minimize` behind a guard; `minimize_adam` is our own loop around `adam_step`.
 Both report every iteration (L-BFGS) or epoch (Adam) to ``watch(iterate)``, which returns the number that should fall:
 the iterate's value, or anything else that the caller judges progress by. `Patience` decides on it when to stop, and
-the best iterate by it is the solution. A ``StopIteration`` raised by `watch` is a wish to stop, not a failure.
+the best iterate by it is the solution. A ``StopIteration`` raised by `watch` is a wish to stop, not a failure; the iterate
+that it was raised at has no number to be compared by, and is the solution only if it is the first.
 """
 
 from typing import Any, NamedTuple
@@ -168,7 +169,7 @@ def adam_step(state, gradient, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=
     anything is changed, if the gradient is not finite or its square overflows: either would freeze or poison the state
     for good. Factors are Python floats, since a NumPy float64 would promote float32 arrays.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         if not np.isfinite(np.dot(gradient, gradient)):
             raise FloatingPointError("the gradient is not finite")
     t = state.n_steps + 1
@@ -218,11 +219,10 @@ def minimize_adam(function, state, epochs, *, learning_rate, patience, watch):
         try:
             watched = watch(Iterate(number, state.x, value, details))
         except StopIteration:
-            status, watched = "stopped", value
+            best, status = best or Iterate(number, state.x.copy(), value, details), "stopped"
+            break
         if best is None or watched < best_watched:
             best, best_watched = Iterate(number, state.x.copy(), value, details), watched
-        if status == "stopped":
-            break
         if patience.is_exhausted_by(watched):
             status = "converged"
             break

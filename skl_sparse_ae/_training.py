@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from skl_sparse_ae._blocks import mini_batches, row_blocks
+from skl_sparse_ae._blocks import mini_batches, row_blocks, row_workers
 from skl_sparse_ae._objective import Terms
 from skl_sparse_ae._solvers import AdamState, Iterate, adam_epoch, adam_start, minimize_adam, minimize_lbfgs
 from skl_sparse_ae._weights import Frame
@@ -38,8 +38,9 @@ def run_lbfgs(problem, X, start, *, max_iter, patience, watch):
     """The exact objective over all rows of X by L-BFGS: a `Solution`."""
     blocks = row_blocks(X, problem.n_components)
     code = np.split(np.empty((len(X), problem.n_components), dtype=X.dtype), np.cumsum([len(b) for b in blocks[:-1]]))
-    function = partial(problem, blocks=blocks, code=code)
-    return minimize_lbfgs(function, start, max_iter=max_iter, patience=patience, watch=watch)
+    with row_workers(len(blocks)) as map:
+        function = partial(problem, blocks=blocks, code=code, map=map)
+        return minimize_lbfgs(function, start, max_iter=max_iter, patience=patience, watch=watch)
 
 
 def run_adam(problem, X, start, rng, *, batch_size, learning_rate, max_iter, patience, watch):

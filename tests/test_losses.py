@@ -47,7 +47,9 @@ def extreme_rows(loss, dtype):
 def exactly(function, raw, X):
     """With enough digits for log(1 + exp(1e20)); those of exp(-1e20) underflow to zero as they should."""
     with mp.workdps(60):
-        return np.array([[float(function(mp.mpf(float(r)), mp.mpf(float(x))))] for r, x in zip(raw.ravel(), X.ravel(), strict=True)])
+        return np.array(
+            [[float(function(mp.mpf(float(r)), mp.mpf(float(x))))] for r, x in zip(raw.ravel(), X.ravel(), strict=True)]
+        )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -67,7 +69,7 @@ def test_every_loss_is_exact_at_extreme_raws(loss, dtype):
     raw, X = extreme_rows(loss, dtype)
     with np.errstate(all="raise"):
         rows = loss.per_row(raw.copy(), X)
-    eps = np.finfo(dtype).eps
+    eps = float(np.finfo(dtype).eps)
     atol = 0 if loss is CrossEntropy else 4 * eps  # squared errors are squares of rounded differences
     np.testing.assert_allclose(rows, exactly(EXACT_VALUE[loss], raw, X)[:, 0], rtol=8 * eps, atol=atol)
     assert rows.dtype == np.float64
@@ -79,7 +81,7 @@ def test_backward_is_exact_at_extreme_raws(loss, dtype):
     raw, X = extreme_rows(loss, dtype)
     with np.errstate(all="raise"):
         value, gradient = loss.backward(raw.copy(), X)
-    eps = np.finfo(dtype).eps
+    eps = float(np.finfo(dtype).eps)
     assert value == pytest.approx(exactly(EXACT_VALUE[loss], raw, X).sum(), rel=8 * eps)
     np.testing.assert_allclose(gradient, exactly(EXACT_GRADIENT[loss], raw, X), rtol=8 * eps, atol=4 * eps)
     assert gradient.dtype == dtype

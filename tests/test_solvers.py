@@ -63,17 +63,17 @@ def test_patience_counts_consecutive_updates_only():
     assert [patience.is_exhausted_by(v) for v in [10, 10, 5, 5, 4, 4, 4]] == [False] * 6 + [True]
 
 
+def is_exhausted_after(*values):
+    patience = Patience(0.01, 1)
+    return [patience.is_exhausted_by(value) for value in values][-1]
+
+
 @pytest.mark.parametrize("unit", [1e-20, 1, 1e20, -1])
 def test_patience_is_relative(unit):
     better = 1 - 0.02 * np.sign(unit)
     barely = 1 - 0.005 * np.sign(unit)
-    assert not Patience_after(1 * unit, better * unit)
-    assert Patience_after(1 * unit, barely * unit)
-
-
-def Patience_after(*values):
-    patience = Patience(0.01, 1)
-    return [patience.is_exhausted_by(value) for value in values][-1]
+    assert not is_exhausted_after(1 * unit, better * unit)
+    assert is_exhausted_after(1 * unit, barely * unit)
 
 
 def test_small_improvements_do_not_move_patience_but_their_sum_does():
@@ -92,7 +92,7 @@ def test_lbfgs_reaches_the_minimum():
     assert [iterate.number for iterate in iterates] == list(range(1, solution.n_iter + 1))
 
 
-@pytest.mark.parametrize("unit", [1e-12, 1e12])
+@pytest.mark.parametrize("unit", [1e-200, 1e-12, 1e12, 1e200])
 def test_lbfgs_does_not_care_for_the_unit_of_the_value(unit):
     solution, _ = run_lbfgs(lambda x: (unit * rosen(x), unit * rosen_der(x), None))
     assert solution.best.value < 1e-20 * unit
@@ -114,7 +114,7 @@ def test_lbfgs_makes_exactly_max_iter_iterations(max_iter):
 
 @pytest.mark.parametrize("max_iter", [1, 2, 7])
 def test_restarts_do_not_reset_the_iteration_count(max_iter):
-    function = rosenbrock_with_faults(lambda n: n in (3, 6), (np.nan, 0))
+    function = rosenbrock_with_faults(lambda n: n in (6, 12), (np.nan, 0))
     solution, iterates = run_lbfgs(function, max_iter=max_iter)
     assert (solution.n_iter, len(iterates), solution.status) == (max_iter, max_iter, "max_iter")
     assert [iterate.number for iterate in iterates] == list(range(1, max_iter + 1))
@@ -132,6 +132,25 @@ def test_lbfgs_recovers_from_one_fault(fault, call):
     solution, _ = run_lbfgs(rosenbrock_with_faults(lambda n: n == call, fault))
     assert solution.status == "converged"
     assert solution.best.value < 1e-10
+
+
+@pytest.mark.parametrize("call", range(3, 40))
+def test_lbfgs_restarts_from_the_best_iterate(call):
+    points, function = [], rosenbrock_with_faults(lambda n: n == call, (np.nan, 0))
+    best_then = START
+
+    def record(x):
+        points.append(x.copy())
+        return function(x)
+
+    def watch(iterate):
+        nonlocal best_then
+        if len(points) < call:
+            best_then = iterate.x
+        return iterate.value
+
+    run_lbfgs(record, watch=watch, max_iter=50)
+    np.testing.assert_array_equal(points[call], best_then)  # the evaluation after the fault
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -279,7 +298,9 @@ def test_adam_start_copies():
     np.testing.assert_array_equal(x, 1)
 
 
-@pytest.mark.parametrize(("dtype", "bad"), [(np.float32, np.nan), (np.float64, np.inf), (np.float32, 1e20), (np.float64, 1e200)])
+@pytest.mark.parametrize(
+    ("dtype", "bad"), [(np.float32, np.nan), (np.float64, np.inf), (np.float32, 1e20), (np.float64, 1e200)]
+)
 def test_a_bad_gradient_leaves_adams_state_as_it_was(dtype, bad):
     state = adam_step(adam_start(np.ones(5, dtype=dtype)), np.arange(5, dtype=dtype), 0.01)
     before = [a.tobytes() for a in state[:3]]
@@ -351,17 +372,17 @@ def test_adam_stops_when_asked_to():
     assert (solution.status, solution.n_iter, state.n_steps) == ("stopped", 3, 6)
 
 
+@pytest.mark.parametrize("measure", [-1000.0, 1000.0])
 @pytest.mark.parametrize("solver", [run_lbfgs, run_adam])
-def test_the_iterate_of_a_stop_is_not_compared_by_another_measure(solver):
-    """`watch` gave scores of -1000 and then stopped: the stopping iterate's own value, above that, is no improvement."""
+def test_the_iterate_of_a_stop_is_not_compared_by_another_measure(solver, measure):
+    """`watch` returns a score until it stops; the stopping iterate has none, and its value is no substitute."""
 
     def watch(iterate):
         if iterate.number == 2:
             raise StopIteration
-        return -1000.0
+        return measure
 
-    arguments = [rosenbrock] if solver is run_lbfgs else []
-    solution = solver(*arguments, watch=watch)[0]
+    solution = (run_lbfgs(rosenbrock, watch=watch) if solver is run_lbfgs else run_adam(watch=watch))[0]
     assert (solution.status, solution.best.number) == ("stopped", 1)
 
 

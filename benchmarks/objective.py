@@ -1,0 +1,109 @@
+"""One evaluation of the objective and its gradient: our time and memory against the textbook form's.
+
+    python -m benchmarks.objective
+
+The textbook form is the formula typed into NumPy: whole matrices, `expit`, fresh arrays. Both run interleaved in one process
+with as many row workers as the other has BLAS threads; medians, and the median of the ratios of neighbouring runs. "products" is the time of the five
+matrix products alone, in the same row blocks. Peak memory is what NumPy allocates beyond the inputs, in a run of its own.
+"""
+
+import argparse
+import platform
+import time
+import tracemalloc
+
+import numpy as np
+import scipy
+from scipy.special import expit
+from threadpoolctl import threadpool_limits
+
+from skl_sparse_ae._blocks import row_blocks, row_workers
+from skl_sparse_ae._losses import SquaredError
+from skl_sparse_ae._objective import Objective, value_and_gradient
+from skl_sparse_ae._penalties import KullbackLeibler
+from skl_sparse_ae._weights import n_weights, unflatten
+
+RHO, WEIGHT, ENCODER_ALPHA, DECODER_ALPHA = 0.1, 0.2, 1e-4, 1e-2
+SHAPES = [(20_000, 100, 50, "float64"), (20_000, 100, 50, "float32"), (10_000, 784, 196, "float32"), (1_797, 64, 64, "float64")]
+
+
+def textbook(X, w):
+    n, d = X.shape
+    A = expit(X @ w.We.T + w.be)
+    X_hat = A @ w.Wd + w.bd
+    rho_hat = A.mean(axis=0)
+    kl = RHO * np.log(RHO / rho_hat) + (1 - RHO) * np.log((1 - RHO) / (1 - rho_hat))
+    decay = ENCODER_ALPHA * np.sum(w.We**2) + DECODER_ALPHA * np.sum(w.Wd**2)
+    value = np.mean((X_hat - X) ** 2) + WEIGHT * np.sum(kl) + decay / (2 * d)
+    d_X_hat = 2 * (X_hat - X) / (n * d)
+    d_A = d_X_hat @ w.Wd.T + WEIGHT * (-RHO / rho_hat + (1 - RHO) / (1 - rho_hat)) / n
+    d_Z = d_A * A * (1 - A)
+    parts = [d_Z.T @ X + ENCODER_ALPHA / d * w.We, d_Z.sum(axis=0), A.T @ d_X_hat + DECODER_ALPHA / d * w.Wd, d_X_hat.sum(axis=0)]
+    return value, np.concatenate([part.ravel() for part in parts])
+
+
+def products(blocks, w):
+    for X in blocks:
+        A = X @ w.We.T
+        error = A @ w.Wd
+        d_Z = error @ w.Wd.T
+        _ = d_Z.T @ X, A.T @ error
+
+
+def peak_megabytes(function):
+    tracemalloc.start()
+    function()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
+
+
+def seconds(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def compare(n, d, k, dtype, n_runs):
+    """Medians in ms of ours, textbook and products; median of textbook / ours; peak MB of ours and textbook."""
+    rng = np.random.default_rng(0)
+    X = rng.random((n, d)).astype(dtype)
+    w = unflatten((0.1 * rng.normal(size=n_weights(k, d))).astype(dtype), k, d)
+    objective = Objective(SquaredError, KullbackLeibler(RHO, WEIGHT), ENCODER_ALPHA, DECODER_ALPHA)
+    blocks = row_blocks(X, k)
+    code = np.split(np.empty((n, k), dtype=dtype), np.cumsum([len(block) for block in blocks[:-1]]))
+
+    def ours():
+        return value_and_gradient(objective, w, blocks, code, map)
+
+    value, gradient = textbook(X, w)
+    np.testing.assert_allclose(ours()[0], value, rtol=1e-10 if dtype == "float64" else 1e-4)
+    np.testing.assert_allclose(ours()[1], gradient, rtol=1e-3, atol=(1e-12 if dtype == "float64" else 1e-5) * np.abs(gradient).max())
+    contenders = (ours, lambda: textbook(X, w), lambda: products(blocks, w))
+    runs = []
+    for _ in range(n_runs):
+        with row_workers(len(blocks)) as map:
+            own = seconds(ours)
+        runs.append([own, *(seconds(function) for function in contenders[1:])])
+    runs = np.array(runs)
+    memory = peak_megabytes(lambda: value_and_gradient(objective, w, blocks)), peak_megabytes(lambda: textbook(X, w))
+    return np.median(runs, axis=0) * 1e3, np.median(runs[:, 1] / runs[:, 0]), memory
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=30)
+    n_runs = parser.parse_args().runs
+    print(f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}, {platform.machine()}\n")
+    print("| n x d, k, dtype | threads | ours ms | textbook ms | products ms | textbook / ours | ours MB | textbook MB |")
+    print("|---|---|---|---|---|---|---|---|")
+    for n, d, k, dtype in SHAPES:
+        for threads in (1, 2):
+            with threadpool_limits(threads):
+                (own, other, floor), ratio, (own_mb, other_mb) = compare(n, d, k, dtype, n_runs)
+            row = f"{own:.1f} | {other:.1f} | {floor:.1f} | {ratio:.2f} | {own_mb:.1f} | {other_mb:.1f}"
+            print(f"| {n}x{d}, {k}, {dtype} | {threads} | {row} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
+from skl_sparse_ae._objective import Objective, value_and_gradient
+from skl_sparse_ae._penalties import KullbackLeibler
+from skl_sparse_ae._problems import JointProblem
+from skl_sparse_ae._weights import Frame, unflatten
+
+FRAMES = [Frame(np.zeros(6), 1.0, 0.0, 1.0), Frame(np.linspace(0.2, 0.7, 6), 0.3, 0.1, 2.5)]
+FRAME = pytest.mark.parametrize("frame", FRAMES, ids=["trivial", "ordinary"])
+
+
+def joint_problem(frame, loss=CrossEntropy, dtype=np.float64):
+    return JointProblem(Objective(loss, KullbackLeibler(0.1, 0.5), 0.3, 0.02), frame, 5, dtype)
+
+
+@FRAME
+@pytest.mark.parametrize("loss", [SquaredError, LogisticSquaredError, CrossEntropy])
+def test_gradient_is_that_of_the_value_in_the_frame(network, central_differences, frame, loss):
+    problem, blocks = joint_problem(frame, loss), [network.X[:9], network.X[9:]]
+    _, gradient, _ = problem(network.theta, blocks)
+    expected = central_differences(lambda x: problem(x, blocks)[0], network.theta)
+    np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-6 * abs(gradient).max())
+
+
+def test_the_same_network_costs_the_same_in_every_frame(network):
+    direct = value_and_gradient(joint_problem(FRAMES[0]).objective, network.weights, [network.X])
+    for frame in FRAMES:
+        problem = joint_problem(frame)
+        value, _, terms = problem(problem.resume(network.theta), [network.X])
+        assert value == pytest.approx(direct[0], rel=1e-12)
+        np.testing.assert_allclose(terms, direct[2], rtol=1e-12)
+
+
+@FRAME
+def test_value_is_that_of_the_users_weights(network, frame):
+    problem = joint_problem(frame)
+    w = unflatten(problem.weights(network.theta), 5, 6)
+    assert problem(network.theta, [network.X])[0] == value_and_gradient(problem.objective, w, [network.X])[0]
+
+
+@FRAME
+def test_resuming_from_the_weights_is_going_on(network, frame):
+    problem = joint_problem(frame)
+    np.testing.assert_allclose(problem.resume(problem.weights(network.theta)), network.theta, rtol=0, atol=1e-13)
+
+
+def test_float32_weights_of_a_float64_search(network):
+    problem, exact = joint_problem(FRAMES[1], dtype=np.float32), joint_problem(FRAMES[1])
+    X = network.X.astype(np.float32)
+    assert problem.weights(network.theta).dtype == np.float32
+    assert problem.resume(problem.weights(network.theta)).dtype == np.float64
+    value, gradient, _ = problem(network.theta, [X])
+    exact_value, exact_gradient, _ = exact(network.theta, [network.X])
+    assert gradient.dtype == np.float32
+    assert value == pytest.approx(exact_value, rel=1e-6)
+    np.testing.assert_allclose(gradient, exact_gradient, rtol=0, atol=1e-5 * abs(exact_gradient).max())
+
+
+def test_first_weights_are_on_target_for_the_average_row(network):
+    frame = FRAMES[1]
+    problem = joint_problem(frame)
+    x = problem.first(np.zeros(6), 0.1, np.random.default_rng(0))
+    w = unflatten(problem.weights(x), 5, 6)
+    np.testing.assert_allclose(1 / (1 + np.exp(-(frame.input_mean @ w.We.T + w.be))), 0.1, rtol=1e-12)
+    again = problem.first(np.zeros(6), 0.1, np.random.default_rng(0))
+    np.testing.assert_array_equal(x, again)
