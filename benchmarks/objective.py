@@ -38,7 +38,12 @@ def textbook(X, w):
     d_X_hat = 2 * (X_hat - X) / (n * d)
     d_A = d_X_hat @ w.Wd.T + WEIGHT * (-RHO / rho_hat + (1 - RHO) / (1 - rho_hat)) / n
     d_Z = d_A * A * (1 - A)
-    parts = [d_Z.T @ X + ENCODER_ALPHA / d * w.We, d_Z.sum(axis=0), A.T @ d_X_hat + DECODER_ALPHA / d * w.Wd, d_X_hat.sum(axis=0)]
+    parts = [
+        d_Z.T @ X + ENCODER_ALPHA / d * w.We,
+        d_Z.sum(axis=0),
+        A.T @ d_X_hat + DECODER_ALPHA / d * w.Wd,
+        d_X_hat.sum(axis=0),
+    ]
     return value, np.concatenate([part.ravel() for part in parts])
 
 
@@ -78,7 +83,9 @@ def compare(n, d, k, dtype, n_runs):
 
     value, gradient = textbook(X, w)
     np.testing.assert_allclose(ours()[0], value, rtol=1e-10 if dtype == "float64" else 1e-4)
-    np.testing.assert_allclose(ours()[1], gradient, rtol=1e-3, atol=(1e-12 if dtype == "float64" else 1e-5) * np.abs(gradient).max())
+    np.testing.assert_allclose(
+        ours()[1], gradient, rtol=1e-3, atol=(1e-12 if dtype == "float64" else 1e-5) * np.abs(gradient).max()
+    )
     contenders = (ours, lambda: textbook(X, w), lambda: products(blocks, w))
     runs = []
     for _ in range(n_runs):

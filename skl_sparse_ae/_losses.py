@@ -7,12 +7,11 @@ and nothing of weights or codes. Its functions:
 ``backward(raw, X)``          (the loss summed over rows and features, its gradient to raw); overwrites raw
 ``per_row(raw, X)``           the loss of each row (n_rows,): mean over features, float64; overwrites raw
 ``raw_of_mean(mean)``         the raw output (n_features,) that reconstructs every row as the column means
-``of_mean(mean, variance)``   the loss of that reconstruction, mean over rows and features, from the column moments:
-                              what a model that has learned nothing pays
+``raw_scale(variance)``       the size of the raw output's deviations from it, from the column variances
 """
 
 import numpy as np
-from scipy.special import entr, logit
+from scipy.special import logit
 
 from skl_sparse_ae._activations import sigmoid
 
@@ -41,8 +40,8 @@ class SquaredError:
         return mean
 
     @staticmethod
-    def of_mean(mean, variance):
-        return float(variance.mean())
+    def raw_scale(variance):
+        return float(np.sqrt(variance.mean())) or 1.0  # constant data have no scale
 
 
 class LogisticSquaredError(SquaredError):
@@ -70,6 +69,10 @@ class LogisticSquaredError(SquaredError):
     @staticmethod
     def raw_of_mean(mean):
         return _bounded_logit(mean)
+
+    @staticmethod
+    def raw_scale(variance):
+        return 1.0
 
 
 class CrossEntropy:
@@ -99,8 +102,8 @@ class CrossEntropy:
         return _bounded_logit(mean)
 
     @staticmethod
-    def of_mean(mean, variance):
-        return float((entr(mean) + entr(1 - mean)).mean())
+    def raw_scale(variance):
+        return 1.0
 
 
 def _cross_entropy(raw, X):
@@ -117,7 +120,7 @@ def _cross_entropy(raw, X):
 
 def _sum_of_squares(error):
     flat = error.reshape(-1)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         return float(np.dot(flat, flat))
 
 

@@ -342,10 +342,9 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         return LOSSES[self.loss, self.decoder_activation or DEFAULT_DECODER[self.loss]]
 
     def _frame(self, mean, variance):
-        scale = float(np.sqrt(variance.mean())) or 1.0
-        if not np.isfinite(scale):
+        if not np.isfinite(variance.sum()):
             raise ValueError(NOT_FINITE)
-        return Frame(mean, scale, self.sparsity_target, scale if self._loss() is SquaredError else 1.0)
+        return Frame.of(mean, variance, self.sparsity_target, self._loss().raw_scale(variance))
 
     def _problem(self, frame, dtype):
         penalty = KullbackLeibler(self.sparsity_target, self.sparsity_weight)

@@ -407,7 +407,7 @@ def test_a_collapsed_code_is_called_so():
     model = SparseAutoencoderTransformer(32, encoder_alpha=1e-2, decoder_alpha=3e-2, random_state=0)
     with pytest.warns(UserWarning, match=r"The codes have collapsed.*Lower encoder_alpha=0.01"):
         model.fit(X)
-    assert model.transform(X).std(axis=0).mean() < 0.03
+    assert model.transform(X).std(axis=0).mean() < 0.05
 
 
 def test_a_code_off_its_target_is_called_so(X):

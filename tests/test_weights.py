@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from skl_sparse_ae._weights import Frame, Weights, flatten, initial_weights, n_weights, unflatten
+from skl_sparse_ae._weights import (
+    OUTPUT_DEVIATIONS,
+    TOTAL_VARIANCE,
+    Frame,
+    Weights,
+    flatten,
+    initial_weights,
+    n_weights,
+    unflatten,
+)
 
 K, D = 5, 6
 
@@ -75,8 +84,9 @@ def test_initial_units_are_on_target_and_output_is_the_one_asked_for(frame):
 
 
 def test_initial_weights_fill_glorots_interval():
-    frame = Frame(np.zeros(40), 1.0, 0.1, 1.0)
-    w = unflatten(initial_weights(30, 40, 0.1, np.zeros(40), frame, np.random.default_rng(0)), 30, 40)
+    frame = Frame.of(np.zeros(40), np.ones(40), 0.1, 1.0)
+    theta = initial_weights(30, 40, 0.1, np.zeros(40), frame, np.random.default_rng(0))
+    w = unflatten(frame.to_user(theta, np.float64), 30, 40)
     limit = np.sqrt(6 / 70)
     for W in (w.We, w.Wd):
         assert 0.98 * limit < W.max() <= limit
@@ -84,6 +94,15 @@ def test_initial_weights_fill_glorots_interval():
         assert abs(W.mean()) < 0.1 * limit
     assert not np.array_equal(w.We, w.Wd)
     np.testing.assert_array_equal(w.be, logit(0.1))
+
+
+def test_in_the_frame_of_some_data_their_variances_have_one_sum(network):
+    X = network.X * 7
+    for rows in (X, X[:, :3]):
+        frame = Frame.of(rows.mean(axis=0), rows.var(axis=0), 0.1, 5.0)
+        assert (rows / frame.input_scale).var(axis=0).sum() == pytest.approx(TOTAL_VARIANCE)
+        assert frame.output_scale == 5.0 * OUTPUT_DEVIATIONS
+    assert Frame.of(np.ones(2), np.zeros(2), 0.1, 1.0).input_scale == 1.0
 
 
 def test_start_does_not_depend_on_the_unit_of_X(network):

@@ -1,0 +1,68 @@
+"""What the centred and scaled frame is worth: J after so many iterations of L-BFGS, with and without it.
+
+    python -m benchmarks.frames [--mnist PATH]
+
+Same objective, same first weights (in the user's frame), same solver; PATH is an .npz with X of shape (n, 784) in 0..255.
+"""
+
+import argparse
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.datasets import breast_cancer, digits, unit_patches
+from skl_sparse_ae._blocks import column_moments, row_blocks
+from skl_sparse_ae._losses import CrossEntropy, SquaredError
+from skl_sparse_ae._objective import Objective
+from skl_sparse_ae._penalties import KullbackLeibler
+from skl_sparse_ae._problems import JointProblem
+from skl_sparse_ae._solvers import Patience
+from skl_sparse_ae._training import Watch, run_lbfgs
+from skl_sparse_ae._weights import Frame
+
+CHECKPOINTS = (25, 50, 100, 200, 400)
+
+
+def curve(X, n_components, loss, frame, weights):
+    objective = Objective(loss, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2)
+    problem = JointProblem(objective, frame, n_components, X.dtype)
+    watch = Watch(verbose=0)
+    patience = Patience(tol=0, n_iter_no_change=1)
+    run_lbfgs(problem, X, problem.resume(weights), max_iter=max(CHECKPOINTS), patience=patience, watch=watch)
+    return [watch.values[i - 1] for i in CHECKPOINTS]
+
+
+def compare(X, n_components, loss):
+    mean, variance = column_moments(row_blocks(X, n_components))
+    ours = Frame.of(mean, variance, 0.1, loss.raw_scale(variance))
+    problem = JointProblem(None, ours, n_components, X.dtype)
+    start = problem.weights(problem.first(loss.raw_of_mean(mean), 0.1, np.random.default_rng(0)))
+    textbook = Frame(np.zeros_like(mean), 1.0, 0.0, 1.0)
+    return curve(X, n_components, loss, textbook, start), curve(X, n_components, loss, ours, start)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mnist", help="add the first 2,000 rows of this file, divided by 255")
+    path = parser.parse_args().mnist
+    X = digits()[0]
+    problems = {
+        "digits 0..16, k=64": (X, 64, SquaredError),
+        "digits 0..1, k=64": (X / 16, 64, SquaredError),
+        "digits 0..1, k=64, cross-entropy": (X / 16, 64, CrossEntropy),
+        "breast cancer standardised, k=30": (StandardScaler().fit_transform(breast_cancer()[0]), 30, SquaredError),
+        "breast cancer raw, k=30": (breast_cancer()[0], 30, SquaredError),
+        "patches 0.1..0.9, k=25": (unit_patches()[0], 25, SquaredError),
+    }
+    if path:
+        problems["MNIST 2,000 rows, k=100"] = (np.load(path)["X"][:2000] / 255, 100, SquaredError)
+    print(
+        f"| J after {' / '.join(map(str, CHECKPOINTS))} iterations | weights as they are | centred and scaled |\n|---|---|---|"
+    )
+    for name, problem in problems.items():
+        without, with_frame = (" / ".join(f"{value:.4g}" for value in values) for values in compare(*problem))
+        print(f"| {name} | {without} | {with_frame} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
