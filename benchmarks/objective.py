@@ -2,15 +2,17 @@
 
     python -m benchmarks.objective
 
-The textbook form is the formula typed into NumPy: whole matrices, `expit`, fresh arrays. Both run interleaved in one process
-with as many row workers as the other has BLAS threads; medians, and the median of the ratios of neighbouring runs. "products" is the time of the five
-matrix products alone, in the same row blocks. Peak memory is what NumPy allocates beyond the inputs, in a run of its own.
+The textbook form is the formula typed into NumPy: whole matrices, `expit`, fresh arrays. Both run interleaved in one process,
+ours with as many row workers as the other has BLAS threads; medians, and the median of the ratios of neighbouring runs.
+"products" is the time of the five matrix products alone, in the same row blocks. Peak memory is what NumPy allocates beyond
+the inputs, in a run of its own.
 """
 
 import argparse
 import platform
 import time
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import scipy
@@ -38,13 +40,8 @@ def textbook(X, w):
     d_X_hat = 2 * (X_hat - X) / (n * d)
     d_A = d_X_hat @ w.Wd.T + WEIGHT * (-RHO / rho_hat + (1 - RHO) / (1 - rho_hat)) / n
     d_Z = d_A * A * (1 - A)
-    parts = [
-        d_Z.T @ X + ENCODER_ALPHA / d * w.We,
-        d_Z.sum(axis=0),
-        A.T @ d_X_hat + DECODER_ALPHA / d * w.Wd,
-        d_X_hat.sum(axis=0),
-    ]
-    return value, np.concatenate([part.ravel() for part in parts])
+    d_We, d_Wd = d_Z.T @ X + ENCODER_ALPHA / d * w.We, A.T @ d_X_hat + DECODER_ALPHA / d * w.Wd
+    return value, np.concatenate([d_We.ravel(), d_Z.sum(axis=0), d_Wd.ravel(), d_X_hat.sum(axis=0)])
 
 
 def products(blocks, w):
@@ -78,20 +75,17 @@ def compare(n, d, k, dtype, n_runs):
     blocks = row_blocks(X, k)
     code = np.split(np.empty((n, k), dtype=dtype), np.cumsum([len(block) for block in blocks[:-1]]))
 
-    def ours():
-        return value_and_gradient(objective, w, blocks, code, map)
-
     value, gradient = textbook(X, w)
-    np.testing.assert_allclose(ours()[0], value, rtol=1e-10 if dtype == "float64" else 1e-4)
-    np.testing.assert_allclose(
-        ours()[1], gradient, rtol=1e-3, atol=(1e-12 if dtype == "float64" else 1e-5) * np.abs(gradient).max()
-    )
-    contenders = (ours, lambda: textbook(X, w), lambda: products(blocks, w))
+    own_value, own_gradient, _ = value_and_gradient(objective, w, blocks)
+    tolerance = 1e-10 if dtype == "float64" else 1e-4
+    np.testing.assert_allclose(own_value, value, rtol=tolerance)
+    np.testing.assert_allclose(own_gradient, gradient, atol=tolerance * np.abs(gradient).max())
+    others = (lambda: textbook(X, w), lambda: products(blocks, w))
     runs = []
     for _ in range(n_runs):
         with row_workers(len(blocks)) as map:
-            own = seconds(ours)
-        runs.append([own, *(seconds(function) for function in contenders[1:])])
+            own = seconds(partial(value_and_gradient, objective, w, blocks, code, map))
+        runs.append([own, *(seconds(function) for function in others)])
     runs = np.array(runs)
     memory = peak_megabytes(lambda: value_and_gradient(objective, w, blocks)), peak_megabytes(lambda: textbook(X, w))
     return np.median(runs, axis=0) * 1e3, np.median(runs[:, 1] / runs[:, 0]), memory

@@ -1,8 +1,9 @@
 """Forms of the objective that a solver can be handed: functions of one flat vector, and the way back to the weights.
 
 A problem has ``first(raw_output, sparsity_target, rng)`` and ``resume(theta)`` for where to start, is called as
-``problem(x, blocks, code=None, map=map) -> (J, gradient, Terms)``, and turns any x into flat weights in the user's frame by ``weights(x)``.
-A solver sees the call alone. Another form of the same objective, searching fewer parameters, is another class here.
+``problem(x, blocks, code=None, map=map) -> (J, gradient, Terms)``, and turns any x into flat weights in the user's frame by
+``weights(x)``. A solver sees the call alone. Another form of the same objective, searching fewer parameters, is another class
+here: it needs no change to a solver, nor to `_objective`.
 """
 
 import numpy as np
