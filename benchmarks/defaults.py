@@ -118,22 +118,44 @@ def run(studies):
 
 
 def table(rows, study):
-    """One Markdown line for each problem and setting: medians over seeds, ranges being in the JSON."""
-    rows = [row for row in rows if row["study"] == study]
-    keys = ["objective", "R2", "hoyer", "active", "variation", "accuracy", "n_iter"]
-    lines = ["| data | loss | settings | " + " | ".join(keys) + " |", "|---" * (3 + len(keys)) + "|"]
+    """One Markdown line for each problem and setting: medians over seeds; the JSON has every run."""
+    keys = ["objective", "R2", "hoyer", "active", "variation", "n_iter", "accuracy"]
+    others = ["raw", "PCA", "BernoulliRBM"] if study == "chosen" else []
+    header = ["data", "loss", "settings", *keys, *others]
+    lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
+    for (data, loss, settings), group in grouped(rows, study, ("data", "loss", "settings")).items():
+        cells = [cell(key, [row[key] for row in group]) for key in keys]
+        peer_rows = [row for row in rows if row["study"] == "peers" and row["data"] == data]
+        cells += [cell(other, [row[other] for row in peer_rows] or [None]) for other in others]
+        lines.append(f"| {data} | {loss} | {words(json.loads(settings))} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def grouped(rows, study, keys):
     groups = {}
     for row in rows:
-        groups.setdefault((row["data"], row["loss"], json.dumps(row["settings"])), []).append(row)
-    for (data, loss, settings), group in groups.items():
-        words = ", ".join(f"{k} {v:g}" if not isinstance(v, str) else v for k, v in json.loads(settings).items()) or "defaults"
-        values = [np.median([row[key] for row in group]) if group[0][key] is not None else None for key in keys]
-        cells = [
-            "" if v is None else f"{v:.0f}" if k == "n_iter" else f"{v:.4g}" if k == "objective" else f"{v:.3f}"
-            for k, v in zip(keys, values, strict=True)
-        ]
-        lines.append(f"| {data} | {loss} | {words} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        if row["study"] == study:
+            key = tuple(row[key] if isinstance(row[key], str) else json.dumps(row[key]) for key in keys)
+            groups.setdefault(key, []).append(row)
+    return groups
+
+
+def cell(key, values):
+    if values[0] is None:
+        return ""
+    return format(np.median(values), {"n_iter": ".0f", "objective": ".4g"}.get(key, ".3f"))
+
+
+def words(settings):
+    short = {
+        "sparsity_weight": "w",
+        "encoder_alpha": "e",
+        "decoder_alpha": "d",
+        "learning_rate_init": "rate",
+        "batch_size": "batch",
+    }
+    shown = {short.get(key, key): value for key, value in settings.items() if key not in ("solver", "max_iter")}
+    return ", ".join(f"{key} {value:g}" for key, value in shown.items()) or "defaults"
 
 
 def main():

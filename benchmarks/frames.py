@@ -56,9 +56,8 @@ def main():
     }
     if path:
         problems["MNIST 2,000 rows, k=100"] = (np.load(path)["X"][:2000] / 255, 100, SquaredError)
-    print(
-        f"| J after {' / '.join(map(str, CHECKPOINTS))} iterations | weights as they are | centred and scaled |\n|---|---|---|"
-    )
+    print(f"| J after {' / '.join(map(str, CHECKPOINTS))} iterations | weights as they are | centred and scaled |")
+    print("|---|---|---|")
     for name, problem in problems.items():
         without, with_frame = (" / ".join(f"{value:.4g}" for value in values) for values in compare(*problem))
         print(f"| {name} | {without} | {with_frame} |", flush=True)
