@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
+from threading import Lock
 
 import numpy as np
 from threadpoolctl import ThreadpoolController  # which scikit-learn itself requires
@@ -48,19 +49,50 @@ def column_moments(blocks):
     return mean, variance
 
 
+class _OneBlasThread:
+    """Holds BLAS to one thread while anyone is inside; yields how many it had to the first, and 1 to whoever joins.
+
+    The limit is the process's. Were each fit to set and restore it, two that overlap in threads would leave it set.
+    """
+
+    def __init__(self):
+        self.lock, self.n_inside, self.limit = Lock(), 0, None
+
+    @contextmanager
+    def __call__(self):
+        with self.lock:
+            self.n_inside += 1
+            n_threads = 1 if self.limit else self._begin()
+        try:
+            yield n_threads
+        finally:
+            with self.lock:
+                self.n_inside -= 1
+                if not self.n_inside:
+                    self.limit.restore_original_limits()
+                    self.limit = None
+
+    def _begin(self):
+        controller = ThreadpoolController()
+        n_threads = [library["num_threads"] for library in controller.info() if library["user_api"] == "blas"]
+        self.limit = controller.limit(limits=1, user_api="blas")
+        return max(n_threads, default=1)
+
+
+_one_blas_thread = _OneBlasThread()
+
+
 @contextmanager
 def row_workers(n_blocks):
-    """A `map` for row blocks: as many threads as BLAS had, each with BLAS to itself; built-in for a block or two.
+    """A `map` for row blocks: as many threads as BLAS had, each with BLAS to itself; built-in for a single block.
 
     BLAS threads split every product and wait for each other after it, and leave all that lies in between to one core; on
     busy cores each wait costs a scheduling quantum. Whole row blocks have two meetings an evaluation
-    (`benchmarks/objective.py` has both). The limit on BLAS is the process's, as in scikit-learn's KMeans, and is
-    lifted at the end whatever happens. Under a caller's own limit, say joblib's one thread a worker, there is one worker.
+    (`benchmarks/objective.py` has both). Under a caller's own limit, say joblib's one thread a worker, or beside another
+    fit in this process, there is one worker.
     """
-    controller = ThreadpoolController()
-    threads = [library["num_threads"] for library in controller.info() if library["user_api"] == "blas"]
-    n_workers = min(max(threads, default=1), n_blocks)
-    with controller.limit(limits=1, user_api="blas"):
+    with _one_blas_thread() as n_threads:
+        n_workers = min(n_threads, n_blocks)
         if n_workers == 1:
             yield map
             return

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from skl_sparse_ae._blocks import BLOCK_BYTES, FEWEST_ROWS, MOST_ROWS, column_moments, mini_batches, row_blocks
+from skl_sparse_ae._blocks import BLOCK_BYTES, FEWEST_ROWS, MOST_ROWS, column_moments, mini_batches, row_blocks, row_workers
 
 
 @pytest.mark.parametrize("n_rows", [1, 255, 4096, 4097, 10_000])
@@ -70,3 +71,47 @@ def test_column_moments_of_many_float32_rows_keep_float64_digits():
     assert mean.dtype == variance.dtype == np.float64
     np.testing.assert_allclose(mean, X.mean(axis=0, dtype=np.float64), rtol=1e-13)
     np.testing.assert_allclose(variance, X.var(axis=0, dtype=np.float64), rtol=1e-10)
+
+
+def blas_threads():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+def test_workers_hold_blas_to_one_thread_and_let_go_even_of_an_exception():
+    before = blas_threads()
+
+    def fail_inside():
+        with row_workers(4):
+            assert set(blas_threads()) == {1}
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail_inside()
+    assert blas_threads() == before
+
+
+def test_overlapping_fits_leave_the_limit_as_they_found_it():
+    before = blas_threads()
+    first, second = row_workers(4), row_workers(4)
+    first.__enter__()
+    assert second.__enter__() is map  # the cores are taken
+    first.__exit__(None, None, None)
+    assert set(blas_threads()) == {1}
+    second.__exit__(None, None, None)
+    assert blas_threads() == before
+
+
+def test_workers_keep_the_order_and_pass_errors_on():
+    with threadpool_limits(3, user_api="blas"), row_workers(4) as parallel_map:
+        assert list(parallel_map(pow, range(50), [2] * 50)) == [i**2 for i in range(50)]
+        with pytest.raises(ZeroDivisionError):
+            list(parallel_map(lambda i: 1 // (i - 7), range(50)))
+
+
+def test_few_results_are_in_memory_at_a_time():
+    started = []
+    with threadpool_limits(2, user_api="blas"), row_workers(4) as parallel_map:
+        results = parallel_map(started.append, range(50))
+        next(results)
+        assert len(started) <= 6
+        assert len(list(results)) == 49
