@@ -30,7 +30,9 @@ SEEDS = (0, 1, 2)
 N_COMPONENTS = 64
 DECAYS = [
     {"sparsity_weight": w, "encoder_alpha": e, "decoder_alpha": d}
-    for w, (e, d) in product((0.02, 0.2), ((0, 1e-2), (1e-4, 1e-3), (1e-4, 1e-2), (1e-3, 1e-2), (1e-3, 3e-2), (1e-2, 3e-2)))
+    for w, (e, d) in product(
+        (0.02, 0.2), ((0, 1e-2), (1e-5, 1e-2), (1e-4, 1e-3), (1e-4, 1e-2), (1e-3, 1e-2), (1e-3, 3e-2), (1e-2, 3e-2))
+    )
 ]
 CHOSEN = {}
 STOPPING = [{"tol": t, "max_iter": 2000} for t in (3e-3, 1e-3, 3e-4, 1e-4)]

@@ -44,12 +44,25 @@ class SquaredError:
         return float(np.sqrt(variance.mean())) or 1.0  # constant data have no scale
 
 
-class LogisticSquaredError(SquaredError):
-    """``(x_hat - x)^2`` with the logistic decoder, ``x_hat = sigmoid(raw)``."""
+class _LogisticDecoder:
+    """``x_hat = sigmoid(raw)``: what the two losses below have in common."""
 
     @staticmethod
     def output(raw):
         return sigmoid(raw)
+
+    @staticmethod
+    def raw_of_mean(mean):
+        """Logits, kept where the sigmoid still has a slope: a column of zeros starts at 0.001, not at 0."""
+        return logit(np.clip(mean, 1e-3, 1 - 1e-3))
+
+    @staticmethod
+    def raw_scale(variance):
+        return 1.0
+
+
+class LogisticSquaredError(_LogisticDecoder):
+    """``(x_hat - x)^2`` with ``x_hat = sigmoid(raw)``."""
 
     @staticmethod
     def backward(raw, X):
@@ -66,25 +79,13 @@ class LogisticSquaredError(SquaredError):
     def per_row(raw, X):
         return SquaredError.per_row(sigmoid(raw), X)
 
-    @staticmethod
-    def raw_of_mean(mean):
-        return _bounded_logit(mean)
 
-    @staticmethod
-    def raw_scale(variance):
-        return 1.0
-
-
-class CrossEntropy:
+class CrossEntropy(_LogisticDecoder):
     """``-x log(x_hat) - (1 - x) log(1 - x_hat)`` with ``x_hat = sigmoid(raw)``, from raw itself.
 
     ``log1p(exp(-|r|)) + max(r, 0) (1 - x) - min(r, 0) x`` is the same for x in [0, 1] without a cancellation: exact
     to rounding for the confident right answer, where the usual ``max(r, 0) - r x + log1p(exp(-|r|))`` loses every digit.
     """
-
-    @staticmethod
-    def output(raw):
-        return sigmoid(raw)
 
     @staticmethod
     def backward(raw, X):
@@ -96,14 +97,6 @@ class CrossEntropy:
     @staticmethod
     def per_row(raw, X):
         return _cross_entropy(raw, X).mean(axis=1, dtype=np.float64)
-
-    @staticmethod
-    def raw_of_mean(mean):
-        return _bounded_logit(mean)
-
-    @staticmethod
-    def raw_scale(variance):
-        return 1.0
 
 
 def _cross_entropy(raw, X):
@@ -122,8 +115,3 @@ def _sum_of_squares(error):
     flat = error.reshape(-1)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         return float(np.dot(flat, flat))
-
-
-def _bounded_logit(mean):
-    """Logit of column means, kept where the sigmoid still has a slope: a column of zeros starts at 0.001, not at 0."""
-    return logit(np.clip(mean, 1e-3, 1 - 1e-3))
