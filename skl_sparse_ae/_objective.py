@@ -95,9 +95,9 @@ def backpropagate(w, X, A, coupling, loss):
         gradient = np.empty(n_weights(*w.We.shape), dtype=X.dtype)
         g = unflatten(gradient, *w.We.shape)
         np.matmul(d_Z.T, X, out=g.We)
-        d_Z.sum(axis=0, out=g.be)
+        g.be[...] = _column_sum(d_Z)
         np.matmul(A.T, d_raw, out=g.Wd)
-        d_raw.sum(axis=0, out=g.bd)
+        g.bd[...] = _column_sum(d_raw)
     return value, gradient
 
 
@@ -110,7 +110,7 @@ def value_and_gradient(objective, w, blocks, code=None, map=map):
     """
     code = [None] * len(blocks) if code is None else code
     code = list(map(partial(encode, w), blocks, code))  # pass 1
-    mean = sum(map(_column_sum, code)) / _n_rows(blocks)
+    mean = _mean(map(_column_sum, code), _n_rows(blocks))
     sparsity, coupling = _couple(objective.penalty, w, blocks, mean, map)
     step = partial(backpropagate, w, coupling=coupling, loss=objective.loss)
     loss, gradient = reduce(_add, map(step, blocks, code))  # pass 2
@@ -127,10 +127,10 @@ def evaluate(objective, w, blocks, map=map):
     """``(Terms, mean, variance)`` over all rows of `blocks`, the latter two of each code unit (k,). No gradient."""
     losses, sums, squares = zip(*map(partial(_forward, w, objective.loss), blocks), strict=True)
     n_rows = _n_rows(blocks)
-    mean = sum(sums) / n_rows
+    mean = _mean(sums, n_rows)
     sparsity, _ = _couple(objective.penalty, w, blocks, mean, map)
     terms = Terms(sum(losses) / n_rows, sparsity, weight_decay(objective, w))
-    return terms, mean, np.maximum(sum(squares) / n_rows - mean**2, 0)
+    return terms, mean, np.maximum(_mean(squares, n_rows) - mean**2, 0)
 
 
 def weight_decay(objective, w):
@@ -182,7 +182,13 @@ def _forward(w, loss, X):
 
 
 def _column_sum(A):
-    return A.sum(axis=0, dtype=np.float64)
+    """Sum over the rows of a block, by BLAS: three to seven times faster than `sum`, and exact enough for so few rows."""
+    return np.ones(len(A), dtype=A.dtype) @ A
+
+
+def _mean(sums, n_rows):
+    """Of the blocks' sums (k,), added in order and in float64."""
+    return sum(total.astype(np.float64) for total in sums) / n_rows
 
 
 def _n_rows(blocks):
