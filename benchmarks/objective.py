@@ -60,6 +60,12 @@ def peak_megabytes(function):
     return peak / 1e6
 
 
+def settled(function):
+    """Median seconds of three calls after one that is not counted, and after BLAS's threads have stopped waiting for work."""
+    time.sleep(0.1)  # OpenBLAS threads spin for tens of milliseconds after a product, on the cores that we would measure
+    return np.median([seconds(function) for _ in range(4)][1:])
+
+
 def seconds(function):
     start = time.perf_counter()
     function()
@@ -85,8 +91,8 @@ def compare(n, d, k, dtype, n_runs):
     for _ in range(n_runs):
         with row_workers(len(blocks)) as map:  # entered once for all the evaluations of a fit: the first one wakes the threads
             evaluation = partial(value_and_gradient, objective, w, blocks, code, map)
-            own = np.median([seconds(evaluation) for _ in range(4)][1:])
-        runs.append([own, *(np.median([seconds(function) for _ in range(4)][1:]) for function in others)])
+            own = settled(evaluation)
+        runs.append([own, *(settled(function) for function in others)])
     runs = np.array(runs)
     memory = peak_megabytes(lambda: value_and_gradient(objective, w, blocks)), peak_megabytes(lambda: textbook(X, w))
     return np.median(runs, axis=0) * 1e3, np.median(runs[:, 1] / runs[:, 0]), memory

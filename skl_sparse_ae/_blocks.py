@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController  # which scikit-learn itself requ
 
 # The temporaries of a block (three times its rows) should stay in the second-level cache, but a matrix product on a
 # handful of rows wastes its set-up. Measured over 64 to 784 features and 50 to 200 units, 1 MiB is within a few percent
-# of the best size, float32 and float64 (`benchmarks/objective.py`). Reusing explicit buffers measured no faster than
+# of the best size, float32 and float64. Reusing explicit buffers measured no faster than
 # fresh ones: at this size the allocator hands the same pages back.
 BLOCK_BYTES = 2**20
 FEWEST_ROWS, MOST_ROWS = 256, 4096  # more rows than that would lose float32 digits in the block's own sums
