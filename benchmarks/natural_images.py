@@ -25,7 +25,18 @@ def main():
     args = parser.parse_args()
 
     X = unit_range(patches(n_patches=10_000, whiten=True)[0])
-    model = SparseAutoencoderTransformer(
+    model = min((fit(X, seed) for seed in range(3)), key=lambda model: model.loss_)
+    code, used = model.transform(X), np.linalg.norm(model.decoder_components_, axis=1) > 0.1
+    print(f"lowest J of three starts {model.loss_:.6f} (in UFLDL's units {model.loss_ * N_FEATURES / 2:.4f})")
+    print(f"R2 {model.score(X):.3f}, mean activation {code.mean():.4f} (target {RHO}), Hoyer sparsity {hoyer(code):.3f}")
+    print(f"units in use: {used.sum()} of {N_UNITS}, of which edges: {np.sum(_balance(model.components_[used]) < 0.2)}")
+    model.components_ = np.concatenate([model.components_[used], model.components_[~used]])
+    draw_features(model, (8, 8), args.out, f"Edges ({np.sum(~used)} unused units last)")
+    print(f"features drawn in {args.out}")
+
+
+def fit(X, seed):
+    return SparseAutoencoderTransformer(
         N_UNITS,
         sparsity_target=RHO,
         sparsity_weight=2 * BETA / N_FEATURES,
@@ -34,14 +45,8 @@ def main():
         decoder_activation="logistic",
         max_iter=400,
         tol=0,
-        random_state=0,
+        random_state=seed,
     ).fit(X)
-    code = model.transform(X)
-    print(f"J = {model.loss_:.6f} (in UFLDL's units {model.loss_ * N_FEATURES / 2:.4f}), R2 {model.score(X):.3f}")
-    print(f"mean activation {code.mean():.4f} (target {RHO}), Hoyer sparsity {hoyer(code):.3f}")
-    print(f"units whose weights sum to less than 20% of their size: {np.mean(_balance(model.components_) < 0.2):.0%}")
-    draw_features(model, (8, 8), args.out, "UFLDL's settings on natural images: edges")
-    print(f"features drawn in {args.out}")
 
 
 def _balance(components):
