@@ -1,8 +1,10 @@
-"""What the centred and scaled frame is worth: J after so many iterations of L-BFGS, with and without it.
+"""What the centred and scaled frame is worth: J after so many iterations of L-BFGS.
 
     python -m benchmarks.frames [--mnist PATH]
 
-Same objective, same first weights (in the user's frame), same solver; PATH is an .npz with X of shape (n, 784) in 0..255.
+"unit variances" is a frame that is centred, with features and raw output of unit variance on average; "ours" is that of
+`Frame.of`. Same objective, same first weights (in the user's frame), same solver; PATH is an .npz with X of shape (n, 784)
+in 0..255.
 """
 
 import argparse
@@ -38,7 +40,8 @@ def compare(X, n_components, loss):
     problem = JointProblem(None, ours, n_components, X.dtype)
     start = problem.weights(problem.first(loss.raw_of_mean(mean), 0.1, np.random.default_rng(0)))
     textbook = Frame(np.zeros_like(mean), 1.0, 0.0, 1.0)
-    return curve(X, n_components, loss, textbook, start), curve(X, n_components, loss, ours, start)
+    unit = Frame(mean, float(np.sqrt(variance.mean())), 0.1, loss.raw_scale(variance))
+    return [curve(X, n_components, loss, frame, start) for frame in (textbook, unit, ours)]
 
 
 def main():
@@ -56,11 +59,11 @@ def main():
     }
     if path:
         problems["MNIST 2,000 rows, k=100"] = (np.load(path)["X"][:2000] / 255, 100, SquaredError)
-    print(f"| J after {' / '.join(map(str, CHECKPOINTS))} iterations | weights as they are | centred and scaled |")
-    print("|---|---|---|")
+    print(f"| J after {' / '.join(map(str, CHECKPOINTS))} iterations | weights as they are | unit variances | ours |")
+    print("|---|---|---|---|")
     for name, problem in problems.items():
-        without, with_frame = (" / ".join(f"{value:.4g}" for value in values) for values in compare(*problem))
-        print(f"| {name} | {without} | {with_frame} |", flush=True)
+        cells = [" / ".join(f"{value:.4g}" for value in values) for values in compare(*problem)]
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logit
 
-# The frame's two units, chosen by J after 25 to 200 iterations of L-BFGS on six problems of 30 to 784 features: inputs whose
-# variances sum to this, and outputs of so many standard deviations (`benchmarks/frames.py`). A unit variance for each
-# feature instead costs MNIST, with its 784, four times the iterations. Bounding the sum also bounds what one step of Adam,
-# about the learning rate for every weight at once, can do to a pre-activation, however many features there are.
+# The frame's two units: inputs whose variances sum to this, and outputs of so many standard deviations. Chosen by J after 25 to
+# 200 iterations of L-BFGS, among sums of 16, 64 and 256 and a quarter to two deviations, on digits and MNIST. Features of unit
+# variance instead need four times the iterations on MNIST, with its 784 (`benchmarks/frames.py`). Bounding the sum also bounds
+# what one step of Adam, about the learning rate for every weight at once, can do to a pre-activation, however many features.
 TOTAL_VARIANCE = 16.0
 OUTPUT_DEVIATIONS = 2.0
 
