@@ -69,7 +69,7 @@ class _Guard:
 
     def __init__(self, function, start, watch, patience):
         self.function, self.watch, self.patience = function, watch, patience
-        self.scale = 1.0
+        self.n_iter, self.scale = 0, 1.0
         self.evaluate(start)
         self.scale = abs(self.last.value) or 1.0
         self.best, self.best_watched = self.last, np.inf
@@ -91,8 +91,6 @@ class _Guard:
         if self.patience.is_exhausted_by(watched):
             raise _Converged
 
-    n_iter = 0
-
 
 def minimize_lbfgs(function, start, *, max_iter, patience, watch):
     """Minimise ``function(x) -> (value, gradient, details)`` from `start` (float64); return a `Solution`.
@@ -113,17 +111,17 @@ def minimize_lbfgs(function, start, *, max_iter, patience, watch):
             "The objective is not finite at the initial parameters. The input data may contain large values and need "
             "to be preprocessed."
         ) from None
-    n_not_finite, n_iter_before = 0, -1
+    n_not_finite, stalled_at = 0, None
     while True:
         status = _run_lbfgs(guard, max_iter - guard.n_iter)
         n_not_finite += status == "not_finite"
-        stalled = guard.n_iter == n_iter_before
         if status not in ("not_finite", "abnormal") or n_not_finite > LBFGS_RESTARTS or guard.n_iter >= max_iter:
             break
-        if status == "abnormal" and stalled:
-            status = "converged"
-            break
-        n_iter_before = guard.n_iter
+        if status == "abnormal":
+            if guard.n_iter == stalled_at:
+                status = "converged"
+                break
+            stalled_at = guard.n_iter
     return Solution(guard.best, guard.n_iter, "max_iter" if status == "abnormal" else status)
 
 

@@ -1,7 +1,7 @@
 """scikit-learn's own checks, and those that `check_estimator` never yields."""
 
 import pandas  # noqa: F401  without these two, several checks pass without looking
-import polars  # noqa: F401
+import polars  # noqa: F401  likewise
 import pytest
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks

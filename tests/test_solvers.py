@@ -396,3 +396,10 @@ def test_adam_raises_on_a_function_that_is_not_finite():
             patience=Patience(0, 1),
             watch=lambda iterate: iterate.value,
         )
+
+
+def test_a_failed_line_search_after_a_non_finite_value_is_not_convergence(monkeypatch):
+    """Only two in a row without progress are: the restart that a non-finite value asked for says nothing of rounding."""
+    endings = iter(["not_finite", "abnormal", "not_finite", "max_iter"])
+    monkeypatch.setattr(_solvers, "_run_lbfgs", lambda guard, max_iter: next(endings))
+    assert run_lbfgs(rosenbrock)[0].status == "max_iter"
