@@ -2,17 +2,19 @@
 
 import numpy as np
 
-from skl_sparse_ae._blocks import row_blocks
+from skl_sparse_ae._blocks import column_moments, row_blocks
 from skl_sparse_ae._objective import decode, encode
+from skl_sparse_ae._rows import dense
 
 
 def code_of(w, X):
     """The code of every row (n_rows, n_components)."""
-    code = np.empty((len(X), len(w.be)), dtype=X.dtype)
+    code = np.empty((X.shape[0], len(w.be)), dtype=X.dtype)
     start = 0
     for block in row_blocks(X, len(w.be)):
-        _encode(w, block, out=code[start : start + len(block)])
-        start += len(block)
+        end = start + block.shape[0]
+        _encode(w, block, out=code[start:end])
+        start = end
     return code
 
 
@@ -24,7 +26,7 @@ def reconstructions(w, loss, X):
 
 def losses_of_rows(w, loss, X):
     """The reconstruction loss of every row (n_rows,): mean over features, float64."""
-    return np.concatenate([loss.per_row(decode(w, _encode(w, block)), block) for block in row_blocks(X, len(w.be))])
+    return np.concatenate([loss.per_row(decode(w, _encode(w, block)), dense(block)) for block in row_blocks(X, len(w.be))])
 
 
 def explained_variance(w, loss, X):
@@ -33,13 +35,21 @@ def explained_variance(w, loss, X):
     Equals ``r2_score(X, X_hat, multioutput="variance_weighted")`` without holding X_hat. Columns that are constant have
     no variance to explain and weigh nothing, their own errors included; if all are, the score is 0.
     """
-    mean = X.mean(axis=0, dtype=np.float64)
-    errors, deviations = 0.0, 0.0
-    for block, X_hat in reconstructions(w, loss, X):
-        errors = errors + np.square(np.subtract(X_hat, block, dtype=np.float64)).sum(axis=0)
-        deviations = deviations + np.square(block - mean).sum(axis=0)
-    varies = X.max(axis=0) > X.min(axis=0)  # rounding leaves constant columns a deviation, if a tiny one
-    return 1 - float(errors[varies].sum() / deviations[varies].sum()) if varies.any() else 0.0
+    first, errors, varies = dense(X[:1]), 0.0, False
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        for block, X_hat in reconstructions(w, loss, X):
+            rows = dense(block)
+            errors = errors + np.square(np.subtract(X_hat, rows, dtype=np.float64)).sum(axis=0)
+            varies = varies | (rows != first).any(axis=0)  # rounding leaves constant columns a variance, if a tiny one
+        if not varies.any():
+            return 0.0
+        _, variance = column_moments(row_blocks(X, len(w.be)))
+        score = 1 - float(errors[varies].sum() / (X.shape[0] * variance[varies].sum()))
+    if not np.isfinite(score):
+        raise ValueError(
+            f"The squared errors overflow: X has values up to {_largest(X)}. Scale X as the rows given to fit were."
+        )
+    return score
 
 
 def _encode(w, X, out=None):
@@ -48,7 +58,11 @@ def _encode(w, X, out=None):
         is_undefined = np.isnan(A.sum())  # codes are within [0, 1], so only a NaN makes their sum one
     if is_undefined:
         raise ValueError(
-            f"The pre-activations overflow: X has values up to {float(np.abs(X).max()):.3g} and the encoder weights up to "
-            f"{float(np.abs(w.We).max()):.3g}. Scale X as the rows given to fit were."
+            f"The pre-activations overflow: X has values up to {_largest(X)} and the encoder weights up to {_largest(w.We)}. "
+            "Scale X as the rows given to fit were."
         )
     return A
+
+
+def _largest(X):
+    return f"{float(abs(X).max()):.3g}"

@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skl_sparse_ae._activations import Tails, is_saturated, log_mean_gradient, sigmoid, tails
+from skl_sparse_ae._rows import dense, times, transposed_times
 from skl_sparse_ae._weights import n_weights, unflatten
 
 
@@ -68,7 +69,7 @@ class Coupling(NamedTuple):
 def encode(w, X, out=None):
     """The code A of some rows."""
     with np.errstate(over="ignore", invalid="ignore"):
-        Z = np.matmul(X, w.We.T, out=out)
+        Z = times(X, w.We, out)
         Z += w.be
     return sigmoid(Z)
 
@@ -84,7 +85,7 @@ def decode(w, A):
 def backpropagate(w, X, A, coupling, loss):
     """Loss of one block of rows and gradient of loss and coupling to the weights, both summed over the rows."""
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        value, d_raw = loss.backward(decode(w, A), X)
+        value, d_raw = loss.backward(decode(w, A), dense(X))
         d_Z = d_raw @ w.Wd.T
         d_Z += coupling.plain
         d_Z *= A
@@ -94,7 +95,7 @@ def backpropagate(w, X, A, coupling, loss):
 
         gradient = np.empty(n_weights(*w.We.shape), dtype=X.dtype)
         g = unflatten(gradient, *w.We.shape)
-        np.matmul(d_Z.T, X, out=g.We)
+        transposed_times(d_Z, X, out=g.We)
         g.be[...] = _column_sum(d_Z)
         np.matmul(A.T, d_raw, out=g.Wd)
         g.bd[...] = _column_sum(d_raw)
@@ -162,7 +163,7 @@ def _couple(penalty, w, blocks, mean, map):
 
 def _pre_activations(w, units, X):
     with np.errstate(over="ignore", invalid="ignore"):
-        return X @ w.We[units].T + w.be[units]
+        return times(X, w.We[units]) + w.be[units]
 
 
 def _saturated_tails(w, units, X):
@@ -178,7 +179,7 @@ def _forward(w, loss, X):
     """Sums over the rows of a block: the loss (mean over features), the code, its square."""
     A = encode(w, X)
     with np.errstate(under="ignore"):
-        return loss.per_row(decode(w, A), X).sum(), _column_sum(A), _column_sum(A * A)
+        return loss.per_row(decode(w, A), dense(X)).sum(), _column_sum(A), _column_sum(A * A)
 
 
 def _column_sum(A):
@@ -192,7 +193,7 @@ def _mean(sums, n_rows):
 
 
 def _n_rows(blocks):
-    return sum(len(X) for X in blocks)
+    return sum(X.shape[0] for X in blocks)
 
 
 def _add(left, right):

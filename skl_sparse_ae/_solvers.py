@@ -4,7 +4,8 @@
 Both report every iteration (L-BFGS) or epoch (Adam) to ``watch(iterate)``, which returns the number that should fall:
 the iterate's value, or anything else that the caller judges progress by. `Patience` decides on it when to stop, and
 the best iterate by it is the solution. A ``StopIteration`` raised by `watch` is a wish to stop, not a failure; the iterate
-that it was raised at has no number to be compared by, and is the solution only if it is the first.
+that it was raised at has no number to be compared by, and is the solution only if it is the first. Ctrl-C, at any point after
+the first iterate has been watched, ends the run with the best iterate so far, and before that is passed on.
 """
 
 from typing import Any, NamedTuple
@@ -16,6 +17,10 @@ LBFGS_HISTORY = 10
 # SciPy's workspace is indexed by 32-bit integers: beyond this many parameters it crashes the process (scipy #5102).
 LBFGS_MOST_PARAMETERS = 2**31 // (2 * LBFGS_HISTORY)
 LBFGS_RESTARTS = 5
+NOT_FINITE_AT_START = (
+    "The objective is not finite at the initial parameters. The input data may contain large values and need to be "
+    "preprocessed, e.g. with StandardScaler."
+)
 ADAM_CHUNK = 2**16  # elements: five arrays of that many fit in the cache, which saves a third of the step
 
 
@@ -29,7 +34,10 @@ class Iterate(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """The best iterate, how many there were, and why it ended: "converged", "max_iter", "stopped" or "not_finite"."""
+    """The best iterate, how many there were, and why it ended.
+
+    `status` is "converged", "max_iter", "stopped" (by `watch`), "interrupted" (by Ctrl-C) or "not_finite".
+    """
 
     best: Iterate
     n_iter: int
@@ -99,30 +107,43 @@ def minimize_lbfgs(function, start, *, max_iter, patience, watch):
     and once when the line search finds nothing: if it then finds nothing again, rounding is reached. Raises ValueError
     for more parameters than SciPy can index, and if the function is not finite at `start`.
     """
-    if len(start) > LBFGS_MOST_PARAMETERS:
-        raise ValueError(
-            f"solver='lbfgs' supports at most {LBFGS_MOST_PARAMETERS} parameters because SciPy's L-BFGS-B does, got "
-            f"{len(start)}. Use solver='adam'."
-        )
+    refuse_too_many_parameters(len(start))
     try:
         guard = _Guard(function, start, watch, patience)
     except _NotFinite:
+        raise ValueError(NOT_FINITE_AT_START) from None
+    try:
+        status = _run_with_restarts(guard, max_iter)
+    except KeyboardInterrupt:
+        if guard.best.number == 0:
+            raise
+        status = "interrupted"
+    return Solution(guard.best, guard.n_iter, status)
+
+
+def refuse_too_many_parameters(n_parameters):
+    """ValueError for more than SciPy's L-BFGS-B can index, which would crash the process."""
+    if n_parameters > LBFGS_MOST_PARAMETERS:
         raise ValueError(
-            "The objective is not finite at the initial parameters. The input data may contain large values and need "
-            "to be preprocessed."
-        ) from None
+            f"solver='lbfgs' supports at most {LBFGS_MOST_PARAMETERS} parameters because SciPy's L-BFGS-B does, got "
+            f"{n_parameters}. Use solver='adam'."
+        )
+
+
+def _run_with_restarts(guard, max_iter):
+    """How it ended: "converged", "max_iter", "stopped" or "not_finite"."""
     n_not_finite, stalled_at = 0, None
     while True:
         status = _run_lbfgs(guard, max_iter - guard.n_iter)
         n_not_finite += status == "not_finite"
-        if status not in ("not_finite", "abnormal") or n_not_finite > LBFGS_RESTARTS or guard.n_iter >= max_iter:
-            break
+        if status not in ("not_finite", "abnormal") or n_not_finite > LBFGS_RESTARTS:
+            return status
+        if guard.n_iter >= max_iter:
+            return "max_iter" if status == "abnormal" else status
         if status == "abnormal":
             if guard.n_iter == stalled_at:
-                status = "converged"
-                break
+                return "converged"
             stalled_at = guard.n_iter
-    return Solution(guard.best, guard.n_iter, "max_iter" if status == "abnormal" else status)
 
 
 def _run_lbfgs(guard, max_iter):
@@ -199,9 +220,9 @@ def adam_epoch(function, state, batches, learning_rate):
     for batch in batches:
         batch_value, gradient, batch_details = function(state.x, batch)
         state = adam_step(state, gradient, learning_rate)
-        n_rows += len(batch)
-        value += len(batch) * batch_value
-        details = details + len(batch) * np.asarray(batch_details)
+        n_rows += batch.shape[0]
+        value += batch.shape[0] * batch_value
+        details = details + batch.shape[0] * np.asarray(batch_details)
     return state, value / n_rows, details / n_rows
 
 
@@ -212,16 +233,22 @@ def minimize_adam(function, state, epochs, *, learning_rate, patience, watch):
     rows, taken while x was moving; its x is where the epoch ended. Raises FloatingPointError as `adam_step` does.
     """
     best, best_watched, number, status = None, np.inf, 0, "max_iter"
-    for number, batches in enumerate(epochs, 1):
-        state, value, details = adam_epoch(function, state, batches, learning_rate)
-        try:
-            watched = watch(Iterate(number, state.x, value, details))
-        except StopIteration:
-            best, status = best or Iterate(number, state.x.copy(), value, details), "stopped"
-            break
-        if best is None or watched < best_watched:
-            best, best_watched = Iterate(number, state.x.copy(), value, details), watched
-        if patience.is_exhausted_by(watched):
-            status = "converged"
-            break
+    try:
+        for number, batches in enumerate(epochs, 1):
+            state, value, details = adam_epoch(function, state, batches, learning_rate)
+            iterate = Iterate(number, state.x.copy(), value, details)
+            try:
+                watched = watch(iterate)
+            except StopIteration:
+                best, status = best or iterate, "stopped"
+                break
+            if best is None or watched < best_watched:
+                best, best_watched = iterate, watched
+            if patience.is_exhausted_by(watched):
+                status = "converged"
+                break
+    except KeyboardInterrupt:
+        if best is None:
+            raise
+        status = "interrupted"
     return Solution(best, number, status), state

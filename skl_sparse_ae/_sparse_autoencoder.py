@@ -1,6 +1,7 @@
 """The estimator: parameters, the choice of solver, fitted attributes, warnings. No formula."""
 
 import warnings
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
@@ -19,20 +20,31 @@ from skl_sparse_ae._inference import code_of, explained_variance, losses_of_rows
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._objective import Objective, decode, evaluate
 from skl_sparse_ae._penalties import KullbackLeibler
+from skl_sparse_ae._persistence import check_arrays, check_numbers, stamped, unstamped
 from skl_sparse_ae._problems import JointProblem
-from skl_sparse_ae._solvers import Patience, adam_start
-from skl_sparse_ae._training import Watch, pack, run_adam, run_adam_once, run_lbfgs, unpack_frame, unpack_state
+from skl_sparse_ae._solvers import NOT_FINITE_AT_START, Patience, adam_start, refuse_too_many_parameters
+from skl_sparse_ae._training import (
+    Watch,
+    check_packed,
+    pack,
+    run_adam,
+    run_adam_once,
+    run_lbfgs,
+    unpack_frame,
+    unpack_state,
+)
 from skl_sparse_ae._validation import (
     NOT_FINITE,
     check_code,
     check_integers,
+    check_memory,
     check_rows,
     clip_to_unit_interval,
     draw_seed,
     overflow_as_value_error,
     transaction,
 )
-from skl_sparse_ae._weights import Frame, Weights, flatten, unflatten
+from skl_sparse_ae._weights import Frame, Weights, flatten, n_weights, unflatten
 
 LOSSES = {
     ("squared_error", "identity"): SquaredError,
@@ -40,6 +52,9 @@ LOSSES = {
     ("cross_entropy", "logistic"): CrossEntropy,
 }
 DEFAULT_DECODER = {"squared_error": "identity", "cross_entropy": "logistic"}
+LEAST_VECTORS = 5  # of the size of the weights, that a fit keeps: x, its gradient, Adam's moments, the best so far
+LONGEST_CURVE = 1000  # calls of partial_fit remembered in the curves: a service may make millions
+INTERRUPTED = "Training interrupted by user."
 
 
 def _solver_is_stochastic(estimator):
@@ -255,14 +270,16 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
 
             watch = Watch(self.verbose, self._validation_score(problem, validation))
             solution, optimizer_state = self._solve(problem, train, start, watch, rng)
-            if not watch.values:
+            if not watch.records:
                 watch(solution.best)  # there was nothing to improve: the start is the one iterate
-            status, figures = self._store_the_better(problem, X, start, solution)
-            self.loss_curve_, self.loss_terms_, self.n_iter_ = watch.values, watch.terms, max(1, solution.n_iter)
-            self.validation_scores_ = watch.scores if self.early_stopping else None
-            self.best_validation_score_ = max(watch.scores) if self.early_stopping else None
             self._optimizer_state = optimizer_state and pack(optimizer_state, problem.frame, seed)
-            self._warn(status, figures, X, np.sqrt(moments[1].mean()))
+            conclude = partial(self._conclude, problem, X, start, watch, np.sqrt(moments[1].mean()))
+            try:
+                messages = conclude(solution)
+            except KeyboardInterrupt:  # the fit is as good as done; another one undoes it
+                messages = conclude(solution._replace(status="interrupted"))
+            for category, message in messages:
+                warnings.warn(message, category, stacklevel=2)
         return self
 
     @available_if(_solver_is_stochastic)
@@ -303,9 +320,9 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
 
             self._store(problem.weights(state.x), problem, X)
             before = getattr(self, "loss_terms_", {name: [] for name in watch.terms})
-            self.loss_terms_ = {name: before[name] + terms for name, terms in watch.terms.items()}
-            self.loss_curve_, self.n_iter_ = getattr(self, "loss_curve_", []) + watch.values, number
-            self._optimizer_state = pack(state, problem.frame, seed)
+            self.loss_terms_ = {name: (before[name] + terms)[-LONGEST_CURVE:] for name, terms in watch.terms.items()}
+            self.loss_curve_ = (getattr(self, "loss_curve_", []) + watch.values)[-LONGEST_CURVE:]
+            self.n_iter_, self._optimizer_state = number, pack(state, problem.frame, seed)
         return self
 
     def _check_parameters(self):
@@ -320,6 +337,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
 
     def _check_training_rows(self, X, reset):
         X = check_rows(self, X, reset)
+        self._check_size(n_weights(self.n_components, X.shape[1]), X.dtype.itemsize)
         if not reset and self.components_.shape[0] != self.n_components:
             raise ValueError(
                 f"n_components={self.n_components} differs from the {self.components_.shape[0]} components of the previous "
@@ -327,14 +345,19 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
             )
         return X if self.loss == "squared_error" else clip_to_unit_interval(X)
 
+    def _check_size(self, n_parameters, itemsize):
+        check_memory(LEAST_VECTORS * itemsize * n_parameters, f"A fit with n_components={self.n_components}")
+        if self.solver == "lbfgs":
+            refuse_too_many_parameters(n_parameters)
+
     def _split(self, X, seed):
         if not self.early_stopping:
             return X, None
         train, validation = train_test_split(X, test_size=self.validation_fraction, random_state=seed)
-        if len(validation) < 2:
+        if validation.shape[0] < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset: "
-                f"validation_fraction={self.validation_fraction} of {len(X)} rows is {len(validation)}."
+                f"validation_fraction={self.validation_fraction} of {X.shape[0]} rows is {validation.shape[0]}."
             )
         return train, validation
 
@@ -343,7 +366,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
 
     def _frame(self, mean, variance):
         if not np.isfinite(variance.sum()):
-            raise ValueError(NOT_FINITE)
+            raise ValueError(NOT_FINITE_AT_START)
         return Frame.of(mean, variance, self.sparsity_target, self._loss().raw_scale(variance))
 
     def _problem(self, frame, dtype):
@@ -385,6 +408,18 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
 
     # -------------------------------------------------------------------------------------- fitted attributes
 
+    def _conclude(self, problem, X, start, watch, scale, solution):
+        """Store everything of a fit that has ended at `solution`; the warnings to give, as (category, message)."""
+        self.loss_curve_, self.loss_terms_, self.n_iter_ = watch.values, watch.terms, len(watch.records)
+        self.validation_scores_ = watch.scores if self.early_stopping else None
+        self.best_validation_score_ = max(watch.scores) if self.early_stopping else None
+        if solution.status == "interrupted":
+            self._store(problem.weights(solution.best.x), problem, X)
+            self._optimizer_state = None  # it may be in the middle of a step
+            return [(ConvergenceWarning, INTERRUPTED)]
+        status, figures = self._store_the_better(problem, X, start, solution)
+        return list(self._messages(status, figures, X, scale))
+
     def _store_the_better(self, problem, X, start, solution):
         """Store the solution, or the start if that has the lower objective: how the fit ended, and figures on the code."""
         figures = self._store(problem.weights(solution.best.x), problem, X)
@@ -408,6 +443,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         return terms, mean, variance
 
     def _flat_weights(self):
+        check_arrays(vars(self), _weight_shapes(self.n_components, self.n_features_in_), type(self).__name__)
         return flatten(self._weights(np.float64))
 
     def _weights(self, dtype):
@@ -519,20 +555,48 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         X = check_rows(self, X, reset=False)
         return -losses_of_rows(self._weights(X.dtype), self._loss(), X)
 
-    def _warn(self, status, figures, X, scale):
-        """Warn, three frames up, of whatever makes the fit less than it looks; of one thing if it explains the next."""
+    def _messages(self, status, figures, X, scale):
+        """Whatever makes the fit less than it looks, as (category, message); one thing only if it explains the next."""
         _, mean, variance = figures
         if message := not_converged(self, status):
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+            yield ConvergenceWarning, message
         if message := learned_nothing(explained_variance(self._weights(X.dtype), self._loss(), X), scale):
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+            yield ConvergenceWarning, message
         elif message := poor_code(self, mean, variance, scale):
-            warnings.warn(message, UserWarning, stacklevel=3)
+            yield UserWarning, message
+
+    # --------------------------------------------------------------------------------------------------- in files
+
+    def __getstate__(self):
+        return stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        """Refuse what no fit can have left behind: the file may be damaged, or someone else's work."""
+        state = unstamped(state, type(self).__name__)
+        if "components_" in state:
+            _check_state(state, type(self).__name__)
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _weight_shapes(n_components, n_features):
+    k, d = n_components, n_features
+    return {"components_": (k, d), "intercept_": (k,), "decoder_components_": (k, d), "decoder_intercept_": (d,)}
+
+
+def _check_state(state, name):
+    """ValueError unless the fitted attributes in `state` fit together; the number of units is that of the biases."""
+    huge = np.finfo(np.float64).max
+    check_numbers(state, {"n_features_in_": (int, 1, np.inf), "n_iter_": (int, 1, np.inf), "loss_": (float, 0, huge)}, name)
+    shape = np.size(state.get("intercept_")), state["n_features_in_"]
+    check_arrays(state, _weight_shapes(*shape) | {"mean_activations_": shape[:1]}, name)
+    if state.get("_optimizer_state") is not None:
+        check_packed(state["_optimizer_state"], *shape, name)
 
 
 def _evaluate(problem, theta, X):

@@ -6,38 +6,56 @@ import numpy as np
 
 from skl_sparse_ae._blocks import mini_batches, row_blocks, row_workers
 from skl_sparse_ae._objective import Terms
+from skl_sparse_ae._persistence import check_arrays, check_numbers
 from skl_sparse_ae._solvers import AdamState, Iterate, adam_epoch, adam_start, minimize_adam, minimize_lbfgs
-from skl_sparse_ae._weights import Frame
+from skl_sparse_ae._weights import Frame, n_weights
 
 
 class Watch:
     """Follows a fit, iterate by iterate, and says what should fall: the objective, or minus the validation score.
 
-    `score`, if any, is called with an iterate's x. The lists grow by one an iterate.
+    `score`, if any, is called with an iterate's x. Each iterate is recorded in one step, so that Ctrl-C, which may come
+    between any two, never leaves half a record.
     """
 
     def __init__(self, verbose, score=None):
-        self.verbose, self.score = verbose, score
-        self.values, self.scores, self.terms = [], [], {name: [] for name in Terms._fields}
+        self.verbose, self.score, self.records = verbose, score, []
 
     def __call__(self, iterate):
-        self.values.append(float(iterate.value))
-        for name, term in zip(Terms._fields, iterate.details, strict=True):
-            self.terms[name].append(float(term))
-        if self.verbose:
-            print(f"Iteration {iterate.number}, loss = {iterate.value:.8f}")
-        if self.score is None:
+        score = None if self.score is None else self.score(iterate.x)
+        self.records.append((float(iterate.value), Terms(*map(float, iterate.details)), score))
+        self._print(f"Iteration {iterate.number}, loss = {iterate.value:.8f}")
+        if score is None:
             return iterate.value
-        self.scores.append(self.score(iterate.x))
+        self._print(f"Validation score: {score:f}")
+        return -score
+
+    def _print(self, line):
         if self.verbose:
-            print(f"Validation score: {self.scores[-1]:f}")
-        return -self.scores[-1]
+            try:
+                print(line)
+            except (OSError, ValueError):  # the reader of a pipe has gone, or the file is closed: no reason to lose a fit
+                self.verbose = 0
+
+    @property
+    def values(self):
+        return [value for value, _, _ in self.records]
+
+    @property
+    def terms(self):
+        """A list for each of the objective's terms."""
+        return {name: [getattr(terms, name) for _, terms, _ in self.records] for name in Terms._fields}
+
+    @property
+    def scores(self):
+        return [score for _, _, score in self.records]
 
 
 def run_lbfgs(problem, X, start, *, max_iter, patience, watch):
     """The exact objective over all rows of X by L-BFGS: a `Solution`."""
     blocks = row_blocks(X, problem.n_components)
-    code = np.split(np.empty((len(X), problem.n_components), dtype=X.dtype), np.cumsum([len(b) for b in blocks[:-1]]))
+    ends = np.cumsum([block.shape[0] for block in blocks])
+    code = np.split(np.empty((X.shape[0], problem.n_components), dtype=X.dtype), ends[:-1])
     with row_workers(len(blocks)) as map:
         function = partial(problem, blocks=blocks, code=code, map=map)
         return minimize_lbfgs(function, start, max_iter=max_iter, patience=patience, watch=watch)
@@ -67,6 +85,15 @@ def pack(state, frame, seed):
     """What `run_adam_once` needs to go on, as plain arrays and numbers; the weights are the estimator's own."""
     moments = {"first_moment": state.first_moment, "second_moment": state.second_moment, "n_steps": state.n_steps}
     return moments | frame._asdict() | {"seed": seed}
+
+
+def check_packed(packed, n_components, n_features, name):
+    """ValueError unless `packed` is what `pack` may have returned for an estimator of this class and shape."""
+    tiny, huge = np.finfo(np.float64).tiny, np.finfo(np.float64).max
+    ranges = {"n_steps": (int, 0, np.inf), "seed": (int, 0, np.inf), "code_mean": (float, 0, 1)}
+    check_numbers(packed, ranges | {"input_scale": (float, tiny, huge), "output_scale": (float, tiny, huge)}, name)
+    moments = dict.fromkeys(("first_moment", "second_moment"), (n_weights(n_components, n_features),))
+    check_arrays(packed, moments | {"input_mean": (n_features,)}, name)
 
 
 def unpack_frame(packed):

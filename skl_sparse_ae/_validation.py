@@ -1,8 +1,11 @@
 """The door: what the estimators check, and keep safe, before and around the work. Everything below assumes clean input."""
 
+import copy
+import os
 from contextlib import contextmanager
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, validate_data
 
@@ -15,13 +18,19 @@ NOT_FINITE = (
 
 @contextmanager
 def transaction(estimator):
-    """Whatever is raised inside, the estimator's attributes are those of before. They are replaced, never written into."""
-    before = dict(vars(estimator))
+    """Whatever is raised inside, the estimator's attributes are those of before. They are replaced, never written into.
+
+    But for one, a generator given as `random_state`: it has been drawn from, and is wound back.
+    """
+    before, generator = dict(vars(estimator)), getattr(estimator, "random_state", None)
+    state = generator.get_state() if isinstance(generator, np.random.RandomState) else None
     try:
         yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)
+        if state is not None:
+            generator.set_state(state)
         raise
 
 
@@ -40,13 +49,15 @@ def draw_seed(random_state):
 
 
 def check_rows(estimator, X, reset):
-    """X as a finite 2-D array, float32 or float64, with feature names and their number set (`reset`) or compared."""
+    """X finite, float32 or float64, as a 2-D array or a CSR matrix; feature names and number set (`reset`) or compared."""
+    X = _sound(X, type(estimator).__name__)
     with _quietly():
-        return validate_data(estimator, X, dtype=FLOATS, reset=reset)
+        return validate_data(estimator, X, dtype=FLOATS, accept_sparse="csr", reset=reset)
 
 
 def check_code(estimator, H, n_components):
-    """A code to decode: as `check_rows`, with one column a unit. A DataFrame's column names are not looked at."""
+    """A code to decode: as `check_rows`, dense, with one column a unit. A DataFrame's column names are not looked at."""
+    H = _sound(H, type(estimator).__name__)
     with _quietly():
         H = check_array(H, dtype=FLOATS, estimator=estimator)
     if H.shape[1] != n_components:
@@ -55,6 +66,74 @@ def check_code(estimator, H, n_components):
             f"X has {H.shape[1]} features, but {name}.inverse_transform is expecting {n_components} features as input."
         )
     return H
+
+
+def _sound(X, name):
+    """X without what scikit-learn would let pass: times, masks, foreign byte orders, and indices that crash the process."""
+    for dtype in _dtypes(X):
+        is_polars = hasattr(dtype, "is_temporal")
+        if dtype.is_temporal() if is_polars else getattr(dtype, "kind", None) in ("m", "M"):
+            raise TypeError(f"{name} does not support dtype {dtype}. Convert the columns to numbers first.")
+    if np.ma.is_masked(X):
+        raise ValueError("Input X is a masked array with masked values. Fill them first, e.g. X.filled(0).")
+    if isinstance(X, np.ndarray) and not X.dtype.isnative:
+        X = X.astype(X.dtype.newbyteorder("="))  # scikit-learn would make float64 of float32
+    return _sound_csr(X) if issparse(X) and X.ndim == 2 else X
+
+
+def _dtypes(X):
+    """Of an array, of a DataFrame's columns, of a list as NumPy sees it."""
+    if isinstance(X, list | tuple):
+        try:
+            X = np.asarray(X)
+        except ValueError:  # ragged: scikit-learn will say so
+            return []
+    dtypes = getattr(X, "dtypes", getattr(X, "dtype", []))
+    return dtypes if hasattr(dtypes, "__iter__") else [dtypes]
+
+
+def _sound_csr(X):
+    """A sparse matrix in canonical CSR, sharing what it can. SciPy's compiled loops trust indices, wherever they point."""
+    X = copy.copy(X)  # what follows sets attributes, but not elements
+    if X.format in ("csr", "csc", "bsr"):
+        _check_compressed(X)
+    elif X.format == "coo":
+        _check_coordinates(X)
+    elif X.format == "dia" and len(X.offsets) != len(X.data):
+        raise ValueError(f"X has {len(X.offsets)} offsets for {len(X.data)} diagonals: the sparse matrix is corrupted.")
+    if X.format != "csr":
+        X = X.tocsr()
+        _check_compressed(X)
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
+def _check_compressed(X):
+    steps = np.diff(X.indptr)
+    if (steps < 0).any() or X.indptr[-1] != len(X.data):
+        raise ValueError(
+            f"indptr must never decrease and end at the number of stored elements, got {X.indptr[-1]} for {len(X.data)} "
+            "elements: the sparse matrix is corrupted, or its spare room has to be removed by X.prune()."
+        )
+    X.check_format(full_check=True)
+
+
+def _check_coordinates(X):
+    for index, size in zip((X.row, X.col), X.shape, strict=True):
+        if len(index) != len(X.data) or (len(index) and not 0 <= index.min() <= index.max() < size):
+            raise ValueError(f"indices must be < {size} and >= 0, one for each element: the sparse matrix is corrupted.")
+
+
+def check_memory(n_bytes, what):
+    """MemoryError, instead of a machine that swaps for hours, where `what` needs more than there is."""
+    try:
+        there_is = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows: NumPy's own MemoryError comes a little later
+        return
+    if n_bytes > there_is:
+        raise MemoryError(f"{what} needs at least {n_bytes / 1e9:.3g} GB, this machine has {there_is / 1e9:.3g} GB.")
 
 
 def _quietly():
@@ -82,4 +161,10 @@ def clip_to_unit_interval(X):
             f"X must be in [0, 1] when loss='cross_entropy', got values in [{float(low)!r}, {float(high)!r}]. Scale X, "
             "e.g. with MinMaxScaler, or use loss='squared_error'."
         )
-    return np.clip(X, 0, 1) if low < 0 or high > 1 else X
+    if low >= 0 and high <= 1:
+        return X
+    if not issparse(X):
+        return np.clip(X, 0, 1)
+    X = X.copy()
+    np.clip(X.data, 0, 1, out=X.data)
+    return X

@@ -1,0 +1,77 @@
+"""What a pickle, joblib or skops file of a fitted estimator carries besides: its version, and the right to be distrusted.
+
+The estimators call `stamped` from ``__getstate__``, and `unstamped` and `check_arrays` from ``__setstate__``. No file is
+opened here: how to write one safely is in ``docs/reliability.md``.
+"""
+
+import warnings
+
+import numpy as np
+
+from skl_sparse_ae import __version__
+
+STAMP = "_skl_sparse_ae_version"
+
+
+class InconsistentVersionWarning(UserWarning):
+    """An estimator was saved by another minor version than the one that loads it.
+
+    Parameters
+    ----------
+    estimator_name : str
+        The estimator's class.
+    current_version, original_version : str
+        Versions of `skl_sparse_ae` that load and have saved it; the latter may be "unknown".
+    """
+
+    def __init__(self, *, estimator_name: str, current_version: str, original_version: str):
+        self.estimator_name = estimator_name
+        self.current_version = current_version
+        self.original_version = original_version
+
+    def __str__(self):
+        return (
+            f"This {self.estimator_name} was saved by skl_sparse_ae {self.original_version} and is loaded by "
+            f"{self.current_version}, which may compute something else from it. Fit it anew, or load it with the version "
+            "that saved it."
+        )
+
+
+def stamped(state):
+    """A copy of an estimator's state with the version in it."""
+    return {**state, STAMP: __version__}
+
+
+def unstamped(state, name):
+    """A copy of a loaded state without the version. Warn if that was another minor version than this."""
+    state = dict(state)
+    original = str(state.pop(STAMP, "unknown"))
+    if _minor(original) != _minor(__version__):
+        warning = InconsistentVersionWarning(estimator_name=name, current_version=__version__, original_version=original)
+        warnings.warn(warning, stacklevel=3)
+    return state
+
+
+def _minor(version):
+    return version.split(".")[:2]
+
+
+def check_arrays(values, shapes, name):
+    """ValueError unless each of `shapes` is the shape of a finite float array of that name among `values`, a dict."""
+    for attribute, shape in shapes.items():
+        value = values.get(attribute)
+        is_float = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.dtype.itemsize in (4, 8)
+        if not (is_float and value.shape == shape and np.isfinite(value).all()):
+            raise _corrupted(name, attribute, f"a finite float array of shape {shape}")
+
+
+def check_numbers(values, ranges, name):
+    """ValueError unless each of `ranges`, type: (lowest, highest), holds the number of that name among `values`."""
+    for attribute, (kind, lowest, highest) in ranges.items():
+        value = values.get(attribute)
+        if isinstance(value, bool) or not isinstance(value, kind) or not lowest <= value <= highest:
+            raise _corrupted(name, attribute, f"of type {kind.__name__} in [{lowest:g}, {highest:g}]")
+
+
+def _corrupted(name, attribute, expected):
+    return ValueError(f"The state of {name} is corrupted: attribute {attribute!r} is not {expected}.")

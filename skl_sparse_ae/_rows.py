@@ -1,0 +1,36 @@
+"""Rows X, dense or in compressed sparse rows (CSR): the few operations in which the two differ.
+
+A product with X costs what X stores. What the loss compares elementwise is made dense, one block of rows at a time.
+"""
+
+import numpy as np
+from scipy.sparse import issparse
+
+
+def times(X, W, out=None):
+    """``X @ W.T`` of shape (n_rows, n_units), for W of shape (n_units, n_features)."""
+    if not issparse(X):
+        return np.matmul(X, W.T, out=out)
+    product = X @ W.T
+    if out is None:
+        return product
+    out[...] = product
+    return out
+
+
+def transposed_times(D, X, out):
+    """``D.T @ X`` of shape (n_units, n_features) into `out`, for D of shape (n_rows, n_units)."""
+    if issparse(X):
+        out[...] = (X.T @ D).T
+    else:
+        np.matmul(D.T, X, out=out)
+
+
+def dense(X):
+    """X itself, or a dense copy of a sparse block."""
+    return X.toarray() if issparse(X) else X
+
+
+def take(X, rows, out):
+    """The given rows of X: in `out`, which has room for them, unless X is sparse."""
+    return X[rows] if issparse(X) else np.take(X, rows, axis=0, out=out[: len(rows)], mode="clip")

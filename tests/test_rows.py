@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+from scipy.sparse import csr_array, csr_matrix
+
+from skl_sparse_ae._rows import dense, take, times, transposed_times
+
+RNG = np.random.default_rng(0)
+X = np.round(RNG.normal(size=(9, 5))) * (RNG.uniform(size=(9, 5)) < 0.5)
+W, D = RNG.normal(size=(3, 5)), RNG.normal(size=(9, 3))
+KINDS = pytest.mark.parametrize("kind", [np.asarray, csr_array, csr_matrix])
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+@KINDS
+@DTYPES
+def test_products_are_those_of_the_dense_rows_in_their_precision(kind, dtype):
+    rows, weights, deltas = kind(X.astype(dtype)), W.astype(dtype), D.astype(dtype)
+    out, gradient = np.empty((9, 3), dtype=dtype), np.empty((3, 5), dtype=dtype)
+    assert times(rows, weights, out) is out
+    transposed_times(deltas, rows, gradient)
+    tolerance = 1e-6 if dtype == np.float32 else 1e-14
+    np.testing.assert_allclose(out, X @ W.T, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(gradient, D.T @ X, rtol=tolerance, atol=tolerance)
+    np.testing.assert_array_equal(times(rows, weights), out)
+    assert {a.dtype for a in (out, gradient, times(rows, weights), dense(rows))} == {np.dtype(dtype)}
+
+
+@KINDS
+def test_rows_are_taken_and_made_dense(kind):
+    buffer = np.empty((4, 5))
+    taken = take(kind(X), np.array([3, 0, 3]), None if kind is not np.asarray else buffer)
+    np.testing.assert_array_equal(dense(taken), X[[3, 0, 3]])
+    assert type(dense(kind(X))) is np.ndarray
+
+
+def test_dense_rows_are_not_copied():
+    assert dense(X) is X
+    assert np.shares_memory(take(X, np.arange(3), buffer := np.empty((9, 5))), buffer)
