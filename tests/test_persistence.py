@@ -32,7 +32,7 @@ def test_another_minor_version_is(monkeypatch, version):
         unstamped(state, "Estimator")
     warning = record[0].message
     assert (warning.estimator_name, warning.current_version) == ("Estimator", "1.2.3")
-    assert warning.original_version == version or "unknown"
+    assert warning.original_version == (version or "unknown")
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", ">f8"])
