@@ -86,20 +86,24 @@ def backpropagate(w, X, A, coupling, loss):
     """Loss of one block of rows and gradient of loss and coupling to the weights, both summed over the rows."""
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         value, d_raw = loss.backward(decode(w, A), dense(X))
-        d_Z = d_raw @ w.Wd.T
-        d_Z += coupling.plain
-        d_Z *= A
-        d_Z *= 1 - A
-        if len(coupling.saturated):
-            d_Z[:, coupling.saturated] += _saturated_gradient(w, X, coupling)
-
+        d_Z = to_pre_activations(w, X, A, d_raw @ w.Wd.T, coupling)
         gradient = np.empty(n_weights(*w.We.shape), dtype=X.dtype)
         g = unflatten(gradient, *w.We.shape)
         transposed_times(d_Z, X, out=g.We)
-        g.be[...] = _column_sum(d_Z)
+        g.be[...] = column_sum(d_Z)
         np.matmul(A.T, d_raw, out=g.Wd)
-        g.bd[...] = _column_sum(d_raw)
+        g.bd[...] = column_sum(d_raw)
     return value, gradient
+
+
+def to_pre_activations(w, X, A, d_A, coupling):
+    """Turn the gradient of the loss to the code into that of loss and coupling to the pre-activations, in place."""
+    d_A += coupling.plain
+    d_A *= A
+    d_A *= 1 - A
+    if len(coupling.saturated):
+        d_A[:, coupling.saturated] += _saturated_gradient(w, X, coupling)
+    return d_A
 
 
 def value_and_gradient(objective, w, blocks, code=None, map=map):
@@ -111,12 +115,12 @@ def value_and_gradient(objective, w, blocks, code=None, map=map):
     """
     code = [None] * len(blocks) if code is None else code
     code = list(map(partial(encode, w), blocks, code))  # pass 1
-    mean = _mean(map(_column_sum, code), _n_rows(blocks))
-    sparsity, coupling = _couple(objective.penalty, w, blocks, mean, map)
+    mean = mean_of(map(column_sum, code), count_rows(blocks))
+    sparsity, coupling = couple(objective.penalty, w, blocks, mean, map)
     step = partial(backpropagate, w, coupling=coupling, loss=objective.loss)
     loss, gradient = reduce(_add, map(step, blocks, code))  # pass 2
 
-    scale = 1 / (_n_rows(blocks) * w.We.shape[1])
+    scale = 1 / (count_rows(blocks) * w.We.shape[1])
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         gradient *= scale
         _add_weight_decay(objective, w, unflatten(gradient, *w.We.shape))
@@ -127,11 +131,11 @@ def value_and_gradient(objective, w, blocks, code=None, map=map):
 def evaluate(objective, w, blocks, map=map):
     """``(Terms, mean, variance)`` over all rows of `blocks`, the latter two of each code unit (k,). No gradient."""
     losses, sums, squares = zip(*map(partial(_forward, w, objective.loss), blocks), strict=True)
-    n_rows = _n_rows(blocks)
-    mean = _mean(sums, n_rows)
-    sparsity, _ = _couple(objective.penalty, w, blocks, mean, map)
+    n_rows = count_rows(blocks)
+    mean = mean_of(sums, n_rows)
+    sparsity, _ = couple(objective.penalty, w, blocks, mean, map)
     terms = Terms(sum(losses) / n_rows, sparsity, weight_decay(objective, w))
-    return terms, mean, np.maximum(_mean(squares, n_rows) - mean**2, 0)
+    return terms, mean, np.maximum(mean_of(squares, n_rows) - mean**2, 0)
 
 
 def weight_decay(objective, w):
@@ -146,9 +150,9 @@ def _add_weight_decay(objective, w, g):
     g.Wd[...] += objective.decoder_alpha / n_features * w.Wd
 
 
-def _couple(penalty, w, blocks, mean, map):
+def couple(penalty, w, blocks, mean, map):
     """The penalty's value at these mean activations (k,), and its `Coupling` to every row they are the mean of."""
-    n_rows, n_features, dtype = _n_rows(blocks), w.We.shape[1], w.We.dtype
+    n_rows, n_features, dtype = count_rows(blocks), w.We.shape[1], w.We.dtype
     odd = is_saturated(mean, dtype)
     saturated, safe = np.flatnonzero(odd), np.where(odd, 0.5, mean)
     log_on, log_off, all_rows = np.log(safe), np.log1p(-safe), None
@@ -179,20 +183,20 @@ def _forward(w, loss, X):
     """Sums over the rows of a block: the loss (mean over features), the code, its square."""
     A = encode(w, X)
     with np.errstate(under="ignore"):
-        return loss.per_row(decode(w, A), dense(X)).sum(), _column_sum(A), _column_sum(A * A)
+        return loss.per_row(decode(w, A), dense(X)).sum(), column_sum(A), column_sum(A * A)
 
 
-def _column_sum(A):
+def column_sum(A):
     """Sum over the rows of a block, by BLAS: three to seven times faster than `sum`, and exact enough for so few rows."""
     return np.ones(len(A), dtype=A.dtype) @ A
 
 
-def _mean(sums, n_rows):
+def mean_of(sums, n_rows):
     """Of the blocks' sums (k,), added in order and in float64."""
     return sum(total.astype(np.float64) for total in sums) / n_rows
 
 
-def _n_rows(blocks):
+def count_rows(blocks):
     return sum(X.shape[0] for X in blocks)
 
 

@@ -20,10 +20,10 @@ def times(X, W, out=None):
 
 def transposed_times(D, X, out):
     """``D.T @ X`` of shape (n_units, n_features) into `out`, for D of shape (n_rows, n_units)."""
-    if issparse(X):
-        out[...] = (X.T @ D).T
-    else:
-        np.matmul(D.T, X, out=out)
+    if not issparse(X):
+        return np.matmul(D.T, X, out=out)
+    out[...] = (X.T @ D).T
+    return out
 
 
 def dense(X):

@@ -21,7 +21,8 @@ from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredErr
 from skl_sparse_ae._objective import Objective, decode, evaluate
 from skl_sparse_ae._penalties import KullbackLeibler
 from skl_sparse_ae._persistence import check_arrays, check_numbers, stamped, unstamped
-from skl_sparse_ae._problems import JointProblem
+from skl_sparse_ae._problems import EliminatedProblem, JointProblem
+from skl_sparse_ae._projection import is_worth_eliminating
 from skl_sparse_ae._solvers import NOT_FINITE_AT_START, Patience, adam_start, refuse_too_many_parameters
 from skl_sparse_ae._training import (
     Watch,
@@ -265,7 +266,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
             rng = np.random.default_rng(seed)
             train, validation = self._split(X, seed)
             moments = column_moments(row_blocks(train, self.n_components))
-            problem = self._problem(self._frame(*moments), X.dtype)
+            problem = self._problem_of(train, moments)
             start = problem.resume(self._flat_weights()) if is_warm else self._first(problem, moments[0], rng)
 
             watch = Watch(self.verbose, self._validation_score(problem, validation))
@@ -373,6 +374,14 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         penalty = KullbackLeibler(self.sparsity_target, self.sparsity_weight)
         objective = Objective(self._loss(), penalty, self.encoder_alpha, self.decoder_alpha)
         return JointProblem(objective, frame, self.n_components, dtype)
+
+    def _problem_of(self, X, moments):
+        """The form of the objective in which `fit` searches, for all rows X at once."""
+        problem = self._problem(self._frame(*moments), X.dtype)
+        can_eliminate = self.solver == "lbfgs" and self._loss() is SquaredError
+        if can_eliminate and is_worth_eliminating(self.decoder_alpha, *X.shape, self.n_components, X.dtype):
+            return EliminatedProblem(problem, row_blocks(X, self.n_components), moments[1].sum())
+        return problem
 
     def _first(self, problem, mean, rng):
         return problem.first(self._loss().raw_of_mean(mean), self.sparsity_target, rng)

@@ -11,7 +11,8 @@ LAYERS = [
     {"_activations", "_rows", "_persistence"},  # the ground: the unit itself, the rows, what a file must hold
     {"_losses", "_penalties", "_weights", "_blocks", "_solvers", "_diagnostics", "_validation"},  # leaves
     {"_objective"},
-    {"_problems", "_inference"},
+    {"_projection", "_inference"},
+    {"_problems"},
     {"_training"},
     {"_sparse_autoencoder"},
     {"__init__"},

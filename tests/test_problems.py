@@ -4,7 +4,7 @@ import pytest
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._objective import Objective, value_and_gradient
 from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._problems import JointProblem
+from skl_sparse_ae._problems import EliminatedProblem, JointProblem
 from skl_sparse_ae._weights import Frame, unflatten
 
 FRAMES = [Frame(np.zeros(6), 1.0, 0.0, 1.0), Frame(np.linspace(0.2, 0.7, 6), 0.3, 0.1, 2.5)]
@@ -66,3 +66,45 @@ def test_first_weights_are_on_target_for_the_average_row(network):
     np.testing.assert_allclose(1 / (1 + np.exp(-(frame.input_mean @ w.We.T + w.be))), 0.1, rtol=1e-12)
     again = problem.first(np.zeros(6), 0.1, np.random.default_rng(0))
     np.testing.assert_array_equal(x, again)
+
+
+def eliminated_problem(network, frame, dtype=np.float64):
+    X = network.X.astype(dtype)
+    frame = frame._replace(input_mean=X.mean(axis=0, dtype=np.float64))
+    return EliminatedProblem(joint_problem(frame, SquaredError, dtype), [X[:9], X[9:]], X.var(axis=0, dtype=np.float64).sum())
+
+
+@FRAME
+def test_eliminated_gradient_is_that_of_the_value_in_the_frame(network, central_differences, frame):
+    problem = eliminated_problem(network, frame)
+    x = problem.resume(network.theta)
+    _, gradient, _ = problem(x, problem.blocks)
+    expected = central_differences(lambda x: problem(x, problem.blocks)[0], x)
+    assert x.shape == gradient.shape == (5 * 6 + 5,)
+    np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-6 * abs(gradient).max())
+
+
+@FRAME
+def test_the_eliminated_value_is_that_of_the_users_weights_and_no_more_than_the_joint_one(network, frame):
+    problem = eliminated_problem(network, frame)
+    value = problem(problem.resume(network.theta), problem.blocks)[0]
+    w = unflatten(problem.weights(problem.resume(network.theta)), 5, 6)
+    assert value == pytest.approx(value_and_gradient(problem.objective, w, problem.blocks)[0], rel=1e-12)
+    np.testing.assert_allclose(w.We, network.weights.We, rtol=1e-12)
+    assert value < value_and_gradient(problem.objective, network.weights, problem.blocks)[0]
+
+
+def test_both_problems_start_from_one_encoder(network):
+    problem = eliminated_problem(network, FRAMES[1])
+    first, joint_first = (p.first(np.zeros(6), 0.1, np.random.default_rng(0)) for p in (problem, problem.joint))
+    w, joint_w = unflatten(problem.weights(first), 5, 6), unflatten(problem.joint.weights(joint_first), 5, 6)
+    np.testing.assert_allclose(w.We, joint_w.We, rtol=1e-12)
+    np.testing.assert_allclose(w.be, joint_w.be, rtol=1e-12)
+
+
+def test_eliminated_float32_weights_of_a_float64_search(network):
+    problem, exact = (eliminated_problem(network, FRAMES[1], dtype) for dtype in (np.float32, np.float64))
+    x = exact.resume(network.theta)
+    assert problem.weights(x).dtype == np.float32
+    np.testing.assert_allclose(problem.weights(x), exact.weights(x), rtol=0, atol=1e-4)
+    assert problem(x, problem.blocks)[0] == pytest.approx(exact(x, exact.blocks)[0], rel=1e-5)

@@ -14,7 +14,8 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae import SparseAutoencoderTransformer, _sparse_autoencoder
+from skl_sparse_ae._problems import EliminatedProblem
 
 # Most models here are stopped after a few iterations; the tests of warnings, and of their absence, say so.
 pytestmark = [
@@ -90,6 +91,30 @@ def test_lbfgs_ends_at_a_stationary_point_that_scipy_cannot_improve(X):
         setattr(again, name, getattr(model, name).copy())
     again.n_features_in_ = 20
     assert again.fit(X[:, :20]).loss_ == pytest.approx(model.loss_, rel=1e-4)
+
+
+def test_the_end_of_a_search_without_the_decoder_is_stationary_for_all_weights(X, monkeypatch):
+    """The same end, by J and by the joint gradient, as that of the search over all weights that starts there."""
+    model = SparseAutoencoderTransformer(3, tol=1e-12, max_iter=5000, random_state=0, warm_start=True).fit(X[:, :20])
+    w, n_searched = model.components_.copy(), len(model.loss_curve_)
+    monkeypatch.setattr(_sparse_autoencoder, "is_worth_eliminating", lambda *_: False)
+    model.fit(X[:, :20])
+    assert model.loss_curve_[0] == pytest.approx(model.loss_, rel=1e-9)
+    np.testing.assert_allclose(model.components_, w, atol=1e-3 * abs(w).max())
+    assert n_searched > 20
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [({}, True), ({"decoder_alpha": 0}, False), ({"solver": "adam"}, False), ({"n_components": 201}, False)]
+    + [({"loss": "cross_entropy"}, False), ({"decoder_activation": "logistic"}, False)],
+)
+def test_the_decoder_is_eliminated_where_that_is_possible(X, parameters, expected, monkeypatch):
+    made = []
+    init = EliminatedProblem.__init__
+    monkeypatch.setattr(EliminatedProblem, "__init__", lambda self, *args: made.append(1) or init(self, *args))
+    quick(**{"max_iter": 1} | parameters).fit(X)
+    assert bool(made) == expected
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -1,0 +1,137 @@
+"""Squared error with an identity decoder: the best decoder of a given code, and the objective without the decoder.
+
+For a code A the decoder that minimises J is a ridge regression. With A_c and X_c for A and X without their column means,
+
+    (A_c'A_c + ridge I) Wd = A_c'X_c        bd = mean(X) - mean(A) Wd        ridge = n decoder_alpha / 2
+
+So the encoder alone has to be searched, for ``J(We, be) = min over (Wd, bd) of J``: half the parameters, and several times
+fewer iterations. The gradient is that of J at this decoder, since there J does not change with the decoder. Source: G. Golub &
+V. Pereyra, The differentiation of pseudo-inverses and nonlinear least squares problems whose variables separate (1973).
+
+The residual X_hat - X is not needed either. With ``G = Wd Wd'``,
+
+    n d R                        = ||X_c||^2 - <A_c'X_c, Wd> - ridge ||Wd||^2
+    gradient of n d R to the code = 2 (A G - X Wd' + 1 (Wd bd)')
+
+which is four products with X and two of n k^2 (one by symmetry half) in place of five of n d k, and nothing of the size of
+X. Beyond k = d the residual is the cheaper way to the same gradient.
+"""
+
+from functools import partial, reduce
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from skl_sparse_ae._objective import Terms, column_sum, count_rows, couple, decode, encode, to_pre_activations, weight_decay
+from skl_sparse_ae._rows import dense, times, transposed_times
+
+# A k x k matrix for each block in work must not be what fills the memory: up to here it is small beside the weights, or anyway.
+MOST_UNITS, MOST_UNITS_PER_FEATURE = 1000, 4
+
+
+def is_worth_eliminating(decoder_alpha, n_rows, n_features, n_components, dtype):
+    """Whether the decoder of so many units should be solved for: a small system, and one that rounding does not decide."""
+    few = n_components <= min(n_rows, max(MOST_UNITS, MOST_UNITS_PER_FEATURE * n_features))
+    return few and decoder_alpha >= n_components * np.finfo(dtype).eps
+
+
+class CodeMoments(NamedTuple):
+    """Sums over rows of the code, of its products with itself and with X: what the best decoder depends on."""
+
+    total: np.ndarray  # (n_components,)
+    with_itself: np.ndarray  # (n_components, n_components)
+    with_rows: np.ndarray  # (n_components, n_features)
+
+    def plus(self, other):
+        """Both sums together: the first makes float64 arrays, later ones reuse them."""
+        mine = [a.astype(np.float64, copy=False) for a in self]
+        for a, b in zip(mine, other, strict=True):
+            a += b
+        return CodeMoments(*mine)
+
+
+def encode_block(w, X, out=None):
+    """The code of a block of rows, and its `CodeMoments`."""
+    A = encode(w, X, out)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        with_rows = transposed_times(A, X, out=np.empty_like(w.We))
+        return A, CodeMoments(column_sum(A), A.T @ A, with_rows)  # NumPy sees the symmetry of A'A
+
+
+def best_decoder(moments, n_rows, input_mean, decoder_alpha):
+    """``(Wd, bd, explained)`` in float64: the decoder, and by how much of ``||X_c||^2`` it lowers ``n d R + ridge ||Wd||^2``.
+
+    NaN where the code's moments are not finite or the system is not positive definite to working precision.
+    """
+    mean = moments.total / n_rows
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        S = moments.with_itself - n_rows * np.multiply.outer(mean, mean)
+        C = moments.with_rows - n_rows * np.multiply.outer(mean, input_mean)
+        S.flat[:: len(S) + 1] += n_rows * decoder_alpha / 2
+        try:
+            Wd = cho_solve(cho_factor(S, lower=True, overwrite_a=True), C)
+        except (LinAlgError, ValueError):  # the latter for what is not finite
+            Wd = np.full_like(C, np.nan)
+        return Wd, input_mean - mean @ Wd, float(np.vdot(C, Wd))
+
+
+def first_pass(w, blocks, code=None, map=map):
+    """The code of every block, and the `CodeMoments` of all rows. `w` needs no decoder."""
+    kept, moments = [], None
+    for A, part in map(partial(encode_block, w), blocks, [None] * len(blocks) if code is None else code):
+        kept.append(A)
+        moments = moments.plus(part) if moments else CodeMoments(*(a.astype(np.float64, copy=False) for a in part))
+    return kept, moments
+
+
+def value_and_encoder_gradient(objective, w, blocks, code, moments, explained, total_variance, map=map):
+    """``(J, gradient, Terms)`` over all rows of `blocks`, the gradient to We and be alone, flat and float64.
+
+    `w` has the best decoder of `code`, which explains `explained` of ``n_rows * total_variance``; see `first_pass` and
+    `best_decoder`.
+    """
+    n_rows, n_features = count_rows(blocks), w.We.shape[1]
+    sparsity, coupling = couple(objective.penalty, w, blocks, moments.total / n_rows, map)
+    step = partial(_encoder_gradient, w, coupling, _slope(w))
+    gradient = reduce(_add, map(step, blocks, code))
+    decoder_decay = objective.decoder_alpha * float(np.vdot(w.Wd, w.Wd)) / (2 * n_features)
+    fit = total_variance / n_features - explained / (n_rows * n_features) - decoder_decay
+    terms = Terms(fit, sparsity, weight_decay(objective, w))
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        gradient /= n_rows * n_features
+        gradient[: w.We.size] += objective.encoder_alpha / n_features * w.We.ravel()
+    return sum(terms), gradient, terms
+
+
+def _slope(w):
+    """A function of a block's code and rows: the gradient of the squared error to the code, by the cheaper of two ways."""
+    n_components, n_features = w.We.shape
+    if n_components > n_features:
+        return lambda A, X: 2 * ((decode(w, A) - dense(X)) @ w.Wd.T)
+    G, shift = 2 * (w.Wd @ w.Wd.T), 2 * (w.Wd @ w.bd)
+    W = 2 * w.Wd
+
+    def by_gram(A, X):
+        d_A = A @ G
+        d_A -= times(X, W)
+        d_A += shift
+        return d_A
+
+    return by_gram
+
+
+def _encoder_gradient(w, coupling, slope, X, A):
+    """Gradient of loss and coupling to the encoder of one block of rows, summed over them: flat."""
+    gradient = np.empty(w.We.size + w.be.size, dtype=X.dtype)
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        d_Z = to_pre_activations(w, X, A, slope(A, X), coupling)
+        transposed_times(d_Z, X, out=gradient[: w.We.size].reshape(w.We.shape))
+        gradient[w.We.size :] = column_sum(d_Z)
+    return gradient
+
+
+def _add(total, other):
+    total = total.astype(np.float64, copy=False)
+    total += other
+    return total
