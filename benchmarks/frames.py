@@ -3,8 +3,8 @@
     python -m benchmarks.frames [--mnist PATH]
 
 "unit variances" is a frame that is centred, with features and raw output of unit variance on average; "ours" is that of
-`Frame.of`. Same objective, same first weights (in the user's frame), same solver; PATH is an .npz with X of shape (n, 784)
-in 0..255.
+`Frame.of`; "eliminated" searches the encoder alone, where that is possible. Same objective, same first weights (in the user's
+frame), same solver; PATH is an .npz with X of shape (n, 784) in 0..255.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from skl_sparse_ae._blocks import column_moments, row_blocks
 from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._objective import Objective
 from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._problems import JointProblem
+from skl_sparse_ae._problems import EliminatedProblem, JointProblem
 from skl_sparse_ae._solvers import Patience
 from skl_sparse_ae._training import Watch, run_lbfgs
 from skl_sparse_ae._weights import Frame
@@ -25,23 +25,24 @@ from skl_sparse_ae._weights import Frame
 CHECKPOINTS = (25, 50, 100, 200, 400)
 
 
-def curve(X, n_components, loss, frame, weights):
-    objective = Objective(loss, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2)
-    problem = JointProblem(objective, frame, n_components, X.dtype)
+def curve(problem, X, weights):
     watch = Watch(verbose=0)
     patience = Patience(tol=0, n_iter_no_change=1)
     run_lbfgs(problem, X, problem.resume(weights), max_iter=max(CHECKPOINTS), patience=patience, watch=watch)
-    return [watch.values[i - 1] for i in CHECKPOINTS]
+    return [watch.values[:i][-1] for i in CHECKPOINTS]
 
 
 def compare(X, n_components, loss):
     mean, variance = column_moments(row_blocks(X, n_components))
     ours = Frame.of(mean, variance, 0.1, loss.raw_scale(variance))
-    problem = JointProblem(None, ours, n_components, X.dtype)
-    start = problem.weights(problem.first(loss.raw_of_mean(mean), 0.1, np.random.default_rng(0)))
     textbook = Frame(np.zeros_like(mean), 1.0, 0.0, 1.0)
     unit = Frame(mean, float(np.sqrt(variance.mean())), 0.1, loss.raw_scale(variance))
-    return [curve(X, n_components, loss, frame, start) for frame in (textbook, unit, ours)]
+    objective = Objective(loss, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2)
+    problems = [JointProblem(objective, frame, n_components, X.dtype) for frame in (textbook, unit, ours)]
+    start = problems[-1].weights(problems[-1].first(loss.raw_of_mean(mean), 0.1, np.random.default_rng(0)))
+    if loss is SquaredError:
+        problems.append(EliminatedProblem(problems[-1], row_blocks(X, n_components), variance.sum()))
+    return [curve(problem, X, start) for problem in problems]
 
 
 def main():
@@ -59,11 +60,13 @@ def main():
     }
     if path:
         problems["MNIST 2,000 rows, k=100"] = (np.load(path)["X"][:2000] / 255, 100, SquaredError)
-    print(f"| J after {' / '.join(map(str, CHECKPOINTS))} iterations | weights as they are | unit variances | ours |")
-    print("|---|---|---|---|")
+    print(
+        f"| J after {' / '.join(map(str, CHECKPOINTS))} iterations | weights as they are | unit variances | ours | eliminated |"
+    )
+    print("|---|---|---|---|---|")
     for name, problem in problems.items():
         cells = [" / ".join(f"{value:.4g}" for value in values) for values in compare(*problem)]
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+        print(f"| {name} | {' | '.join(cells + ['-'] * (4 - len(cells)))} |", flush=True)
 
 
 if __name__ == "__main__":

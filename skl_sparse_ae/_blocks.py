@@ -28,6 +28,14 @@ def row_blocks(X, n_components):
     return [X[start : start + n_rows] for start in range(0, X.shape[0], n_rows)]
 
 
+def batch_blocks(batch):
+    """A mini-batch as one block, unless its rows are too many for float32 sums.
+
+    Blocks that suit the cache cost more than they save here: the gradients of a few blocks are the larger arrays to add.
+    """
+    return [batch[start : start + MOST_ROWS] for start in range(0, batch.shape[0], MOST_ROWS)]
+
+
 def mini_batches(X, batch_size, rng):
     """Shuffled rows of X, each row once, in batches of `batch_size` rows or slightly fewer.
 

@@ -131,7 +131,8 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
     loss_ : float
         J at these weights, over all of those rows.
     loss_curve_ : list of float
-        J after each iteration of L-BFGS; its mean over the mini-batches of each epoch of Adam.
+        J after each iteration of L-BFGS; its mean over the mini-batches of each epoch of Adam. After `partial_fit`, its last
+        1,000 entries.
     loss_terms_ : dict of lists of float
         The same as its three terms: "reconstruction", "sparsity" and "weight_decay" (weights and alphas multiplied in).
     n_iter_ : int
@@ -146,7 +147,8 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
     Warns
     -----
     ConvergenceWarning
-        If the solver stopped at `max_iter` or diverged, or the model reconstructs X no better than the column means.
+        If the solver stopped at `max_iter` or diverged, if the model reconstructs X no better than the column means, or if
+        Ctrl-C ended `fit` after its first iteration: the best weights so far are kept.
     UserWarning
         If the code is useless though the solver is content: its mean far from the target, or all but constant.
 
@@ -243,8 +245,8 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to reconstruct, float32 or float64 (anything else becomes float64). With ``loss="cross_entropy"``, between
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows to reconstruct, float32 or float64 (anything else becomes float64; sparse becomes CSR). With ``loss="cross_entropy"``, between
             0 and 1 up to the square root of the precision, as `MinMaxScaler` leaves it.
         y : ignored
 
@@ -255,8 +257,12 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
 
         Raises
         ------
+        TypeError
+            For dates and durations.
         ValueError
-            For parameters or X outside their range, or if the objective overflows.
+            For parameters or X outside their range, a corrupted sparse X, or if the objective overflows.
+        MemoryError
+            If the weights do not fit into the machine, before anything is allocated.
         """
         with transaction(self):
             self._check_parameters()

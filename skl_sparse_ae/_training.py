@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from skl_sparse_ae._blocks import mini_batches, row_blocks, row_workers
+from skl_sparse_ae._blocks import batch_blocks, mini_batches, row_blocks, row_workers
 from skl_sparse_ae._objective import Terms
 from skl_sparse_ae._persistence import check_arrays, check_numbers
 from skl_sparse_ae._solvers import AdamState, Iterate, adam_epoch, adam_start, minimize_adam, minimize_lbfgs
@@ -78,7 +78,7 @@ def run_adam_once(problem, X, state, seed, number, *, batch_size, learning_rate,
 
 def _on_batch(problem):
     """The problem as a function of x and one mini-batch, whose own mean activations the penalty then sees."""
-    return lambda x, batch: problem(x, row_blocks(batch, problem.n_components))
+    return lambda x, batch: problem(x, batch_blocks(batch))
 
 
 def pack(state, frame, seed):

@@ -32,8 +32,8 @@ def n_weights(n_components, n_features):
 def unflatten(theta, n_components, n_features):
     """Views into theta: writing to them writes to theta."""
     k, d = n_components, n_features
-    We, be, Wd, bd = np.split(theta, np.cumsum([k * d, k, k * d]))
-    return Weights(We.reshape(k, d), be, Wd.reshape(k, d), bd)
+    decoder = theta[k * d + k :]  # slices, because np.split costs as much as a small matrix product
+    return Weights(theta[: k * d].reshape(k, d), theta[k * d : k * d + k], decoder[: k * d].reshape(k, d), decoder[k * d :])
 
 
 def flatten(weights, dtype=np.float64):
