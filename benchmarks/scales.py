@@ -4,13 +4,13 @@
 
 For c X the objective is the matching one, c^2 times that of X at the matching weights We / c, be, c Wd, c bd: sparsity_weight
 times c^2, encoder_alpha times c^4, decoder_alpha as it is. An offset needs no change, since biases carry no decay. So nothing
-differs but the unit, and the value to reach, divided by c^2, is the same for all: the lowest J of 1000 iterations with the frame.
+differs but the unit, and the value to reach, divided by c^2, is the same for all: the lowest of 1000 iterations in the frame.
 
 "before" is the identity frame, the weights as they are; "frame" is `Frame.of`, what cross-entropy and Adam search in; "decoder
 eliminated" is what `fit` does here. They start from the same network, ours, in X's unit, which favours "before": an
-initialisation that ignores the unit, such as Glorot's weights for features of unit variance and biases of zero, is what users of
-a textbook form really have, and is "before, textbook start". All have the rest of our solver, such as the division by the
-first J. The last table has no matching in it: the default estimator, in every unit.
+initialisation that ignores the unit, such as Glorot's weights for features of unit variance and biases of zero, is what users
+of a textbook form really have, and is "before, textbook start". All have the rest of our solver, such as the division by
+the first J. The last table has no matching in it: the default estimator, in every unit.
 """
 
 import re

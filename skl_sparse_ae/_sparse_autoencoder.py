@@ -246,8 +246,8 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows to reconstruct, float32 or float64 (anything else becomes float64; sparse becomes CSR). With ``loss="cross_entropy"``, between
-            0 and 1 up to the square root of the precision, as `MinMaxScaler` leaves it.
+            Rows to reconstruct, float32 or float64 (anything else becomes float64; sparse becomes CSR). With
+            ``loss="cross_entropy"``, between 0 and 1 up to the square root of the precision, as `MinMaxScaler` leaves it.
         y : ignored
 
         Returns
