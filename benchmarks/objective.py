@@ -89,7 +89,10 @@ def compare(n, d, k, dtype, n_runs):
     others = (lambda: textbook(X, w), lambda: products(blocks, w))
     runs = []
     for _ in range(n_runs):
-        with row_workers(len(blocks)) as map:  # entered once for all the evaluations of a fit: the first one wakes the threads
+        with row_workers(len(blocks)) as (
+            map,
+            _,
+        ):  # entered once for all the evaluations of a fit: the first one wakes the threads
             evaluation = partial(value_and_gradient, objective, w, blocks, code, map)
             own = settled(evaluation)
         runs.append([own, *(settled(function) for function in others)])

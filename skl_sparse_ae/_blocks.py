@@ -3,7 +3,7 @@
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from threading import Lock
 
@@ -19,6 +19,8 @@ from skl_sparse_ae._rows import dense, take
 # fresh ones: at this size the allocator hands the same pages back.
 BLOCK_BYTES = 2**20
 FEWEST_ROWS, MOST_ROWS = 256, 4096  # more rows than that would lose float32 digits in the block's own sums
+# Multiplications in one product of a mini-batch that make a second worker worth the two meetings, some 0.2 ms.
+WORK_OF_A_WORKER = 2**23
 
 
 def row_blocks(X, n_components):
@@ -28,12 +30,13 @@ def row_blocks(X, n_components):
     return [X[start : start + n_rows] for start in range(0, X.shape[0], n_rows)]
 
 
-def batch_blocks(batch):
-    """A mini-batch as one block, unless its rows are too many for float32 sums.
+def batch_blocks(batch, n_workers):
+    """A mini-batch as one block for each worker, unless those have too many rows for float32 sums.
 
     Blocks that suit the cache cost more than they save here: the gradients of a few blocks are the larger arrays to add.
     """
-    return [batch[start : start + MOST_ROWS] for start in range(0, batch.shape[0], MOST_ROWS)]
+    n_rows = min(MOST_ROWS, -(-batch.shape[0] // n_workers))
+    return [batch[start : start + n_rows] for start in range(0, batch.shape[0], n_rows)]
 
 
 def mini_batches(X, batch_size, rng):
@@ -61,6 +64,12 @@ def column_moments(blocks):
     return mean, variance
 
 
+@lru_cache(maxsize=1)
+def _blas():
+    """The thread pools of the loaded libraries. Looking for them takes as long as a small epoch."""
+    return ThreadpoolController()
+
+
 class _OneBlasThread:
     """Holds BLAS to one thread while anyone is inside; yields how many it had to the first, and 1 to whoever joins.
 
@@ -85,7 +94,7 @@ class _OneBlasThread:
                     self.limit = None
 
     def _begin(self):
-        controller = ThreadpoolController()
+        controller = _blas()
         n_threads = [library["num_threads"] for library in controller.info() if library["user_api"] == "blas"]
         self.limit = controller.limit(limits=1, user_api="blas")
         return max(n_threads, default=1)
@@ -95,8 +104,8 @@ _one_blas_thread = _OneBlasThread()
 
 
 @contextmanager
-def row_workers(n_blocks):
-    """A `map` for row blocks: as many threads as BLAS had, each with BLAS to itself; built-in for a single block.
+def row_workers(most):
+    """``(map, n_workers)`` for row blocks: at most so many threads, or as BLAS had, each with BLAS to itself; built-in for one.
 
     BLAS threads split every product and wait for each other after it, and leave all that lies in between to one core; on
     busy cores each wait costs a scheduling quantum. Whole row blocks have two meetings an evaluation
@@ -104,13 +113,13 @@ def row_workers(n_blocks):
     fit in this process, there is one worker.
     """
     with _one_blas_thread() as n_threads:
-        n_workers = min(n_threads, n_blocks)
+        n_workers = max(1, min(n_threads, most))
         if n_workers == 1:
-            yield map
+            yield map, 1
             return
         pool = ThreadPoolExecutor(n_workers)
         try:
-            yield partial(_map_in_order, pool, 2 * n_workers)
+            yield partial(_map_in_order, pool, 2 * n_workers), n_workers
         finally:
             pool.shutdown(cancel_futures=True)  # so that Ctrl-C waits for the blocks in work, not for those in the queue
 

@@ -34,6 +34,10 @@ from skl_sparse_ae._activations import Tails, is_saturated, log_mean_gradient, s
 from skl_sparse_ae._rows import dense, times, transposed_times
 from skl_sparse_ae._weights import n_weights, unflatten
 
+FEW_BLOCKS = (
+    4  # the workers of a mini-batch: their gradients are added in its own precision, whose rounding drowns in its noise
+)
+
 
 class Objective(NamedTuple):
     """What is minimised: a loss of `_losses`, a penalty of `_penalties`, and the two weight decays."""
@@ -111,14 +115,14 @@ def value_and_gradient(objective, w, blocks, code=None, map=map):
 
     `code` is a list of arrays, one for each block, to keep the code in (made if None). `map` runs the blocks: the
     built-in one, a thread pool's, or any function of that signature that yields results in order. The gradient has
-    the dtype of X for a single block and is float64 for several.
+    the dtype of X for a few blocks and is float64 for more.
     """
     code = [None] * len(blocks) if code is None else code
     code = list(map(partial(encode, w), blocks, code))  # pass 1
     mean = mean_of(map(column_sum, code), count_rows(blocks))
     sparsity, coupling = couple(objective.penalty, w, blocks, mean, map)
     step = partial(backpropagate, w, coupling=coupling, loss=objective.loss)
-    loss, gradient = reduce(_add, map(step, blocks, code))  # pass 2
+    loss, gradient = _total(map(step, blocks, code), len(blocks))  # pass 2
 
     scale = 1 / (count_rows(blocks) * w.We.shape[1])
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
@@ -200,9 +204,12 @@ def count_rows(blocks):
     return sum(X.shape[0] for X in blocks)
 
 
-def _add(left, right):
-    """Running totals of (loss, gradient): the first sum makes a float64 array, later ones reuse it."""
-    (loss, gradient), (other_loss, other_gradient) = left, right
-    gradient = gradient.astype(np.float64, copy=False)
-    gradient += other_gradient
-    return loss + other_loss, gradient
+def _total(parts, n_parts):
+    """Sums of the blocks' losses and gradients; over many blocks in float64, because float32 sums would lose digits."""
+    parts = iter(parts)
+    loss, gradient = next(parts)
+    gradient = gradient if n_parts <= FEW_BLOCKS else gradient.astype(np.float64, copy=False)
+    for other_loss, other_gradient in parts:
+        loss += other_loss
+        gradient += other_gradient
+    return loss, gradient

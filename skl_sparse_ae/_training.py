@@ -1,10 +1,11 @@
 """What happens while a solver runs, and how an estimator runs one: history, printing, early stopping, resuming."""
 
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 
-from skl_sparse_ae._blocks import batch_blocks, mini_batches, row_blocks, row_workers
+from skl_sparse_ae._blocks import WORK_OF_A_WORKER, batch_blocks, mini_batches, row_blocks, row_workers
 from skl_sparse_ae._objective import Terms
 from skl_sparse_ae._persistence import check_arrays, check_numbers
 from skl_sparse_ae._solvers import AdamState, Iterate, adam_epoch, adam_start, minimize_adam, minimize_lbfgs
@@ -56,7 +57,7 @@ def run_lbfgs(problem, X, start, *, max_iter, patience, watch):
     blocks = row_blocks(X, problem.n_components)
     ends = np.cumsum([block.shape[0] for block in blocks])
     code = np.split(np.empty((X.shape[0], problem.n_components), dtype=X.dtype), ends[:-1])
-    with row_workers(len(blocks)) as map:
+    with row_workers(len(blocks)) as (map, _):
         function = partial(problem, blocks=blocks, code=code, map=map)
         return minimize_lbfgs(function, start, max_iter=max_iter, patience=patience, watch=watch)
 
@@ -65,20 +66,25 @@ def run_adam(problem, X, start, rng, *, batch_size, learning_rate, max_iter, pat
     """The objective of shuffled mini-batches of X by Adam: a `Solution`, and the optimiser's state at its end."""
     epochs = (mini_batches(X, batch_size, rng) for _ in range(max_iter))
     options = {"learning_rate": learning_rate, "patience": patience, "watch": watch}
-    return minimize_adam(_on_batch(problem), adam_start(start.astype(X.dtype)), epochs, **options)
+    with _on_batches(problem, X, batch_size) as function:
+        return minimize_adam(function, adam_start(start.astype(X.dtype)), epochs, **options)
 
 
 def run_adam_once(problem, X, state, seed, number, *, batch_size, learning_rate, watch):
     """One epoch over X from `state`, whose step counter and `seed` decide the shuffle; `watch` sees it as `number`."""
     batches = mini_batches(X, batch_size, np.random.default_rng([seed, state.n_steps]))
-    state, value, terms = adam_epoch(_on_batch(problem), state, batches, learning_rate)
+    with _on_batches(problem, X, batch_size) as function:
+        state, value, terms = adam_epoch(function, state, batches, learning_rate)
     watch(Iterate(number, state.x, value, terms))
     return state
 
 
-def _on_batch(problem):
+@contextmanager
+def _on_batches(problem, X, batch_size):
     """The problem as a function of x and one mini-batch, whose own mean activations the penalty then sees."""
-    return lambda x, batch: problem(x, batch_blocks(batch))
+    work = min(batch_size, X.shape[0]) * X.shape[1] * problem.n_components
+    with row_workers(work // WORK_OF_A_WORKER) as (map, n_workers):
+        yield lambda x, batch: problem(x, batch_blocks(batch, n_workers), None, map)
 
 
 def pack(state, frame, seed):

@@ -6,6 +6,7 @@ Layout of the flat vector: We, be, Wd, bd one after another, row-major.
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import get_blas_funcs
 from scipy.special import logit
 
 # The frame's two units: inputs whose variances sum to this, and outputs of so many standard deviations. Chosen by J after 25 to
@@ -69,13 +70,13 @@ class Frame(NamedTuple):
 
     def to_user(self, theta, dtype):
         """The flat weights, in `dtype`, that the flat primed weights stand for. Computed in theta's own precision."""
-        k, d = _shape(theta, self.input_mean)
-        out = theta.copy()
-        w = unflatten(out, k, d)
-        w.We[...] /= self.input_scale
-        w.be[...] -= w.We @ self.input_mean.astype(theta.dtype, copy=False)
-        w.Wd[...] *= self.output_scale
-        w.bd[...] *= self.output_scale
+        shape = _shape(theta, self.input_mean)
+        out = np.empty_like(theta)
+        primed, w = unflatten(theta, *shape), unflatten(out, *shape)
+        np.divide(primed.We, self.input_scale, out=w.We)
+        np.subtract(primed.be, w.We @ self.input_mean.astype(theta.dtype, copy=False), out=w.be)
+        np.multiply(primed.Wd, self.output_scale, out=w.Wd)
+        np.multiply(primed.bd, self.output_scale, out=w.bd)
         w.bd[...] -= self.code_mean * w.Wd.sum(axis=0)
         return out.astype(dtype, copy=False)
 
@@ -95,12 +96,17 @@ class Frame(NamedTuple):
         """Turn the gradient to the user's weights into that to the primed ones, in place (the transpose of `to_user`)."""
         k, d = _shape(gradient, self.input_mean)
         g = unflatten(gradient, k, d)
-        g.We[...] -= np.multiply.outer(g.be, self.input_mean.astype(gradient.dtype, copy=False))
+        _subtract_outer(g.We, g.be, self.input_mean)
         g.We[...] /= self.input_scale
         g.Wd[...] -= self.code_mean * g.bd
         g.Wd[...] *= self.output_scale
         g.bd[...] *= self.output_scale
         return gradient
+
+
+def _subtract_outer(M, u, v):
+    """``M -= np.outer(u, v)`` in one pass over M, which must be contiguous: four times faster, and no temporary."""
+    get_blas_funcs("ger", (M,))(-1, v, u, a=M.T, overwrite_a=True)
 
 
 def _shape(theta, input_mean):

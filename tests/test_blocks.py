@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skl_sparse_ae._blocks import BLOCK_BYTES, FEWEST_ROWS, MOST_ROWS, column_moments, mini_batches, row_blocks, row_workers
+from skl_sparse_ae._blocks import (
+    BLOCK_BYTES,
+    FEWEST_ROWS,
+    MOST_ROWS,
+    batch_blocks,
+    column_moments,
+    mini_batches,
+    row_blocks,
+    row_workers,
+)
 
 
 @pytest.mark.parametrize("n_rows", [1, 255, 4096, 4097, 10_000])
@@ -42,6 +51,16 @@ def test_mini_batches_visit_each_row_once_in_batches_of_one_size(n_rows, batch_s
     assert all(batch.dtype == X.dtype for batch in batches)
     rows = np.vstack(batches)
     np.testing.assert_array_equal(rows[np.argsort(rows[:, 0])], X)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_workers", "expected"), [(200, 1, [200]), (201, 2, [101, 100]), (5000, 1, [4096, 904]), (1, 2, [1])]
+)
+def test_a_mini_batch_is_one_block_a_worker_unless_float32_forbids(n_rows, n_workers, expected):
+    batch = np.arange(n_rows)[:, None]
+    blocks = batch_blocks(batch, n_workers)
+    assert [len(block) for block in blocks] == expected
+    np.testing.assert_array_equal(np.concatenate(blocks), batch)
 
 
 def test_mini_batches_are_shuffled_anew_and_leave_X_alone():
@@ -94,7 +113,7 @@ def test_overlapping_fits_leave_the_limit_as_they_found_it():
     before = blas_threads()
     first, second = row_workers(4), row_workers(4)
     first.__enter__()
-    assert second.__enter__() is map  # the cores are taken
+    assert second.__enter__() == (map, 1)  # the cores are taken
     first.__exit__(None, None, None)
     assert set(blas_threads()) == {1}
     second.__exit__(None, None, None)
@@ -102,7 +121,7 @@ def test_overlapping_fits_leave_the_limit_as_they_found_it():
 
 
 def test_workers_keep_the_order_and_pass_errors_on():
-    with threadpool_limits(3, user_api="blas"), row_workers(4) as parallel_map:
+    with threadpool_limits(3, user_api="blas"), row_workers(4) as (parallel_map, _):
         assert list(parallel_map(pow, range(50), [2] * 50)) == [i**2 for i in range(50)]
         with pytest.raises(ZeroDivisionError):
             list(parallel_map(lambda i: 1 // (i - 7), range(50)))
@@ -110,7 +129,7 @@ def test_workers_keep_the_order_and_pass_errors_on():
 
 def test_few_results_are_in_memory_at_a_time():
     started = []
-    with threadpool_limits(2, user_api="blas"), row_workers(4) as parallel_map:
+    with threadpool_limits(2, user_api="blas"), row_workers(4) as (parallel_map, _):
         results = parallel_map(started.append, range(50))
         next(results)
         assert len(started) <= 6
