@@ -55,11 +55,12 @@ def mini_batches(X, batch_size, rng):
 def column_moments(blocks):
     """Mean and variance of each column (n_features,) over the rows of all blocks, in float64 and two passes.
 
-    Infinite or NaN, without a warning, where the sums overflow.
+    Measured from the first row, so that the variance of a constant column is 0 and not a rounding error, which whoever
+    divides by it would take for a scale. Infinite or NaN, without a warning, where the sums overflow.
     """
-    n_rows = sum(X.shape[0] for X in blocks)
+    n_rows, first = sum(X.shape[0] for X in blocks), dense(blocks[0][:1])[0].astype(np.float64)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        mean = sum(dense(X).sum(axis=0, dtype=np.float64) for X in blocks) / n_rows
+        mean = first + sum((dense(X) - first).sum(axis=0) for X in blocks) / n_rows
         variance = sum(np.square(dense(X) - mean).sum(axis=0) for X in blocks) / n_rows
     return mean, variance
 

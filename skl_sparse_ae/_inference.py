@@ -6,6 +6,8 @@ from skl_sparse_ae._blocks import column_moments, row_blocks
 from skl_sparse_ae._objective import decode, encode
 from skl_sparse_ae._rows import dense
 
+LOWEST_SCORE = float(np.finfo(np.float64).min)  # of rows whose variance is next to nothing: a search sorts by finite scores
+
 
 def code_of(w, X):
     """The code of every row (n_rows, n_components)."""
@@ -35,21 +37,16 @@ def explained_variance(w, loss, X):
     Equals ``r2_score(X, X_hat, multioutput="variance_weighted")`` without holding X_hat. Columns that are constant have
     no variance to explain and weigh nothing, their own errors included; if all are, the score is 0.
     """
-    first, errors, varies = dense(X[:1]), 0.0, False
+    errors = 0.0
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for block, X_hat in reconstructions(w, loss, X):
-            rows = dense(block)
-            errors = errors + np.square(np.subtract(X_hat, rows, dtype=np.float64)).sum(axis=0)
-            varies = varies | (rows != first).any(axis=0)  # rounding leaves constant columns a variance, if a tiny one
-        if not varies.any():
-            return 0.0
+            errors = errors + np.square(np.subtract(X_hat, dense(block), dtype=np.float64)).sum(axis=0)
         _, variance = column_moments(row_blocks(X, len(w.be)))
-        score = 1 - float(errors[varies].sum() / (X.shape[0] * variance[varies].sum()))
-    if not np.isfinite(score):
-        raise ValueError(
-            f"The squared errors overflow: X has values up to {_largest(X)}. Scale X as the rows given to fit were."
-        )
-    return score
+        varies = variance != 0
+        error, total = errors[varies].sum(), X.shape[0] * variance[varies].sum()
+        if not np.isfinite([error, total]).all():
+            raise _overflow("squared errors", X)
+        return max(1 - float(error / total), LOWEST_SCORE) if total else 0.0
 
 
 def _encode(w, X, out=None):
@@ -62,6 +59,10 @@ def _encode(w, X, out=None):
             "Scale X as the rows given to fit were."
         )
     return A
+
+
+def _overflow(what, X):
+    return ValueError(f"The {what} overflow: X has values up to {_largest(X)}. Scale X as the rows given to fit were.")
 
 
 def _largest(X):

@@ -84,6 +84,14 @@ def test_column_moments_are_those_of_all_rows(cuts):
     assert variance[3] == 0
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_constant_columns_have_no_variance_at_all(dtype):
+    X = np.full((1000, 2), [0.1, 1e8 / 3], dtype=dtype)  # 0.1 summed 1000 times and divided is not 0.1
+    mean, variance = column_moments(row_blocks(X, 2))
+    np.testing.assert_array_equal(mean, X[0])
+    assert not variance.any()
+
+
 def test_column_moments_of_many_float32_rows_keep_float64_digits():
     X = (1000 + np.random.default_rng(0).normal(size=(300_000, 2))).astype(np.float32)
     mean, variance = column_moments(row_blocks(X, 2))

@@ -48,6 +48,11 @@ def test_constant_columns_weigh_nothing(rows, w):
     assert explained_variance(w, SquaredError, with_constant) == pytest.approx(r2, rel=1e-12)
 
 
+def test_variances_next_to_nothing_have_finite_scores(rows, w):
+    assert explained_variance(w, SquaredError, rows * 1e-160) == np.finfo(np.float64).min  # -1e320, were there such a number
+    assert explained_variance(w, SquaredError, rows * 1e-320) == 0  # their squares are 0: columns are as good as constant
+
+
 def test_undefined_activations_are_refused(rows, w):
     w.be[1] = np.nan  # as inf - inf gives; which sums overflow to that depends on the machine's matrix product
     rows[3, 0] = 1.7e300
