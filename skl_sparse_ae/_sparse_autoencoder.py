@@ -43,6 +43,7 @@ from skl_sparse_ae._validation import (
     clip_to_unit_interval,
     draw_seed,
     overflow_as_value_error,
+    quiet,
     transaction,
 )
 from skl_sparse_ae._weights import Frame, Weights, flatten, n_weights, unflatten
@@ -471,6 +472,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
 
     # ------------------------------------------------------------------------------------- using a fitted model
 
+    @quiet
     def transform(self, X: ArrayLike) -> np.ndarray:
         """The code of each row: ``expit(X @ components_.T + intercept_)``.
 
@@ -493,6 +495,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         X = check_rows(self, X, reset=False)
         return code_of(self._weights(X.dtype), X)
 
+    @quiet
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """The rows that codes stand for: ``X @ decoder_components_ + decoder_intercept_``, or its sigmoid.
 
@@ -515,6 +518,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         X = check_code(self, X, self.components_.shape[0])
         return self._loss().output(decode(self._weights(X.dtype), X))
 
+    @quiet
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """``inverse_transform(transform(X))`` without the code of all rows in memory.
 
@@ -532,6 +536,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         X = check_rows(self, X, reset=False)
         return np.concatenate([X_hat for _, X_hat in reconstructions(self._weights(X.dtype), self._loss(), X)])
 
+    @quiet
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """How much of X the reconstruction explains: variance-weighted R2, higher is better.
 
@@ -553,6 +558,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         X = check_rows(self, X, reset=False)
         return explained_variance(self._weights(X.dtype), self._loss(), X)
 
+    @quiet
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Minus the reconstruction loss of each row: low for rows unlike those seen in `fit`.
 

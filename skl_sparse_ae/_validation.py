@@ -15,6 +15,11 @@ NOT_FINITE = (
     "StandardScaler, or learning_rate_init is too large."
 )
 
+# Around all that users call. What is not finite is looked for where it matters, and said in words; NumPy's warnings only come
+# before that, or scikit-learn's check for NaN does: it sums first, and huge values of both signs make inf - inf. Under the
+# caller's `np.seterr(all="raise")` they would be exceptions, over mere underflow.
+quiet = np.errstate(all="ignore")
+
 
 @contextmanager
 def transaction(estimator):
@@ -25,7 +30,8 @@ def transaction(estimator):
     before, generator = dict(vars(estimator)), getattr(estimator, "random_state", None)
     state = generator.get_state() if isinstance(generator, np.random.RandomState) else None
     try:
-        yield
+        with np.errstate(all="ignore"):  # as `quiet`, which cannot be entered twice but as a decorator
+            yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)
@@ -51,15 +57,13 @@ def draw_seed(random_state):
 def check_rows(estimator, X, reset):
     """X finite, float32 or float64, as a 2-D array or a CSR matrix; feature names and number set (`reset`) or compared."""
     X = _sound(X, type(estimator).__name__)
-    with _quietly():
-        return validate_data(estimator, X, dtype=FLOATS, accept_sparse="csr", reset=reset)
+    return validate_data(estimator, X, dtype=FLOATS, accept_sparse="csr", reset=reset)
 
 
 def check_code(estimator, H, n_components):
     """A code to decode: as `check_rows`, dense, with one column a unit. A DataFrame's column names are not looked at."""
     H = _sound(H, type(estimator).__name__)
-    with _quietly():
-        H = check_array(H, dtype=FLOATS, estimator=estimator)
+    H = check_array(H, dtype=FLOATS, estimator=estimator)
     if H.shape[1] != n_components:
         name = type(estimator).__name__
         raise ValueError(
@@ -134,11 +138,6 @@ def check_memory(n_bytes, what):
         return
     if n_bytes > there_is:
         raise MemoryError(f"{what} needs at least {n_bytes / 1e9:.3g} GB, this machine has {there_is / 1e9:.3g} GB.")
-
-
-def _quietly():
-    """scikit-learn looks for NaN by summing first, which itself warns when huge values of both signs make inf - inf."""
-    return np.errstate(over="ignore", invalid="ignore")
 
 
 def check_integers(estimator, names):
