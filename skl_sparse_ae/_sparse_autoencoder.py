@@ -372,10 +372,11 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
     def _loss(self):
         return LOSSES[self.loss, self.decoder_activation or DEFAULT_DECODER[self.loss]]
 
-    def _frame(self, mean, variance):
+    def _frame(self, moments, dtype):
+        mean, variance = moments
         if not np.isfinite(variance.sum()):
             raise ValueError(NOT_FINITE_AT_START)
-        return Frame.of(mean, variance, self.sparsity_target, self._loss().raw_scale(variance))
+        return Frame.of(mean, variance, self.sparsity_target, self._loss().raw_scale(variance), dtype)
 
     def _problem(self, frame, dtype):
         penalty = KullbackLeibler(self.sparsity_target, self.sparsity_weight)
@@ -384,7 +385,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
 
     def _problem_of(self, X, moments):
         """The form of the objective in which `fit` searches, for all rows X at once."""
-        problem = self._problem(self._frame(*moments), X.dtype)
+        problem = self._problem(self._frame(moments, X.dtype), X.dtype)
         can_eliminate = self.solver == "lbfgs" and self._loss() is SquaredError
         if can_eliminate and is_worth_eliminating(self.decoder_alpha, *X.shape, self.n_components, X.dtype):
             return EliminatedProblem(problem, row_blocks(X, self.n_components), moments[1].sum())
@@ -415,7 +416,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
             return problem, unpack_state(kept, problem.resume(self._flat_weights()).astype(X.dtype)), kept["seed"]
         seed = draw_seed(self.random_state)
         moments = column_moments(row_blocks(X, self.n_components))
-        problem = self._problem(self._frame(*moments), X.dtype)
+        problem = self._problem(self._frame(moments, X.dtype), X.dtype)
         if is_first:
             start = self._first(problem, moments[0], np.random.default_rng(seed))
         else:

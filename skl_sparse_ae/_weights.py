@@ -63,10 +63,14 @@ class Frame(NamedTuple):
     output_scale: float
 
     @classmethod
-    def of(cls, mean, variance, code_mean, raw_scale):
-        """For data of these column moments (n_features,) and a decoder whose raw output is of the size `raw_scale`."""
-        input_scale = float(np.sqrt(variance.sum() / TOTAL_VARIANCE)) or 1.0
-        return cls(mean, input_scale, code_mean, OUTPUT_DEVIATIONS * raw_scale)
+    def of(cls, mean, variance, code_mean, raw_scale, dtype=np.float64):
+        """For data of these column moments (n_features,) and a decoder whose raw output is of the size `raw_scale`.
+
+        Data so small that in `dtype` the weight decay of the weights that magnify them would overflow count as constant.
+        """
+        input_scale = float(np.sqrt(variance.sum() / TOTAL_VARIANCE))
+        least = float(np.finfo(dtype).tiny) ** 0.25  # Adam squares the gradient, which holds 1 / input_scale^2
+        return cls(mean, input_scale if input_scale >= least else 1.0, code_mean, OUTPUT_DEVIATIONS * raw_scale)
 
     def to_user(self, theta, dtype):
         """The flat weights, in `dtype`, that the flat primed weights stand for. Computed in theta's own precision."""

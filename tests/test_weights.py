@@ -117,3 +117,9 @@ def test_start_does_not_depend_on_the_unit_of_X(network):
     A = expit(X @ metres.We.T + metres.be)
     np.testing.assert_allclose(expit(1000 * X @ millimetres.We.T + millimetres.be), A, rtol=1e-12)
     np.testing.assert_allclose(A @ millimetres.Wd + millimetres.bd, 1000 * (A @ metres.Wd + metres.bd), rtol=1e-11)
+
+
+@pytest.mark.parametrize(("scale", "dtype", "counts"), [(1e-30, "f8", True), (1e-80, "f8", False), (1e-30, "f4", False)])
+def test_data_too_small_to_be_magnified_count_as_constant(scale, dtype, counts):
+    frame = Frame.of(np.zeros(16), np.full(16, scale**2), 0.1, scale, np.dtype(dtype))
+    assert frame.input_scale == pytest.approx(scale if counts else 1, rel=1e-12)
