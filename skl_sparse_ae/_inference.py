@@ -20,15 +20,30 @@ def code_of(w, X):
     return code
 
 
+def rows_of(w, loss, A):
+    """The rows that codes A (n_rows, n_components) stand for."""
+    X_hat = loss.output(decode(w, A))
+    if not np.isfinite(X_hat).all():
+        raise ValueError(
+            f"The reconstruction overflows: the code has values up to {_largest(A)} and the decoder weights up to "
+            f"{_largest(w.Wd)}. A code that `transform` returns is between 0 and 1."
+        )
+    return X_hat
+
+
 def reconstructions(w, loss, X):
     """Yield ``(rows, X_hat)`` for each block of rows."""
     for block in row_blocks(X, len(w.be)):
-        yield block, loss.output(decode(w, _encode(w, block)))
+        yield block, rows_of(w, loss, _encode(w, block))
 
 
 def losses_of_rows(w, loss, X):
     """The reconstruction loss of every row (n_rows,): mean over features, float64."""
-    return np.concatenate([loss.per_row(decode(w, _encode(w, block)), dense(block)) for block in row_blocks(X, len(w.be))])
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses = [loss.per_row(decode(w, _encode(w, block)), dense(block)) for block in row_blocks(X, len(w.be))]
+    if not all(np.isfinite(of_block).all() for of_block in losses):
+        raise _overflow("losses", X)
+    return np.concatenate(losses)
 
 
 def explained_variance(w, loss, X):

@@ -16,9 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._blocks import column_moments, row_blocks
 from skl_sparse_ae._diagnostics import learned_nothing, not_converged, poor_code
-from skl_sparse_ae._inference import code_of, explained_variance, losses_of_rows, reconstructions
+from skl_sparse_ae._inference import code_of, explained_variance, losses_of_rows, reconstructions, rows_of
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
-from skl_sparse_ae._objective import Objective, decode, evaluate
+from skl_sparse_ae._objective import Objective, evaluate
 from skl_sparse_ae._penalties import KullbackLeibler
 from skl_sparse_ae._persistence import check_arrays, check_numbers, stamped, unstamped
 from skl_sparse_ae._problems import EliminatedProblem, JointProblem
@@ -513,11 +513,11 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         Raises
         ------
         ValueError
-            If X does not have `n_components` columns of finite numbers.
+            If X does not have `n_components` columns of finite numbers, or has such large ones that a row overflows.
         """
         check_is_fitted(self)
         X = check_code(self, X, self.components_.shape[0])
-        return self._loss().output(decode(self._weights(X.dtype), X))
+        return rows_of(self._weights(X.dtype), self._loss(), X)
 
     @quiet
     def reconstruct(self, X: ArrayLike) -> np.ndarray:

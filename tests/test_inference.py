@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 from skl_sparse_ae import _blocks
-from skl_sparse_ae._inference import code_of, explained_variance, losses_of_rows, reconstructions
+from skl_sparse_ae._inference import code_of, explained_variance, losses_of_rows, reconstructions, rows_of
 from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._objective import decode, encode
 from skl_sparse_ae._weights import n_weights, unflatten
@@ -58,3 +58,10 @@ def test_undefined_activations_are_refused(rows, w):
     rows[3, 0] = 1.7e300
     with pytest.raises(ValueError, match=r"pre-activations overflow: X has values up to 1.7e\+300"):
         code_of(w, rows)
+
+
+def test_rows_and_losses_that_overflow_are_refused(rows, w):
+    with pytest.raises(ValueError, match=r"reconstruction overflows: the code has values up to 1.7e\+308"):
+        rows_of(w, SquaredError, np.full((1, N_COMPONENTS), 1.7e308))
+    with pytest.raises(ValueError, match=r"losses overflow: X has values up to 1e\+300"):
+        losses_of_rows(w, SquaredError, np.full((1, N_FEATURES), 1e300))
