@@ -24,6 +24,11 @@ class JointProblem:
         self.objective, self.frame = objective, frame
         self.n_components, self.n_features, self.dtype = n_components, len(frame.input_mean), dtype
 
+    @property
+    def unit(self):
+        """What the objective is measured in: with squared error, the square of the unit of X."""
+        return self.frame.output_scale**2
+
     def first(self, raw_output, sparsity_target, rng):
         return initial_weights(self.n_components, self.n_features, sparsity_target, raw_output, self.frame, rng)
 

@@ -21,6 +21,7 @@ NOT_FINITE_AT_START = (
     "The objective is not finite at the initial parameters. The input data may contain large values and need to be "
     "preprocessed, e.g. with StandardScaler."
 )
+ADAM_EPSILON = 1e-8  # for gradients of about 1: in another unit it has to be another number
 ADAM_CHUNK = 2**16  # elements: five arrays of that many fit in the cache, which saves a third of the step
 
 
@@ -180,7 +181,7 @@ def adam_start(x):
     return AdamState(x.copy(), np.zeros_like(x), np.zeros_like(x))
 
 
-def adam_step(state, gradient, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+def adam_step(state, gradient, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=ADAM_EPSILON):
     """One step of Adam, in place; return the state with its counter raised.
 
     ``m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  x -= lr * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)``:
@@ -194,6 +195,7 @@ def adam_step(state, gradient, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=
     t = state.n_steps + 1
     rate = learning_rate / (1 - beta_1**t)
     unbias = (1 - beta_2**t) ** -0.5
+    epsilon = max(epsilon, float(np.finfo(state.x.dtype).tiny))  # 0 / 0 where the gradient is 0 otherwise
     scratch = np.empty(min(ADAM_CHUNK, len(gradient)), dtype=state.x.dtype)
     with np.errstate(under="ignore"):
         for start in range(0, len(gradient), ADAM_CHUNK):
@@ -214,19 +216,19 @@ def adam_step(state, gradient, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=
     return state._replace(n_steps=t)
 
 
-def adam_epoch(function, state, batches, learning_rate):
+def adam_epoch(function, state, batches, learning_rate, epsilon=ADAM_EPSILON):
     """One step for each batch. Return the state, and value and details averaged over rows."""
     n_rows, value, details = 0, 0.0, 0.0
     for batch in batches:
         batch_value, gradient, batch_details = function(state.x, batch)
-        state = adam_step(state, gradient, learning_rate)
+        state = adam_step(state, gradient, learning_rate, epsilon=epsilon)
         n_rows += batch.shape[0]
         value += batch.shape[0] * batch_value
         details = details + batch.shape[0] * np.asarray(batch_details)
     return state, value / n_rows, details / n_rows
 
 
-def minimize_adam(function, state, epochs, *, learning_rate, patience, watch):
+def minimize_adam(function, state, epochs, *, learning_rate, patience, watch, epsilon=ADAM_EPSILON):
     """Minimise the mean of ``function(x, batch) -> (value, gradient, details)`` over batches; return (Solution, state).
 
     `epochs` yields, for each epoch, an iterable of batches. An iterate's value and details are the epoch's means over
@@ -235,7 +237,7 @@ def minimize_adam(function, state, epochs, *, learning_rate, patience, watch):
     best, best_watched, number, status = None, np.inf, 0, "max_iter"
     try:
         for number, batches in enumerate(epochs, 1):
-            state, value, details = adam_epoch(function, state, batches, learning_rate)
+            state, value, details = adam_epoch(function, state, batches, learning_rate, epsilon)
             iterate = Iterate(number, state.x.copy(), value, details)
             try:
                 watched = watch(iterate)

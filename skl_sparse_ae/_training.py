@@ -8,7 +8,7 @@ import numpy as np
 from skl_sparse_ae._blocks import WORK_OF_A_WORKER, batch_blocks, mini_batches, row_blocks, row_workers
 from skl_sparse_ae._objective import Terms
 from skl_sparse_ae._persistence import check_arrays, check_numbers
-from skl_sparse_ae._solvers import AdamState, Iterate, adam_epoch, adam_start, minimize_adam, minimize_lbfgs
+from skl_sparse_ae._solvers import ADAM_EPSILON, AdamState, Iterate, adam_epoch, adam_start, minimize_adam, minimize_lbfgs
 from skl_sparse_ae._weights import Frame, n_weights
 
 
@@ -65,7 +65,7 @@ def run_lbfgs(problem, X, start, *, max_iter, patience, watch):
 def run_adam(problem, X, start, rng, *, batch_size, learning_rate, max_iter, patience, watch):
     """The objective of shuffled mini-batches of X by Adam: a `Solution`, and the optimiser's state at its end."""
     epochs = (mini_batches(X, batch_size, rng) for _ in range(max_iter))
-    options = {"learning_rate": learning_rate, "patience": patience, "watch": watch}
+    options = {"learning_rate": learning_rate, "patience": patience, "watch": watch, "epsilon": ADAM_EPSILON * problem.unit}
     with _on_batches(problem, X, batch_size) as function:
         return minimize_adam(function, adam_start(start.astype(X.dtype)), epochs, **options)
 
@@ -74,7 +74,7 @@ def run_adam_once(problem, X, state, seed, number, *, batch_size, learning_rate,
     """One epoch over X from `state`, whose step counter and `seed` decide the shuffle; `watch` sees it as `number`."""
     batches = mini_batches(X, batch_size, np.random.default_rng([seed, state.n_steps]))
     with _on_batches(problem, X, batch_size) as function:
-        state, value, terms = adam_epoch(function, state, batches, learning_rate)
+        state, value, terms = adam_epoch(function, state, batches, learning_rate, ADAM_EPSILON * problem.unit)
     watch(Iterate(number, state.x, value, terms))
     return state
 

@@ -132,12 +132,13 @@ def test_the_fit_does_not_depend_on_the_offset_of_the_data(X):
     assert shifted.loss_ == pytest.approx(model.loss_, rel=1e-9)
 
 
-@pytest.mark.parametrize("scale", [2.0**-20, 2.0**20])
-def test_the_fit_does_not_depend_on_the_unit_of_the_data(X, scale):
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("scale", [2.0**-60, 2.0**-20, 2.0**20, 2.0**60])
+def test_the_fit_does_not_depend_on_the_unit_of_the_data(X, solver, scale):
     """With weights that follow the unit: J times c^2, so weight times c^2, encoder decay times c^4."""
-    model = quick().fit(X)
+    model = quick(solver=solver).fit(X)
     parameters = {"sparsity_weight": 0.2 * scale**2, "encoder_alpha": 1e-4 * scale**4}
-    scaled = quick(**parameters).fit(X * scale)
+    scaled = quick(solver=solver, **parameters).fit(X * scale)
     np.testing.assert_allclose(scaled.transform(X * scale), model.transform(X), rtol=1e-6)
 
 
