@@ -3,9 +3,9 @@
 `minimize_lbfgs` drives `scipy.optimize.minimize` behind a guard; `minimize_adam` is our own loop around `adam_step`.
 Both report every iteration (L-BFGS) or epoch (Adam) to ``watch(iterate)``, which returns the number that should fall:
 the iterate's value, or anything else that the caller judges progress by. `Patience` decides on it when to stop, and
-the best iterate by it is the solution. A ``StopIteration`` raised by `watch` is a wish to stop, not a failure; the iterate
-that it was raised at has no number to be compared by, and is the solution only if it is the first. Ctrl-C, at any point after
-the first iterate has been watched, ends the run with the best iterate so far, and before that is passed on.
+the best iterate by it is the solution. A ``StopIteration`` raised by `watch` is a wish to stop, not a failure; its value, if
+any, is the iterate's number, and without one the iterate is the solution only if it is the first. Ctrl-C, at any point
+after the first iterate has been watched, ends the run with the best iterate so far, and before that is passed on.
 """
 
 from typing import Any, NamedTuple
@@ -94,11 +94,18 @@ class _Guard:
         # The accepted point is the one evaluated last; the x in SciPy's result is its live buffer.
         self.n_iter += 1
         iterate = self.last._replace(number=self.n_iter)
-        watched = self.watch(iterate)
-        if watched <= self.best_watched:
-            self.best, self.best_watched = iterate, watched
+        try:
+            watched = self.watch(iterate)
+        except StopIteration as stop:
+            self.keep_the_better(iterate, stop.value)
+            raise
+        self.keep_the_better(iterate, watched)
         if self.patience.is_exhausted_by(watched):
             raise _Converged
+
+    def keep_the_better(self, iterate, watched):
+        if watched is not None and watched <= self.best_watched:
+            self.best, self.best_watched = iterate, watched
 
 
 def minimize_lbfgs(function, start, *, max_iter, patience, watch):
@@ -241,11 +248,12 @@ def minimize_adam(function, state, epochs, *, learning_rate, patience, watch, ep
             iterate = Iterate(number, state.x.copy(), value, details)
             try:
                 watched = watch(iterate)
-            except StopIteration:
-                best, status = best or iterate, "stopped"
-                break
+            except StopIteration as stop:
+                watched, status = np.inf if stop.value is None else stop.value, "stopped"
             if best is None or watched < best_watched:
                 best, best_watched = iterate, watched
+            if status == "stopped":
+                break
             if patience.is_exhausted_by(watched):
                 status = "converged"
                 break

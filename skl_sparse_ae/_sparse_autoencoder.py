@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._blocks import column_moments, row_blocks
+from skl_sparse_ae._callbacks import CallbackSupportMixin, Progress, with_callbacks
 from skl_sparse_ae._diagnostics import learned_nothing, not_converged, poor_code
 from skl_sparse_ae._inference import code_of, explained_variance, losses_of_rows, reconstructions, rows_of
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
@@ -65,7 +66,7 @@ def _solver_is_stochastic(estimator):
     return True
 
 
-class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class SparseAutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A sparse autoencoder as a transformer: many code units of which few are active for any one row.
 
     Minimises, over an encoder ``code = sigmoid(X @ We.T + be)`` and a decoder ``X_hat = g(code @ Wd + bd)``,
@@ -241,6 +242,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
 
     # ------------------------------------------------------------------------------------------------- fitting
 
+    @with_callbacks
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Learn the weights from X.
 
@@ -265,6 +267,7 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         MemoryError
             If the weights do not fit into the machine, before anything is allocated.
         """
+        progress = Progress(self)
         with transaction(self):
             self._check_parameters()
             is_warm = self.warm_start and hasattr(self, "components_")
@@ -276,18 +279,21 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
             problem = self._problem_of(train, moments)
             start = problem.resume(self._flat_weights()) if is_warm else self._first(problem, moments[0], rng)
 
-            watch = Watch(self.verbose, self._validation_score(problem, validation))
+            progress.begin(X)
+            notify = lambda iterate: progress.iterate(lambda: self._attributes(problem, iterate.x))  # noqa: E731
+            watch = Watch(self.verbose, self._validation_score(problem, validation), notify)
             solution, optimizer_state = self._solve(problem, train, start, watch, rng)
             if not watch.records:
-                watch(solution.best)  # there was nothing to improve: the start is the one iterate
+                watch.record(solution.best)  # there was nothing to improve: the start is the one iterate
             self._optimizer_state = optimizer_state and pack(optimizer_state, problem.frame, seed)
             conclude = partial(self._conclude, problem, X, start, watch, np.sqrt(moments[1].mean()))
             try:
                 messages = conclude(solution)
             except KeyboardInterrupt:  # the fit is as good as done; another one undoes it
                 messages = conclude(solution._replace(status="interrupted"))
+            progress.end(lambda: self._attributes(problem, solution.best.x))
             for category, message in messages:
-                warnings.warn(message, category, stacklevel=2)
+                warnings.warn(message, category, stacklevel=3)
         return self
 
     @available_if(_solver_is_stochastic)
@@ -459,6 +465,11 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
         self.mean_activations_, self.loss_ = mean, float(sum(terms))
         return terms, mean, variance
 
+    def _attributes(self, problem, x):
+        """What a copy of the estimator needs to be fitted as of the flat vector x, for callbacks that want one."""
+        w = unflatten(problem.weights(x), problem.n_components, problem.n_features)
+        return dict(zip(_weight_shapes(*w.We.shape), w, strict=True))
+
     def _flat_weights(self):
         check_arrays(vars(self), _weight_shapes(self.n_components, self.n_features_in_), type(self).__name__)
         return flatten(self._weights(np.float64))
@@ -588,6 +599,12 @@ class SparseAutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerM
             yield UserWarning, message
 
     # --------------------------------------------------------------------------------------------------- in files
+
+    def __copy__(self):
+        """In memory, so without the checks on what comes from a file: callbacks copy in the middle of a fit."""
+        twin = type(self).__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
 
     def __getstate__(self):
         return stamped(super().__getstate__())

@@ -15,21 +15,26 @@ from skl_sparse_ae._weights import Frame, n_weights
 class Watch:
     """Follows a fit, iterate by iterate, and says what should fall: the objective, or minus the validation score.
 
-    `score`, if any, is called with an iterate's x. Each iterate is recorded in one step, so that Ctrl-C, which may come
-    between any two, never leaves half a record.
+    `score`, if any, is called with an iterate's x; `notify`, if any, with the iterate, and stops the fit by True. Each iterate
+    is recorded in one step, so that Ctrl-C, which may come between any two, never leaves half a record.
     """
 
-    def __init__(self, verbose, score=None):
-        self.verbose, self.score, self.records = verbose, score, []
+    def __init__(self, verbose, score=None, notify=None):
+        self.verbose, self.score, self.notify, self.records = verbose, score, notify, []
 
     def __call__(self, iterate):
+        watched = self.record(iterate)
+        if self.notify is not None and self.notify(iterate):
+            raise StopIteration(watched)
+        return watched
+
+    def record(self, iterate):
         score = None if self.score is None else self.score(iterate.x)
         self.records.append((float(iterate.value), Terms(*map(float, iterate.details)), score))
         self._print(f"Iteration {iterate.number}, loss = {iterate.value:.8f}")
-        if score is None:
-            return iterate.value
-        self._print(f"Validation score: {score:f}")
-        return -score
+        if score is not None:
+            self._print(f"Validation score: {score:f}")
+        return iterate.value if score is None else -score
 
     def _print(self, line):
         if self.verbose:

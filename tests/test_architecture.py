@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "skl_sparse_ae"
 LAYERS = [
     {"_activations", "_rows", "_persistence"},  # the ground: the unit itself, the rows, what a file must hold
-    {"_losses", "_penalties", "_weights", "_blocks", "_solvers", "_diagnostics", "_validation"},  # leaves
+    {"_losses", "_penalties", "_weights", "_blocks", "_solvers", "_diagnostics", "_validation", "_callbacks"},  # leaves
     {"_objective"},
     {"_projection", "_inference"},
     {"_problems"},
@@ -17,7 +17,7 @@ LAYERS = [
     {"_sparse_autoencoder"},
     {"__init__"},
 ]
-MEETS_USERS = {"_sparse_autoencoder", "_validation"}
+MEETS_USERS = {"_sparse_autoencoder", "_validation", "_callbacks"}
 RUN_TIME_DEPENDENCIES = {"numpy", "scipy", "sklearn", "skl_sparse_ae", "threadpoolctl"}  # the last comes with scikit-learn
 
 
