@@ -72,7 +72,7 @@ class Coupling(NamedTuple):
 
 def encode(w, X, out=None):
     """The code A of some rows."""
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         Z = times(X, w.We, out)
         Z += w.be
     return sigmoid(Z)
@@ -80,7 +80,7 @@ def encode(w, X, out=None):
 
 def decode(w, A):
     """The decoder's raw output for some codes; `loss.output` makes the reconstruction of it."""
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         raw = A @ w.Wd
         raw += w.bd
     return raw
@@ -139,7 +139,8 @@ def evaluate(objective, w, blocks, map=map):
     mean = mean_of(sums, n_rows)
     sparsity, _ = couple(objective.penalty, w, blocks, mean, map)
     terms = Terms(sum(losses) / n_rows, sparsity, weight_decay(objective, w))
-    return terms, mean, np.maximum(mean_of(squares, n_rows) - mean**2, 0)
+    with np.errstate(under="ignore"):
+        return terms, mean, np.maximum(mean_of(squares, n_rows) - mean**2, 0)
 
 
 def weight_decay(objective, w):
@@ -164,13 +165,14 @@ def couple(penalty, w, blocks, mean, map):
         all_rows = reduce(Tails.merge, map(partial(_saturated_tails, w, saturated), blocks))
         log_on[saturated], log_off[saturated] = all_rows.log_means(n_rows)
     value, slope_on, slope_off = penalty(log_on, log_off)
-    plain = np.where(odd, 0, n_features * (slope_on / safe - slope_off / (1 - safe))).astype(dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        plain = np.where(odd, 0, n_features * (slope_on / safe - slope_off / (1 - safe))).astype(dtype)
     total = n_rows * n_features
     return value, Coupling(plain, saturated, all_rows, total * slope_on[saturated], total * slope_off[saturated])
 
 
 def _pre_activations(w, units, X):
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         return times(X, w.We[units]) + w.be[units]
 
 
@@ -197,7 +199,8 @@ def column_sum(A):
 
 def mean_of(sums, n_rows):
     """Of the blocks' sums (k,), added in order and in float64."""
-    return sum(total.astype(np.float64) for total in sums) / n_rows
+    with np.errstate(under="ignore"):
+        return sum(total.astype(np.float64) for total in sums) / n_rows
 
 
 def count_rows(blocks):

@@ -1,9 +1,16 @@
+import os
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from skl_sparse_ae._weights import Weights, n_weights, unflatten
+
+# HYPOTHESIS_PROFILE=nightly draws other examples each time, and 20 times as many unless a test insists on a number.
+settings.register_profile("normal", deadline=None, max_examples=100, derandomize=True)
+settings.register_profile("nightly", deadline=None, max_examples=2000, derandomize=False, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 
 
 class Network(NamedTuple):
