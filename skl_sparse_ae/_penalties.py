@@ -14,6 +14,13 @@ from typing import NamedTuple
 import numpy as np
 
 
+def divergences(rho, log_on, log_off):
+    """``KL(rho || rho_hat_j)`` of each unit (n_units,), in nats, from the logarithms of its mean and of one minus it."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        per_unit = rho * (np.log(rho) - log_on) + (1 - rho) * (np.log1p(-rho) - log_off)
+        return np.maximum(per_unit, 0)  # rounding can leave -1e-17 at the target
+
+
 class KullbackLeibler(NamedTuple):
     """``weight * sum_j KL(rho || rho_hat_j)``, with ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))``.
 
@@ -28,7 +35,6 @@ class KullbackLeibler(NamedTuple):
     def __call__(self, log_on, log_off):
         rho = self.target
         with np.errstate(invalid="ignore", over="ignore"):
-            per_unit = rho * (np.log(rho) - log_on) + (1 - rho) * (np.log1p(-rho) - log_off)
-            value = self.weight * float(np.maximum(per_unit, 0).sum())  # rounding can leave -1e-17 at the target
+            value = self.weight * float(divergences(rho, log_on, log_off).sum())
         slope = np.full_like(log_on, self.weight)
         return value, -rho * slope, -(1 - rho) * slope
