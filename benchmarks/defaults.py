@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.datasets import DATASETS, IN_UNIT_INTERVAL
 from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae.metrics import hoyer_sparsity
 
 SEEDS = (0, 1, 2)
 N_COMPONENTS = 64
@@ -37,12 +38,6 @@ DECAYS = [
 CHOSEN = {}
 STOPPING = [{"tol": t, "max_iter": 2000} for t in (3e-3, 1e-3, 3e-4, 1e-4)]
 STEPS = [{"solver": "adam", "learning_rate_init": r, "batch_size": b} for r, b in product((1e-3, 3e-3, 1e-2, 3e-2), (64, 256))]
-
-
-def hoyer(code):
-    """Mean over rows of (sqrt(k) - l1/l2) / (sqrt(k) - 1): 0 for a constant row, 1 for a single active unit."""
-    root = np.sqrt(code.shape[1])
-    return float(np.mean((root - np.abs(code).sum(axis=1) / np.linalg.norm(code, axis=1)) / (root - 1)))
 
 
 def unit_variation(code):
@@ -75,7 +70,7 @@ def measure(study, name, loss, settings, seed, final=False):
         code = model.transform(X_test)
         row = {
             "R2": model.score(X_test),
-            "hoyer": hoyer(code),
+            "hoyer": hoyer_sparsity(code),
             "active": float((code > 0.5).mean()),
             "off_target": float(np.abs(model.mean_activations_ - model.sparsity_target).max()),
             "variation": unit_variation(code),

@@ -14,9 +14,9 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
-from benchmarks.defaults import hoyer
 from benchmarks.features import draw_features
 from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae.metrics import hoyer_sparsity
 
 
 def main():
@@ -40,7 +40,8 @@ def main():
     ]
     print(f"fit and transform              {seconds:6.2f} s, {np.median([m.n_iter_ for m in models]):.0f} iterations")
     print(f"reconstruction, R2             {np.median([m.score(X_test) for m in models]):6.3f}")
-    print(f"Hoyer sparsity of the code     {np.median([hoyer(c) for c in codes]):6.3f}   (of the pixels {hoyer(X_test):.3f})")
+    on_code_and_pixels = np.median([hoyer_sparsity(c) for c in codes]), hoyer_sparsity(X_test)
+    print("Hoyer sparsity of the code     {:6.3f}   (of the pixels {:.3f})".format(*on_code_and_pixels))
     print(f"mean activation                {np.median([c.mean() for c in codes]):6.3f}   (target {models[0].sparsity_target})")
     print(f"accuracy, classifier on pixels {pixels:6.3f}")
     print(f"accuracy, classifier on code   {np.median(on_code):6.3f}   (from {min(on_code):.3f} to {max(on_code):.3f})")

@@ -12,9 +12,9 @@ import argparse
 import numpy as np
 
 from benchmarks.datasets import patches, unit_range
-from benchmarks.defaults import hoyer
 from benchmarks.features import draw_features
 from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae.metrics import hoyer_sparsity
 
 LAMBDA, BETA, RHO, N_UNITS, N_FEATURES = 1e-4, 3, 0.01, 25, 64
 
@@ -28,7 +28,9 @@ def main():
     model = min((fit(X, seed) for seed in range(3)), key=lambda model: model.loss_)
     code, used = model.transform(X), np.linalg.norm(model.decoder_components_, axis=1) > 0.1
     print(f"lowest J of three starts {model.loss_:.6f} (in UFLDL's units {model.loss_ * N_FEATURES / 2:.4f})")
-    print(f"R2 {model.score(X):.3f}, mean activation {code.mean():.4f} (target {RHO}), Hoyer sparsity {hoyer(code):.3f}")
+    print(
+        f"R2 {model.score(X):.3f}, mean activation {code.mean():.4f} (target {RHO}), Hoyer sparsity {hoyer_sparsity(code):.3f}"
+    )
     print(f"units in use: {used.sum()} of {N_UNITS}, of which edges: {np.sum(_balance(model.components_[used]) < 0.2)}")
     model.components_ = np.concatenate([model.components_[used], model.components_[~used]])
     draw_features(model, (8, 8), args.out, f"Edges ({np.sum(~used)} unused units last)")

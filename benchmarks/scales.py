@@ -20,7 +20,6 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.datasets import breast_cancer, digits
-from benchmarks.defaults import hoyer
 from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae._blocks import column_moments, row_blocks
 from skl_sparse_ae._losses import SquaredError
@@ -30,6 +29,7 @@ from skl_sparse_ae._problems import EliminatedProblem, JointProblem
 from skl_sparse_ae._solvers import Patience
 from skl_sparse_ae._training import run_lbfgs
 from skl_sparse_ae._weights import Frame, Weights, flatten
+from skl_sparse_ae.metrics import hoyer_sparsity
 
 UNITS = [10.0**power for power in range(-6, 7, 2)]
 OFFSETS = (10, 1000)
@@ -113,7 +113,7 @@ def default_row(X):
         model = SparseAutoencoderTransformer(32, random_state=0).fit(X)
         code = model.transform(X)
     said = "; ".join(re.split(r": |\. ", str(w.message))[0] for w in caught) or "none"
-    return f"{model.score(X):z.3f} | {code.mean():.3f} | {hoyer(code):.3f} | {model.n_iter_} | {said}"
+    return f"{model.score(X):z.3f} | {code.mean():.3f} | {hoyer_sparsity(code):.3f} | {model.n_iter_} | {said}"
 
 
 def main():
