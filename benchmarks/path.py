@@ -1,0 +1,80 @@
+"""What warm starts save: a path over `sparsity_weight` against separate fits.
+
+    python -m benchmarks.path [--seeds 5] [--components 32] [--standardise]
+
+Digits (8x8 pixels, 0..16 divided by 16, or standardised), 8 weights from 0.001 to 3, defaults otherwise, one thread.
+Iterations and CPU seconds are of all 8 fits; J, R2 and Hoyer sparsity, of the training rows, are those of each weight.
+Medians over seeds.
+"""
+
+import argparse
+import time
+import warnings
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae.model_selection import sparse_autoencoder_path
+
+WEIGHTS = np.geomspace(0.001, 3, 8)
+FIGURES = ("loss", "r2", "hoyer", "n_iter")
+
+
+def separate(X, model):
+    paths = [sparse_autoencoder_path(X, [weight], estimator=model) for weight in WEIGHTS]
+    return {name: np.concatenate([getattr(path, name) for path in paths]) for name in FIGURES}
+
+
+def warm(X, model, order):
+    path = sparse_autoencoder_path(X, WEIGHTS, estimator=model, order=order)
+    return {name: getattr(path, name) for name in FIGURES}
+
+
+def measure(X, n_components, n_seeds):
+    """Of each way to fit: the figures and seconds of each seed."""
+    ways = {
+        "separate": separate,
+        "ascending": lambda X, model: warm(X, model, "ascending"),
+        "descending": lambda X, model: warm(X, model, "descending"),
+    }
+    results = {name: [] for name in ways}
+    for seed in range(n_seeds):
+        model = SparseAutoencoderTransformer(n_components, random_state=seed)
+        for name, way in ways.items():
+            start = time.process_time()
+            figures = way(X, model)
+            results[name].append(figures | {"seconds": time.process_time() - start})
+    return results
+
+
+def cells(runs, name, form):
+    return " | ".join(format(value, form) for value in np.median([run[name] for run in runs], axis=0))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--components", type=int, default=32)
+    parser.add_argument("--standardise", action="store_true")
+    args = parser.parse_args()
+    X = load_digits().data
+    X = StandardScaler().fit_transform(X) if args.standardise else X / 16
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the smallest weights are off target, and say so
+        results = measure(X, args.components, args.seeds)
+
+    print("| fits | iterations | CPU s | " + " | ".join(f"{weight:.3g}" for weight in WEIGHTS) + " |")
+    print("|---" * (3 + len(WEIGHTS)) + "|")
+    for name, runs in results.items():
+        iterations = np.median([run["n_iter"].sum() for run in runs])
+        seconds = np.median([run["seconds"] for run in runs])
+        print(f"| {name}, J | {iterations:.0f} | {seconds:.2f} | {cells(runs, 'loss', '.4g')} |")
+        print(f"| {name}, R2 | | | {cells(runs, 'r2', '.3f')} |")
+        print(f"| {name}, Hoyer | | | {cells(runs, 'hoyer', '.3f')} |")
+
+
+if __name__ == "__main__":
+    main()
