@@ -67,38 +67,53 @@ def column_moments(blocks):
 
 @lru_cache(maxsize=1)
 def _blas():
-    """The thread pools of the loaded libraries. Looking for them takes as long as a small epoch."""
-    return ThreadpoolController()
+    """The thread pools of the loaded BLAS libraries. Looking for them takes as long as a small epoch."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 class _OneBlasThread:
     """Holds BLAS to one thread while anyone is inside; yields how many it had to the first, and 1 to whoever joins.
 
-    The limit is the process's. Were each fit to set and restore it, two that overlap in threads would leave it set.
+    The limit is the process's. Were each fit to set and restore it, two that overlap in threads would leave it set. Ctrl-C
+    may come between any two steps, so each of them leaves what `_end` can undo, however often it is called.
     """
 
     def __init__(self):
-        self.lock, self.n_inside, self.limit = Lock(), 0, None
+        self.lock, self.inside, self.limit = Lock(), set(), None
 
     @contextmanager
     def __call__(self):
-        with self.lock:
-            self.n_inside += 1
-            n_threads = 1 if self.limit else self._begin()
+        me = object()
         try:
+            with self.lock:
+                n_threads = 1 if self.inside else self._begin()
+                self.inside.add(me)
             yield n_threads
         finally:
-            with self.lock:
-                self.n_inside -= 1
-                if not self.n_inside:
-                    self.limit.restore_original_limits()
-                    self.limit = None
+            try:
+                self._leave(me)
+            except KeyboardInterrupt:
+                self._leave(me)  # lifting the limit takes long enough to be interrupted
+                raise
+
+    def _leave(self, me):
+        with self.lock:
+            self.inside.discard(me)
+            if not self.inside:
+                self._end()
 
     def _begin(self):
+        self._end()
         controller = _blas()
-        n_threads = [library["num_threads"] for library in controller.info() if library["user_api"] == "blas"]
-        self.limit = controller.limit(limits=1, user_api="blas")
+        n_threads = [library["num_threads"] for library in controller.info()]
+        self.limit = controller.limit(limits=None)  # sets nothing, but remembers
+        controller.limit(limits=1)
         return max(n_threads, default=1)
+
+    def _end(self):
+        if self.limit:
+            self.limit.restore_original_limits()
+            self.limit = None
 
 
 _one_blas_thread = _OneBlasThread()
