@@ -290,6 +290,8 @@ class SparseAutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeatures
             try:
                 messages = conclude(solution)
             except KeyboardInterrupt:  # the fit is as good as done; another one undoes it
+                if solution.status == "interrupted":
+                    raise
                 messages = conclude(solution._replace(status="interrupted"))
             progress.end(lambda: self._attributes(problem, solution.best.x))
             for category, message in messages:
