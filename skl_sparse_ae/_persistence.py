@@ -62,7 +62,7 @@ def check_arrays(values, shapes, name):
         value = values.get(attribute)
         is_float = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.dtype.itemsize in (4, 8)
         if not (is_float and value.shape == shape and np.isfinite(value).all()):
-            raise _corrupted(name, attribute, f"a finite float array of shape {shape}")
+            raise corrupted(name, attribute, f"a finite float array of shape {shape}")
 
 
 def check_numbers(values, ranges, name):
@@ -70,8 +70,9 @@ def check_numbers(values, ranges, name):
     for attribute, (kind, lowest, highest) in ranges.items():
         value = values.get(attribute)
         if isinstance(value, bool) or not isinstance(value, kind) or not lowest <= value <= highest:
-            raise _corrupted(name, attribute, f"of type {kind.__name__} in [{lowest:g}, {highest:g}]")
+            raise corrupted(name, attribute, f"of type {kind.__name__} in [{lowest:g}, {highest:g}]")
 
 
-def _corrupted(name, attribute, expected):
+def corrupted(name, attribute, expected):
+    """The error that says so."""
     return ValueError(f"The state of {name} is corrupted: attribute {attribute!r} is not {expected}.")

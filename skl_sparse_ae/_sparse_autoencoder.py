@@ -614,7 +614,7 @@ class SparseAutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeatures
     def __setstate__(self, state):
         """Refuse what no fit can have left behind: the file may be damaged, or someone else's work."""
         state = unstamped(state, type(self).__name__)
-        if "components_" in state:
+        if any(name.endswith("_") for name in state):  # what scikit-learn, too, calls fitted
             _check_state(state, type(self).__name__)
         super().__setstate__(state)
 

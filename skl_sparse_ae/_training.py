@@ -7,7 +7,7 @@ import numpy as np
 
 from skl_sparse_ae._blocks import WORK_OF_A_WORKER, batch_blocks, mini_batches, row_blocks, row_workers
 from skl_sparse_ae._objective import Terms
-from skl_sparse_ae._persistence import check_arrays, check_numbers
+from skl_sparse_ae._persistence import check_arrays, check_numbers, corrupted
 from skl_sparse_ae._solvers import ADAM_EPSILON, AdamState, Iterate, adam_epoch, adam_start, minimize_adam, minimize_lbfgs
 from skl_sparse_ae._weights import Frame, n_weights
 
@@ -100,6 +100,8 @@ def pack(state, frame, seed):
 
 def check_packed(packed, n_components, n_features, name):
     """ValueError unless `packed` is what `pack` may have returned for an estimator of this class and shape."""
+    if not isinstance(packed, dict):
+        raise corrupted(name, "_optimizer_state", "a dict")
     tiny, huge = np.finfo(np.float64).tiny, np.finfo(np.float64).max
     ranges = {"n_steps": (int, 0, np.inf), "seed": (int, 0, np.inf), "code_mean": (float, 0, 1)}
     check_numbers(packed, ranges | {"input_scale": (float, tiny, huge), "output_scale": (float, tiny, huge)}, name)
