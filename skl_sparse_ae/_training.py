@@ -110,9 +110,10 @@ def check_packed(packed, n_components, n_features, name):
 
 
 def unpack_frame(packed):
-    return Frame(*(packed[field] for field in Frame._fields))
+    """The frame of `packed`, copied: what is mapped from a file would die with it, and be saved with the next epoch."""
+    return Frame(*(packed[field] for field in Frame._fields))._replace(input_mean=np.array(packed["input_mean"]))
 
 
 def unpack_state(packed, x):
     """Adam at x with the moments of `packed`, copied: they may be on their way to be pickled, or mapped read-only."""
-    return AdamState(x, packed["first_moment"].copy(), packed["second_moment"].copy(), packed["n_steps"])
+    return AdamState(x, np.array(packed["first_moment"]), np.array(packed["second_moment"]), packed["n_steps"])
