@@ -100,11 +100,12 @@ class Frame(NamedTuple):
         """Turn the gradient to the user's weights into that to the primed ones, in place (the transpose of `to_user`)."""
         k, d = _shape(gradient, self.input_mean)
         g = unflatten(gradient, k, d)
-        _subtract_outer(g.We, g.be, self.input_mean)
-        g.We[...] /= self.input_scale
-        g.Wd[...] -= self.code_mean * g.bd
-        g.Wd[...] *= self.output_scale
-        g.bd[...] *= self.output_scale
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # the solvers look whether it is finite
+            _subtract_outer(g.We, g.be, self.input_mean)
+            g.We[...] /= self.input_scale
+            g.Wd[...] -= self.code_mean * g.bd
+            g.Wd[...] *= self.output_scale
+            g.bd[...] *= self.output_scale
         return gradient
 
 
