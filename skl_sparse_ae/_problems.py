@@ -8,6 +8,7 @@ here: it needs no change to a solver, nor to `_objective`.
 
 import numpy as np
 
+from skl_sparse_ae._blocks import row_workers
 from skl_sparse_ae._objective import count_rows, value_and_gradient
 from skl_sparse_ae._projection import best_decoder, first_pass, value_and_encoder_gradient
 from skl_sparse_ae._weights import Weights, flatten, initial_weights, n_weights, unflatten
@@ -64,7 +65,8 @@ class EliminatedProblem:
 
     def weights(self, x):
         w = self._encoder(x)
-        _, moments = first_pass(w, self.blocks)
+        with row_workers(len(self.blocks)) as (map, _):  # as in the fit: no bit depends on the BLAS threads
+            _, moments = first_pass(w, self.blocks, map=map)
         return flatten(self._with_decoder(w, moments)[0], self.dtype)
 
     def __call__(self, x, blocks, code=None, map=map):
