@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 LBFGS_HISTORY = 10
 # SciPy's workspace is indexed by 32-bit integers: beyond this many parameters it crashes the process (scipy #5102).
 LBFGS_MOST_PARAMETERS = 2**31 // (2 * LBFGS_HISTORY)
-LBFGS_RESTARTS = 5
+LBFGS_RESTARTS = 30
 NOT_FINITE_AT_START = (
     "The objective is not finite at the initial parameters. The input data may contain large values and need to be "
     "preprocessed, e.g. with StandardScaler."
