@@ -48,3 +48,21 @@ def central_differences():
         return np.array([(function(x + step) - function(x - step)) / (2 * h) for step in steps])
 
     return differentiate
+
+
+def _frozen(value):
+    if isinstance(value, dict):
+        return {name: _frozen(item) for name, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, repr(value.tolist()) if value.dtype == object else value.tobytes()
+    if isinstance(value, list | tuple):
+        return type(value), [_frozen(item) for item in value]
+    if isinstance(value, np.random.RandomState):
+        return _frozen(value.get_state())
+    return type(value), repr(value)
+
+
+@pytest.fixture(scope="session")
+def frozen():
+    """A function that turns a value, say an estimator's `vars`, into one that compares bit for bit and stays as it is."""
+    return _frozen
