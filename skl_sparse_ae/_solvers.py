@@ -104,7 +104,8 @@ class _Guard:
             raise _Converged
 
     def keep_the_better(self, iterate, watched):
-        if watched is not None and watched <= self.best_watched:
+        watched = np.inf if watched is None else watched
+        if watched <= self.best_watched:
             self.best, self.best_watched = iterate, watched
 
 
