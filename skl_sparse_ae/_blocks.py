@@ -23,10 +23,10 @@ FEWEST_ROWS, MOST_ROWS = 256, 4096  # more rows than that would lose float32 dig
 WORK_OF_A_WORKER = 2**23
 
 
-def row_blocks(X, n_components):
+def row_blocks(X, n_components, block_bytes=BLOCK_BYTES):
     """Consecutive rows of X (views, if it is dense), as many to a block as suit the cache."""
     bytes_per_row = X.dtype.itemsize * max(X.shape[1], n_components)
-    n_rows = int(np.clip(BLOCK_BYTES // bytes_per_row, FEWEST_ROWS, MOST_ROWS))
+    n_rows = int(np.clip(block_bytes // bytes_per_row, FEWEST_ROWS, MOST_ROWS))
     return [X[start : start + n_rows] for start in range(0, X.shape[0], n_rows)]
 
 

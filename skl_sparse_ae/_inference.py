@@ -1,22 +1,27 @@
 """What given weights do to rows, block by block: codes, reconstructions, scores. `w` are `Weights` in the dtype of X."""
 
+from collections import deque
+from functools import partial
+
 import numpy as np
 
-from skl_sparse_ae._blocks import column_moments, row_blocks
+from skl_sparse_ae._blocks import BLOCK_BYTES, column_moments, row_blocks, row_workers
 from skl_sparse_ae._objective import decode, encode
 from skl_sparse_ae._rows import dense
 
+ENCODING_BYTES = 4 * BLOCK_BYTES  # encoding alone has no temporaries, and larger products run faster
 LOWEST_SCORE = float(np.finfo(np.float64).min)  # of rows whose variance is next to nothing: a search sorts by finite scores
 
 
 def code_of(w, X):
     """The code of every row (n_rows, n_components)."""
+    blocks = row_blocks(X, len(w.be), ENCODING_BYTES)
     code = np.empty((X.shape[0], len(w.be)), dtype=X.dtype)
-    start = 0
-    for block in row_blocks(X, len(w.be)):
-        end = start + block.shape[0]
-        _encode(w, block, out=code[start:end])
-        start = end
+    if len(blocks) == 1:  # a row or two of a service: setting up workers would be most of its time
+        return _encode(w, X, code)
+    parts = np.split(code, np.cumsum([block.shape[0] for block in blocks])[:-1])
+    with row_workers(len(blocks)) as (map, _):
+        deque(map(partial(_encode, w), blocks, parts), maxlen=0)
     return code
 
 

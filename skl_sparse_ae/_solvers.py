@@ -177,7 +177,10 @@ def _run_lbfgs(guard, max_iter):
 
 
 class AdamState(NamedTuple):
-    """Everything Adam remembers: arrays of one shape and dtype, updated in place, and the number of steps made."""
+    """Everything Adam remembers: arrays of one shape and dtype, updated in place, and the number of steps made.
+
+    The moments are the paper's m / (1 - b1) and v / (1 - b2), whose updates need no multiplication of the gradient.
+    """
 
     x: np.ndarray
     first_moment: np.ndarray
@@ -201,8 +204,8 @@ def adam_step(state, gradient, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=
         if not np.isfinite(np.dot(gradient, gradient)):
             raise FloatingPointError("the gradient is not finite")
     t = state.n_steps + 1
-    rate = learning_rate / (1 - beta_1**t)
-    unbias = (1 - beta_2**t) ** -0.5
+    rate = learning_rate * (1 - beta_1) / (1 - beta_1**t)
+    unbias = ((1 - beta_2) / (1 - beta_2**t)) ** 0.5
     epsilon = max(epsilon, float(np.finfo(state.x.dtype).tiny))  # 0 / 0 where the gradient is 0 otherwise
     scratch = np.empty(min(ADAM_CHUNK, len(gradient)), dtype=state.x.dtype)
     with np.errstate(under="ignore"):
@@ -210,11 +213,9 @@ def adam_step(state, gradient, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=
             x, m, v, g = (a[start : start + ADAM_CHUNK] for a in (*state[:3], gradient))
             s = scratch[: len(g)]
             m *= beta_1
-            m += np.multiply(g, 1 - beta_1, out=s)
-            np.multiply(g, g, out=s)
-            s *= 1 - beta_2
+            m += g
             v *= beta_2
-            v += s
+            v += np.multiply(g, g, out=s)
             np.sqrt(v, out=s)
             s *= unbias
             s += epsilon
