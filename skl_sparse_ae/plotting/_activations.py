@@ -1,0 +1,173 @@
+"""How active each unit is over the rows: a sparse code and a collapsed one at a glance."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
+from skl_sparse_ae.plotting._checks import dense, fitted_autoencoder, seen_by_autoencoder
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+MEDIAN = {"drawstyle": "steps-post", "color": "black", "linewidth": 1.5, "label": "median"}
+MEAN = {"color": "white", "markeredgecolor": "black", "linestyle": "none", "marker": "o", "label": "mean"}
+DOTS_WIDTH = 250  # points for the dots of all units side by side
+TARGET = {"color": "#D55E00", "linestyle": "--", "linewidth": 1.5, "label": "target of the mean"}
+
+
+class ActivationsDisplay:
+    """The distribution of each unit's activations over rows, against the sparsity target.
+
+    Units stand side by side, the most variable first. In a sparse code most activations are near 0 and some are high:
+    bands reach far above the target, while the means lie on it. In a collapsed code the bands have shrunk to a thin line at
+    the target: each unit takes the same value for every row.
+
+    Parameters
+    ----------
+    quantiles : ndarray of shape (5, n_units)
+        Activations below which 5, 25, 50, 75 and 95% of the rows lie.
+    means : ndarray of shape (n_units,)
+        Mean activations.
+    units : ndarray of shape (n_units,)
+        Index of each unit, in the order in which they are drawn.
+    target : float or None, default=None
+        Mean activation that units were drawn to.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes drawn in, after `plot`.
+    figure_ : matplotlib Figure
+        Its figure.
+    bands_ : list of matplotlib PolyCollection
+        From the 5% to the 95% quantile, and from the 25% to the 75%.
+    median_, mean_, target_ : matplotlib Line2D
+        The curves; `target_` is None without a target.
+    legend_ : matplotlib Legend
+        What the bands and lines are.
+
+    See Also
+    --------
+    LossCurveDisplay : How the fit came to its end.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skl_sparse_ae import SparseAutoencoderTransformer
+    >>> from skl_sparse_ae.plotting import ActivationsDisplay
+    >>> X = load_digits().data / 16
+    >>> model = SparseAutoencoderTransformer(16, tol=1e-3, random_state=0).fit(X)
+    >>> display = ActivationsDisplay.from_estimator(model, X)
+    >>> display.target
+    0.1
+    """
+
+    def __init__(self, quantiles: np.ndarray, means: np.ndarray, *, units: np.ndarray, target: float | None = None):
+        self.quantiles = quantiles
+        self.means = means
+        self.units = units
+        self.target = target
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, X: ArrayLike, *, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw the activations that X causes, and the estimator's `sparsity_target`.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted autoencoder, or a fitted pipeline with one.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows to encode.
+        ax : matplotlib Axes, default=None
+            Axes to draw in; None makes a figure.
+        **kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : ActivationsDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X does not suit the estimator.
+        TypeError
+            If the estimator is no autoencoder.
+        ImportError
+            Without matplotlib.
+        """
+        require_matplotlib(cls.__name__)
+        before, autoencoder = fitted_autoencoder(estimator)
+        code = autoencoder.transform(seen_by_autoencoder(before, X))
+        return cls.from_predictions(code, target=autoencoder.sparsity_target, ax=ax, **kwargs)
+
+    @classmethod
+    def from_predictions(cls, code: ArrayLike, *, target: float | None = None, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw the activations in a code.
+
+        Parameters
+        ----------
+        code : array-like of shape (n_samples, n_units)
+            Activations, as `transform` returns them.
+        target : float or None, default=None
+            Mean activation to compare with.
+        ax : matplotlib Axes, default=None
+            Axes to draw in; None makes a figure.
+        **kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : ActivationsDisplay
+
+        Raises
+        ------
+        ValueError
+            If the code is not a matrix of finite numbers.
+        ImportError
+            Without matplotlib.
+        """
+        require_matplotlib(cls.__name__)
+        code = dense(code)
+        quantiles = np.quantile(code, LEVELS, axis=0)
+        units = np.argsort(quantiles[0] - quantiles[-1], kind="stable")
+        return cls(quantiles[:, units], code.mean(axis=0)[units], units=units, target=target).plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, **line_kw: Any) -> Self:
+        """Draw bands and lines over units, on an axis from 0 to 1.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw in; None makes a figure.
+        **line_kw : dict
+            Passed to `matplotlib.axes.Axes.plot` for median, mean and target.
+
+        Returns
+        -------
+        self : ActivationsDisplay
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        """
+        ax = axes_of(self, ax)
+        edges = np.arange(len(self.means) + 1)
+        low, low_mid, median, high_mid, high = np.column_stack([self.quantiles, self.quantiles[:, -1]])
+        band = {"step": "post", "linewidth": 0}
+        self.bands_ = [
+            ax.fill_between(edges, low, high, color="0.8", label="5% to 95% of rows", **band),
+            ax.fill_between(edges, low_mid, high_mid, color="0.5", label="25% to 75%", **band),
+        ]
+        (self.median_,) = ax.plot(edges, median, **MEDIAN | line_kw)
+        size = np.clip(DOTS_WIDTH / len(self.means), 1, 4)
+        (self.mean_,) = ax.plot(edges[:-1] + 0.5, self.means, **MEAN | {"markersize": size} | line_kw)
+        self.target_ = None if self.target is None else ax.axhline(self.target, **TARGET | line_kw)
+        ax.set(xlim=(0, len(self.means)), xlabel="units, most variable first", ylabel="activation")
+        ax.set_ylim(min(0, self.quantiles.min()), max(1, self.quantiles.max()))
+        self.legend_ = ax.legend(loc="upper right", frameon=False, fontsize="small")
+        remove_spines(ax)
+        return self

@@ -1,0 +1,83 @@
+"""What the displays ask of estimators, units and rows: the door of this package."""
+
+from numbers import Integral
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_array, check_is_fitted
+
+NO_AUTOENCODER = "is not an autoencoder: it has no method `reconstruct`"
+
+
+def fitted_autoencoder(estimator):
+    """The steps of a pipeline before its autoencoder (None if there are none), and the autoencoder; NotFittedError."""
+    steps = [step for _, step in estimator.steps] if hasattr(estimator, "steps") else [estimator]
+    places = [i for i, step in enumerate(steps) if hasattr(step, "reconstruct")]
+    if not places:
+        raise TypeError(f"{type(estimator).__name__} {NO_AUTOENCODER}{', and nor has any step' * hasattr(estimator, 'steps')}.")
+    autoencoder = steps[places[-1]]
+    check_is_fitted(autoencoder)
+    return (estimator[: places[-1]] if places[-1] else None), autoencoder
+
+
+def seen_by_autoencoder(before, X):
+    """X as it reaches the autoencoder."""
+    return X if before is None else before.transform(X)
+
+
+def chosen_units(units, n_units):
+    """Indices of units: all for None, the first of them for an int, those named for a sequence; ValueError."""
+    if units is None:
+        return np.arange(n_units)
+    if isinstance(units, Integral) and not isinstance(units, bool):
+        if not 1 <= units <= n_units:
+            raise ValueError(f"units={units} is out of range: the estimator has {n_units} units.")
+        return np.arange(units)
+    units = np.asarray(units)
+    if units.ndim != 1 or units.size == 0 or units.dtype.kind not in "iu":
+        raise ValueError("units has to be None, an int or a non-empty sequence of indices.")
+    for unit in units.tolist():
+        check_index("unit", unit, n_units)
+    return units
+
+
+def check_index(name, value, n):
+    """ValueError unless `value` is an int from 0 to n - 1."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value < n:
+        raise ValueError(f"{name}={value} is out of range: there are {n}, with indices 0 to {n - 1}.")
+
+
+def check_count(name, value):
+    """ValueError unless `value` is an int of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name} has to be an int of at least 1, got {value!r}.")
+
+
+def some_rows(X, indices):
+    """Rows of an array, DataFrame or sparse matrix, as they are."""
+    return _safe_indexing(X, np.asarray(indices))
+
+
+def sound(X):
+    """Finite rows as a float array of two dimensions, or CSR."""
+    return check_array(X, accept_sparse="csr", dtype=(np.float64, np.float32))
+
+
+def dense(X):
+    """Finite rows as a dense float array of two dimensions."""
+    X = sound(X)
+    return X.toarray() if issparse(X) else X
+
+
+def check_same_length(**arrays):
+    """ValueError that names the arrays and their numbers of rows, unless those are equal."""
+    lengths = [np.shape(array)[0] for array in arrays.values()]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"{', '.join(arrays)} have {', '.join(map(str, lengths))} rows.")
+
+
+def check_choice(name, value, choices):
+    """ValueError that names the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} has to be one of {', '.join(map(repr, choices))}, got {value!r}.")

@@ -1,0 +1,142 @@
+"""The objective and its three terms over a fit."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from skl_sparse_ae.plotting._canvas import axes_of, name_ends, remove_spines, require_matplotlib
+from skl_sparse_ae.plotting._checks import check_choice, fitted_autoencoder
+
+STYLES = {  # apart in line style, marker and grey as well as in colour
+    "loss": {"color": "black", "linestyle": "-", "linewidth": 2},
+    "reconstruction": {"color": "#0072B2", "linestyle": "--", "marker": "o"},
+    "sparsity": {"color": "#D55E00", "linestyle": "-.", "marker": "s"},
+    "weight_decay": {"color": "#555555", "linestyle": ":", "marker": "^"},
+}
+N_MARKERS = 8
+LOG_RANGE = 10  # curves that span more than this ratio get a logarithmic axis
+
+
+class LossCurveDisplay:
+    """The loss and its three terms against iterations (L-BFGS) or epochs (Adam).
+
+    Parameters
+    ----------
+    loss_curve : sequence of float
+        The objective after each iteration or epoch.
+    loss_terms : dict of str to sequence of float
+        The terms it is the sum of, under the names they get beside their curves.
+    xlabel : str, default="iteration"
+        What a step is called.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes drawn in, after `plot`.
+    figure_ : matplotlib Figure
+        Its figure.
+    lines_ : dict of str to matplotlib Line2D
+        The curves, "loss" and each of the terms. A term that is 0 throughout has none.
+    text_ : list of matplotlib Text
+        Their names.
+
+    See Also
+    --------
+    ActivationsDisplay : Whether a loss that has converged came with a code that is worth having.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skl_sparse_ae import SparseAutoencoderTransformer
+    >>> from skl_sparse_ae.plotting import LossCurveDisplay
+    >>> X = load_digits().data / 16
+    >>> model = SparseAutoencoderTransformer(16, tol=1e-3, random_state=0).fit(X)
+    >>> display = LossCurveDisplay.from_estimator(model)
+    >>> sorted(display.lines_)
+    ['loss', 'reconstruction', 'sparsity', 'weight_decay']
+    """
+
+    def __init__(self, loss_curve: Sequence[float], loss_terms: Mapping[str, Sequence[float]], *, xlabel: str = "iteration"):
+        self.loss_curve = loss_curve
+        self.loss_terms = loss_terms
+        self.xlabel = xlabel
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw the curves that a fit has left behind.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted autoencoder, or a fitted pipeline with one.
+        ax : matplotlib Axes, default=None
+            Axes to draw in; None makes a figure.
+        **kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If the estimator is no autoencoder.
+        ImportError
+            Without matplotlib.
+        """
+        require_matplotlib(cls.__name__)
+        _, autoencoder = fitted_autoencoder(estimator)
+        xlabel = "epoch" if autoencoder.solver == "adam" else "iteration"
+        return cls(autoencoder.loss_curve_, autoencoder.loss_terms_, xlabel=xlabel).plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, *, yscale: str = "auto", **line_kw: Any) -> Self:
+        """Draw the curves, each with its name at its end.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw in; None makes a figure.
+        yscale : {"auto", "linear", "log"}, default="auto"
+            "auto" is "log" if the curves span more than a factor of 10.
+        **line_kw : dict
+            Passed to `matplotlib.axes.Axes.plot` for every curve.
+
+        Returns
+        -------
+        self : LossCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            For an unknown scale.
+        ImportError
+            Without matplotlib.
+        """
+        check_choice("yscale", yscale, ("auto", "linear", "log"))
+        ax = axes_of(self, ax)
+        curves = {"loss": self.loss_curve} | dict(self.loss_terms)
+        curves = {name: np.asarray(curve) for name, curve in curves.items() if name == "loss" or np.any(curve)}
+        self.lines_ = {name: _draw(ax, name, curve, line_kw) for name, curve in curves.items()}
+        ax.set_yscale(_scale(curves.values()) if yscale == "auto" else yscale)
+        ax.set(xlabel=self.xlabel, ylabel="loss and its terms", xlim=(1, max(len(self.loss_curve), 2)))
+        remove_spines(ax)
+        ax.set_ylim(ax.get_ylim())
+        names = [name.replace("_", " ") for name in curves]
+        self.text_ = name_ends(ax, len(self.loss_curve), [curve[-1] for curve in curves.values()], names)
+        return self
+
+
+def _draw(ax, name, curve, line_kw):
+    every = max(1, len(curve) // N_MARKERS)
+    style = STYLES.get(name, {}) | {"markevery": every, "markersize": 4} | line_kw
+    return ax.plot(np.arange(1, len(curve) + 1), curve, **style)[0]
+
+
+def _scale(curves):
+    values = np.concatenate(list(curves))
+    values = values[values > 0]
+    return "log" if values.size and values.max() > LOG_RANGE * values.min() else "linear"

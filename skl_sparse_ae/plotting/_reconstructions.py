@@ -1,0 +1,198 @@
+"""Rows beside what the autoencoder makes of them, as images."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
+from skl_sparse_ae.plotting._checks import check_count, dense, fitted_autoencoder, seen_by_autoencoder, some_rows
+from skl_sparse_ae.plotting._images import draw, figsize, gap_of, painted, stacked, tiles_of
+
+NAMES_INCHES = 1.35  # "reconstruction" and its distance from the images
+
+
+class ReconstructionsDisplay:
+    """Original images above their reconstructions.
+
+    All on one scale, from the smallest to the largest value of the originals: what the reconstructions have beyond it is cut.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_features)
+        Original images, one a row.
+    X_hat : ndarray of shape (n_rows, n_features)
+        Their reconstructions.
+    image_shape : tuple of int
+        ``(height, width)``, or ``(height, width, 3)`` for rows that hold red, green and blue for each pixel.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes drawn in, after `plot`.
+    figure_ : matplotlib Figure
+        Its figure.
+    image_ : matplotlib AxesImage
+        The mosaic of all pairs, a single image.
+
+    See Also
+    --------
+    FeaturesDisplay : What the reconstructions are put together from.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skl_sparse_ae import SparseAutoencoderTransformer
+    >>> from skl_sparse_ae.plotting import ReconstructionsDisplay
+    >>> X = load_digits().data / 16
+    >>> model = SparseAutoencoderTransformer(16, tol=1e-3, random_state=0).fit(X)
+    >>> display = ReconstructionsDisplay.from_estimator(model, X, image_shape=(8, 8))
+    >>> display.X_hat.shape
+    (10, 64)
+    """
+
+    def __init__(self, X: np.ndarray, X_hat: np.ndarray, *, image_shape: tuple[int, ...]):
+        self.X = X
+        self.X_hat = X_hat
+        self.image_shape = image_shape
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        image_shape: tuple[int, ...],
+        *,
+        n_rows: int = 10,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw the first rows of X and their reconstructions.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted autoencoder, or a fitted pipeline with one, behind steps that have `inverse_transform`: the
+            reconstructions are brought back to what the pipeline takes.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Images, one a row. The worst ones first: ``X[np.argsort(estimator.score_samples(X))]``.
+        image_shape : tuple of int
+            ``(height, width)`` or ``(height, width, 3)``.
+        n_rows : int, default=10
+            How many of them, at most.
+        ax : matplotlib Axes, default=None
+            Axes to draw in; None makes a figure.
+        **kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : ReconstructionsDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If `image_shape` does not have as many pixels as X has features, or X does not suit the estimator.
+        TypeError
+            If the estimator is no autoencoder.
+        ImportError
+            Without matplotlib.
+        """
+        require_matplotlib(cls.__name__)
+        check_count("n_rows", n_rows)
+        before, autoencoder = fitted_autoencoder(estimator)
+        X = some_rows(X, range(min(n_rows, np.shape(X)[0])))
+        tiles_of(dense(X), image_shape)
+        X_hat = autoencoder.reconstruct(seen_by_autoencoder(before, X))
+        X_hat = X_hat if before is None else before.inverse_transform(X_hat)
+        return cls.from_predictions(X, X_hat, image_shape, ax=ax, **kwargs)
+
+    @classmethod
+    def from_predictions(
+        cls, X: ArrayLike, X_hat: ArrayLike, image_shape: tuple[int, ...], *, ax: Any = None, **kwargs: Any
+    ) -> Self:
+        """Draw rows and the reconstructions given for them.
+
+        Parameters
+        ----------
+        X, X_hat : array-like of shape (n_rows, n_features)
+            Images, one a row, and their reconstructions.
+        image_shape : tuple of int
+            ``(height, width)`` or ``(height, width, 3)``.
+        ax : matplotlib Axes, default=None
+            Axes to draw in; None makes a figure.
+        **kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : ReconstructionsDisplay
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit together.
+        ImportError
+            Without matplotlib.
+        """
+        require_matplotlib(cls.__name__)
+        X, X_hat = dense(X), dense(X_hat)
+        if X.shape != X_hat.shape:
+            raise ValueError(f"X has shape {X.shape}, but X_hat has shape {X_hat.shape}.")
+        return cls(X, X_hat, image_shape=image_shape).plot(ax, **kwargs)
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        n_columns: int = 10,
+        limits: tuple[float, float] | None = None,
+        **imshow_kw: Any,
+    ) -> Self:
+        """Draw the pairs.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw in; None makes a figure.
+        n_columns : int, default=10
+            Pairs in a row, at most.
+        limits : tuple of two floats, default=None
+            Values drawn black and white; None takes the smallest and the largest of the originals.
+        **imshow_kw : dict
+            Passed to `matplotlib.axes.Axes.imshow`.
+
+        Returns
+        -------
+        self : ReconstructionsDisplay
+
+        Raises
+        ------
+        ValueError
+            If `image_shape` does not fit the rows.
+        ImportError
+            Without matplotlib.
+        """
+        check_count("n_columns", n_columns)
+        limits = (self.X.min(), self.X.max()) if limits is None else limits
+        originals, copies = (painted(tiles_of(rows, self.image_shape), *limits) for rows in (self.X, self.X_hat))
+        pairs, n_columns, gap = stacked(originals, copies), min(n_columns, len(self.X)), gap_of(originals)
+        gaps = 4 * gap, gap
+        ax = axes_of(self, ax, figsize(pairs, n_columns, gaps, (NAMES_INCHES, 0)))
+        self.image_, _ = draw(ax, pairs, n_columns, gaps, **imshow_kw)
+        _name_lines(ax, originals.shape[1], gap, pairs.shape[1] + gaps[0], -(-len(pairs) // n_columns))
+        return self
+
+
+def _name_lines(ax, height, gap, period, n_lines):
+    """Say at the left which line is which, by the ticks of an axis without a line."""
+    ax.set_axis_on()
+    ax.spines[:].set_visible(False)
+    middles = np.array([(height - 1) / 2, height + gap + (height - 1) / 2])
+    places = np.concatenate([line * period + middles for line in range(n_lines)])
+    ax.set_yticks(places, ["original", "reconstruction"] * n_lines)
+    ax.set_anchor("W")  # whatever room is left stays on the side without names
+    ax.set_xticks([])
+    ax.tick_params(length=0)

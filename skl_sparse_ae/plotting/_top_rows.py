@@ -1,0 +1,274 @@
+"""The rows that activate a unit most: as images, or by what sets them apart from the others."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skl_sparse_ae._blocks import column_moments, row_blocks
+from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
+from skl_sparse_ae.plotting._checks import (
+    check_count,
+    check_index,
+    check_same_length,
+    dense,
+    fitted_autoencoder,
+    seen_by_autoencoder,
+    some_rows,
+    sound,
+)
+from skl_sparse_ae.plotting._images import CAPTION_INCHES, draw, figsize, gap_of, painted, tiles_of
+
+TITLE_INCHES = 0.3
+
+
+class TopRowsDisplay:
+    """The rows that activate a unit most.
+
+    As images, the most active one first, each with its activation below. Without `image_shape`, a bar for each of the features
+    in which these rows differ most from all rows: the mean difference in standard deviations, and a dot for each row.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        The rows that activate the unit most; for bars, as differences from the mean of all rows in standard deviations.
+    activations : ndarray of shape (n_rows,)
+        The unit's activations, falling.
+    indices : ndarray of shape (n_rows,)
+        Where the rows were found.
+    unit : int
+        Index of the unit.
+    image_shape : tuple of int or None, default=None
+        ``(height, width)`` or ``(height, width, 3)``; None draws bars.
+    feature_names : sequence of str or None, default=None
+        Names beside the bars; None numbers them x0, x1, ...
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes drawn in, after `plot`.
+    figure_ : matplotlib Figure
+        Its figure.
+    image_ : matplotlib AxesImage
+        The mosaic of rows; of images only.
+    text_ : list of matplotlib Text
+        The activations below them; of images only.
+    bars_ : matplotlib BarContainer
+        The mean differences, the largest on top; without `image_shape` only.
+
+    See Also
+    --------
+    FeaturesDisplay : The input that would activate a unit most.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skl_sparse_ae import SparseAutoencoderTransformer
+    >>> from skl_sparse_ae.plotting import TopRowsDisplay
+    >>> X = load_digits().data / 16
+    >>> model = SparseAutoencoderTransformer(16, tol=1e-3, random_state=0).fit(X)
+    >>> display = TopRowsDisplay.from_estimator(model, X, unit=3, image_shape=(8, 8))
+    >>> bool(display.activations[0] == model.transform(X)[:, 3].max())
+    True
+    """
+
+    def __init__(
+        self,
+        rows: np.ndarray,
+        activations: np.ndarray,
+        indices: np.ndarray,
+        *,
+        unit: int,
+        image_shape: tuple[int, ...] | None = None,
+        feature_names: Any = None,
+    ):
+        self.rows = rows
+        self.activations = activations
+        self.indices = indices
+        self.unit = unit
+        self.image_shape = image_shape
+        self.feature_names = feature_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        unit: int,
+        *,
+        n_rows: int = 10,
+        image_shape: tuple[int, ...] | None = None,
+        feature_names: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw the rows of X that activate a unit most.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted autoencoder, or a fitted pipeline with one. Images are drawn as they are in X, bars are of what reaches
+            the autoencoder.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows to choose from.
+        unit : int
+            Index of the unit.
+        n_rows : int, default=10
+            How many rows, at most.
+        image_shape : tuple of int or None, default=None
+            ``(height, width)`` or ``(height, width, 3)``; None draws bars.
+        feature_names : sequence of str or None, default=None
+            Names beside the bars; None takes those that the autoencoder was fitted with, if any.
+        ax : matplotlib Axes, default=None
+            Axes to draw in; None makes a figure.
+        **kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : TopRowsDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If there is no such unit, or `image_shape` does not have as many pixels as X has features.
+        TypeError
+            If the estimator is no autoencoder.
+        ImportError
+            Without matplotlib.
+        """
+        require_matplotlib(cls.__name__)
+        before, autoencoder = fitted_autoencoder(estimator)
+        check_index("unit", unit, len(autoencoder.components_))
+        seen = seen_by_autoencoder(before, X)
+        code = autoencoder.transform(seen)
+        names = _names(autoencoder, estimator) if feature_names is None else feature_names
+        options = {"n_rows": n_rows, "image_shape": image_shape, "feature_names": names, "ax": ax}
+        return cls.from_predictions(seen if image_shape is None else X, code, unit, **options, **kwargs)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        X: ArrayLike,
+        code: ArrayLike,
+        unit: int,
+        *,
+        n_rows: int = 10,
+        image_shape: tuple[int, ...] | None = None,
+        feature_names: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw the rows of X for which a code has the highest values of a unit.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows to choose from.
+        code : array-like of shape (n_samples, n_units)
+            Their code.
+        unit, n_rows, image_shape, feature_names, ax, **kwargs
+            As in `from_estimator`, but that there are no names to take.
+
+        Returns
+        -------
+        display : TopRowsDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is no such unit, the numbers of rows differ, or `image_shape` does not fit.
+        ImportError
+            Without matplotlib.
+        """
+        require_matplotlib(cls.__name__)
+        check_count("n_rows", n_rows)
+        check_same_length(X=X, code=code)
+        code = dense(code)
+        check_index("unit", unit, code.shape[1])
+        indices = np.argsort(-code[:, unit], kind="stable")[:n_rows]
+        rows = dense(some_rows(X, indices)) if image_shape is not None else _standardised(X, indices)
+        options = {"unit": unit, "image_shape": image_shape, "feature_names": feature_names}
+        return cls(rows, code[indices, unit], indices, **options).plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, *, n_columns: int = 10, n_features: int = 10, **artist_kw: Any) -> Self:
+        """Draw the images or the bars.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw in; None makes a figure.
+        n_columns : int, default=10
+            Images in a row, at most.
+        n_features : int, default=10
+            Bars, at most: those of the largest differences.
+        **artist_kw : dict
+            Passed to `matplotlib.axes.Axes.imshow` or `barh`.
+
+        Returns
+        -------
+        self : TopRowsDisplay
+
+        Raises
+        ------
+        ValueError
+            If `image_shape` or `feature_names` does not fit the rows.
+        ImportError
+            Without matplotlib.
+        """
+        check_count("n_columns", n_columns)
+        check_count("n_features", n_features)
+        if self.image_shape is None:
+            ax = self._plot_bars(ax, n_features, artist_kw)
+        else:
+            ax = self._plot_images(ax, n_columns, artist_kw)
+        ax.set_title(f"top rows of unit {self.unit}", loc="left", fontsize="medium")
+        return self
+
+    def _plot_images(self, ax, n_columns, imshow_kw):
+        tiles = painted(tiles_of(self.rows, self.image_shape), self.rows.min(), self.rows.max())
+        n_columns, gap = min(n_columns, len(tiles)), gap_of(tiles)
+        gaps = max(gap, tiles.shape[2] // 3), gap
+        ax = axes_of(self, ax, figsize(tiles, n_columns, gaps, (0, CAPTION_INCHES + TITLE_INCHES)))
+        captions = [f"{activation:.2f}" for activation in self.activations]
+        self.image_, self.text_ = draw(ax, tiles, n_columns, gaps, captions, **imshow_kw)
+        return ax
+
+    def _plot_bars(self, ax, n_features, bar_kw):
+        n_columns = self.rows.shape[1]
+        names = [f"x{i}" for i in range(n_columns)] if self.feature_names is None else list(self.feature_names)
+        if len(names) != n_columns:
+            raise ValueError(f"feature_names has {len(names)} names, X has {n_columns} features.")
+        ax = axes_of(self, ax)
+        means = self.rows.mean(axis=0)
+        shown = np.argsort(-np.abs(means), kind="stable")[:n_features]
+        places = np.arange(len(shown))
+        self.bars_ = ax.barh(places, means[shown], **{"color": "0.75", "edgecolor": "black", "linewidth": 0.5} | bar_kw)
+        for row in self.rows[:, shown]:
+            ax.plot(row, places, color="black", marker="|", markersize=6, linestyle="none")
+        ax.axvline(0, color="black", linewidth=0.8)
+        ax.set_yticks(places, [names[i] for i in shown])
+        ax.invert_yaxis()
+        ax.set_xlabel("standard deviations from the mean")
+        remove_spines(ax)
+        return ax
+
+
+def _standardised(X, indices):
+    """Rows as differences from the column means of X in standard deviations; columns that are constant differ by 0."""
+    X = sound(X)
+    mean, variance = column_moments(row_blocks(X, 1))
+    deviation = np.sqrt(variance)
+    difference = dense(X[indices]) - mean
+    return np.divide(difference, deviation, out=np.zeros_like(difference), where=deviation > 0)
+
+
+def _names(autoencoder, estimator):
+    """Of the columns that reach the autoencoder, as far as they are known: a scaler in front of it keeps them."""
+    for fitted in (autoencoder, estimator):
+        names = getattr(fitted, "feature_names_in_", None)
+        if names is not None and len(names) == autoencoder.n_features_in_:
+            return names
+    return None
