@@ -14,9 +14,9 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
-from benchmarks.features import draw_features
 from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae.metrics import hoyer_sparsity
+from skl_sparse_ae.plotting import FeaturesDisplay
 
 
 def main():
@@ -45,7 +45,9 @@ def main():
     print(f"mean activation                {np.median([c.mean() for c in codes]):6.3f}   (target {models[0].sparsity_target})")
     print(f"accuracy, classifier on pixels {pixels:6.3f}")
     print(f"accuracy, classifier on code   {np.median(on_code):6.3f}   (from {min(on_code):.3f} to {max(on_code):.3f})")
-    draw_features(models[0], (8, 8), args.out, "Digits: what each of the 64 units looks for")
+    display = FeaturesDisplay.from_estimator(models[0], (8, 8))
+    display.figure_.suptitle("Digits: what each of the 64 units looks for", fontsize="medium")
+    display.figure_.savefig(args.out)
     print(f"features drawn in {args.out}")
 
 

@@ -12,9 +12,9 @@ import argparse
 import numpy as np
 
 from benchmarks.datasets import patches, unit_range
-from benchmarks.features import draw_features
 from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae.metrics import hoyer_sparsity
+from skl_sparse_ae.plotting import FeaturesDisplay
 
 LAMBDA, BETA, RHO, N_UNITS, N_FEATURES = 1e-4, 3, 0.01, 25, 64
 
@@ -32,8 +32,9 @@ def main():
         f"R2 {model.score(X):.3f}, mean activation {code.mean():.4f} (target {RHO}), Hoyer sparsity {hoyer_sparsity(code):.3f}"
     )
     print(f"units in use: {used.sum()} of {N_UNITS}, of which edges: {np.sum(_balance(model.components_[used]) < 0.2)}")
-    model.components_ = np.concatenate([model.components_[used], model.components_[~used]])
-    draw_features(model, (8, 8), args.out, f"Edges ({np.sum(~used)} unused units last)")
+    display = FeaturesDisplay.from_estimator(model, (8, 8), order="norm")
+    display.figure_.suptitle(f"Edges ({np.sum(~used)} unused units last)", fontsize="medium")
+    display.figure_.savefig(args.out)
     print(f"features drawn in {args.out}")
 
 

@@ -1,16 +1,21 @@
 import os
+import sys
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import settings
+from sklearn.datasets import load_digits
 
+from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae._weights import Weights, n_weights, unflatten
 
 # HYPOTHESIS_PROFILE=nightly draws other examples each time, and 20 times as many unless a test insists on a number.
 settings.register_profile("normal", deadline=None, max_examples=100, derandomize=True)
 settings.register_profile("nightly", deadline=None, max_examples=2000, derandomize=False, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
+os.environ.setdefault("MPLBACKEND", "Agg")  # no window, and no display needed
 
 
 class Network(NamedTuple):
@@ -37,6 +42,30 @@ def network():
     X, theta = rng.uniform(size=(17, 6)), rng.normal(size=n_weights(5, 6))
     X.flags.writeable = theta.flags.writeable = False
     return Network(X, theta)
+
+
+@pytest.fixture(scope="session")
+def images():
+    """400 digits of 8 x 8 pixels in [0, 1], read-only."""
+    X = load_digits().data[:400] / 16
+    X.flags.writeable = False
+    return X
+
+
+@pytest.fixture(scope="session")
+def autoencoder(images):
+    """Of the images, 7 units, stopped early."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return SparseAutoencoderTransformer(7, max_iter=20, random_state=0).fit(images)
+
+
+@pytest.fixture
+def no_figure_left():
+    """Close what a test draws."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

@@ -18,13 +18,23 @@ LAYERS = [
     {"__init__"},
     {"metrics"},  # above `__init__`, which does not import them: only who uses them pays for them
     {"model_selection"},
+    {"plotting._canvas", "plotting._checks", "plotting._images"},
+    {f"plotting._{name}" for name in ("activations", "features", "loss_curve", "reconstructions", "top_rows", "trade_off")},
+    {"plotting"},
 ]
-MEETS_USERS = {"_sparse_autoencoder", "_validation", "_callbacks", "metrics", "model_selection"}
+MEETS_USERS = {"_sparse_autoencoder", "_validation", "_callbacks", "metrics", "model_selection", "plotting._checks"}
 RUN_TIME_DEPENDENCIES = {"numpy", "scipy", "sklearn", "skl_sparse_ae", "threadpoolctl"}  # the last comes with scikit-learn
+OPTIONAL = {"plotting._canvas": {"matplotlib"}}  # imported there only, and only when needed
 
 
 def trees():
-    return {path.stem: ast.parse(path.read_text()) for path in sorted(PACKAGE.glob("*.py"))}
+    return {name_of(path): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def name_of(path):
+    """Of a module below the package, with dots; of a subpackage's `__init__`, the subpackage's."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
 
 
 def imports(tree):
@@ -35,17 +45,32 @@ def imports(tree):
             yield node.module
 
 
+def roots(tree):
+    return {module.split(".")[0] for module in imports(tree)}
+
+
 @pytest.mark.parametrize("name", trees())
 def test_imports_run_downward(name):
     layer = next(i for i, layer in enumerate(LAYERS) if name in layer)
     below = set().union(*LAYERS[:layer])
-    ours = {module.split(".")[1] for module in imports(trees()[name]) if module.startswith("skl_sparse_ae.")}
+    ours = {module.removeprefix("skl_sparse_ae.") for module in imports(trees()[name]) if module.startswith("skl_sparse_ae.")}
     assert ours <= below
 
 
 @pytest.mark.parametrize("name", trees())
 def test_only_declared_dependencies_are_imported(name):
-    assert {module.split(".")[0] for module in imports(trees()[name])} <= RUN_TIME_DEPENDENCIES | sys.stdlib_module_names
+    allowed = RUN_TIME_DEPENDENCIES | sys.stdlib_module_names | OPTIONAL.get(name, set())
+    assert roots(trees()[name]) <= allowed
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_optional_dependencies_are_imported_within_functions(name):
+    tree = trees()[name]
+    assert OPTIONAL[name] <= roots(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.body = []
+    assert not OPTIONAL[name] & roots(tree)
 
 
 @pytest.mark.parametrize("name", trees())
@@ -74,6 +99,6 @@ def test_functions_are_short():
 
 def test_every_module_has_its_test_file():
     tests = Path(__file__).parent
-    files = {name: tests / f"test_{name.removeprefix('_')}.py" for name in trees() if name != "__init__"}
+    files = {name: tests / f"test_{name.replace('.', '').removeprefix('_')}.py" for name in trees() if name != "__init__"}
     missing = [name for name, file in files.items() if not file.exists()]
     assert not missing

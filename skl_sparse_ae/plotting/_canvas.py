@@ -36,6 +36,7 @@ def name_ends(ax, x, heights, names):
 
     The limits of the y axis have to be final; those of the x axis are widened.
     """
+    heights = np.clip(heights, *ax.get_ylim())  # 0 has no place on a logarithmic axis
     ends = ax.transAxes.inverted().transform(ax.transData.transform([(x, height) for height in heights]))[:, 1]
     height = ax.get_window_extent().height
     texts = [ax.text(0, 0, name, transform=ax.transAxes, va="center", fontsize="small") for name in names]

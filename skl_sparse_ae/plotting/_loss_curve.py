@@ -122,11 +122,12 @@ class LossCurveDisplay:
         curves = {name: np.asarray(curve) for name, curve in curves.items() if name == "loss" or np.any(curve)}
         self.lines_ = {name: _draw(ax, name, curve, line_kw) for name, curve in curves.items()}
         ax.set_yscale(_scale(curves.values()) if yscale == "auto" else yscale)
-        ax.set(xlabel=self.xlabel, ylabel="loss and its terms", xlim=(1, max(len(self.loss_curve), 2)))
+        last = len(self.loss_curve)
+        ax.set(xlabel=self.xlabel, ylabel="loss and its terms", xlim=(min(1, last - 1), last))
         remove_spines(ax)
         ax.set_ylim(ax.get_ylim())
         names = [name.replace("_", " ") for name in curves]
-        self.text_ = name_ends(ax, len(self.loss_curve), [curve[-1] for curve in curves.values()], names)
+        self.text_ = name_ends(ax, last, [curve[-1] for curve in curves.values()], names)
         return self
 
 
