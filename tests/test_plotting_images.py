@@ -71,3 +71,7 @@ def test_no_figure_is_larger_than_a_page_or_too_small_to_see(n, shape, columns):
     size = figsize(np.zeros((n, *shape, 4)), columns, (1, 1))
     assert min(size) >= 1
     assert max(size) <= 12.1
+
+
+def test_tiles_of_a_single_value_are_black_rather_than_undefined():
+    np.testing.assert_array_equal(painted(np.full((1, 2, 2, 1), 0.3), 0.3, 0.3)[..., :3], 0)

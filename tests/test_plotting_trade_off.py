@@ -87,6 +87,16 @@ def test_close_points_get_labels_that_do_not_overlap():
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
+def test_labels_are_clear_of_the_line_and_the_points():
+    x, y = np.array([0.51, 0.52, 0.53, 0.525, 0.54]), np.array([0.9, 0.89, 0.85, 0.84, 0.8])
+    display = TradeOffDisplay(np.arange(1, 6), y, x).plot()
+    steps = np.linspace(0, 4, 500)
+    line = display.ax_.transData.transform(np.column_stack([np.interp(steps, range(5), values) for values in (x, y)]))
+    for text in display.text_:
+        box = text.get_window_extent()
+        assert not ((box.min <= line) & (line <= box.max)).all(axis=1).any()
+
+
 def test_a_missing_key_is_named_with_those_there_are(results):
     del results["mean_test_hoyer"]
     with pytest.raises(
