@@ -5,6 +5,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
+from skl_sparse_ae.metrics import reconstruction_and_sparsity_scorer
+from skl_sparse_ae.model_selection import sparse_autoencoder_path
 from skl_sparse_ae.plotting import TradeOffDisplay
 
 pytestmark = pytest.mark.usefixtures("no_figure_left")
@@ -66,13 +68,19 @@ def test_points_of_one_weight_are_not_joined():
 
 
 def test_a_path_is_drawn_from_its_attributes():
-    path = SimpleNamespace(weights=[0.1, 1], r2=[0.9, 0.8], hoyer=[0.3, 0.5])
+    path = SimpleNamespace(sparsity_weights=[0.1, 1], r2=[0.9, 0.8], hoyer=[0.3, 0.5])
     line = TradeOffDisplay.from_path(path, chosen=0).errorbar_.lines[0]
     np.testing.assert_array_equal(line.get_xydata(), [[0.3, 0.9], [0.5, 0.8]])
 
 
+def test_the_path_of_model_selection_can_be_drawn(autoencoder, images):
+    model = clone(autoencoder).set_params(n_components=3, tol=0.1)
+    display = TradeOffDisplay.from_path(sparse_autoencoder_path(images, [0.1, 1], estimator=model))
+    assert [text.get_text() for text in display.text_] == ["0.1", "1"]
+
+
 def test_a_search_can_be_drawn(autoencoder, images):
-    scoring = {"r2": lambda model, X, y=None: model.score(X), "hoyer": lambda model, X, y=None: -model.transform(X).mean()}
+    scoring = reconstruction_and_sparsity_scorer
     model = clone(autoencoder).set_params(n_components=3, tol=0.1)
     search = GridSearchCV(model, {"sparsity_weight": [0.1, 1, 3]}, scoring=scoring, refit=False, cv=2).fit(images)
     display = TradeOffDisplay.from_cv_results(search.cv_results_)
@@ -88,10 +96,10 @@ def test_close_points_get_labels_that_do_not_overlap():
 
 
 def test_labels_are_clear_of_the_line_and_the_points():
-    x, y = np.array([0.51, 0.52, 0.53, 0.525, 0.54]), np.array([0.9, 0.89, 0.85, 0.84, 0.8])
-    display = TradeOffDisplay(np.arange(1, 6), y, x).plot()
-    steps = np.linspace(0, 4, 500)
-    line = display.ax_.transData.transform(np.column_stack([np.interp(steps, range(5), values) for values in (x, y)]))
+    x, y = np.array([0.578, 0.613, 0.624, 0.627, 0.619, 0.642]), np.array([0.826, 0.807, 0.797, 0.796, 0.793, 0.77])
+    display = TradeOffDisplay(np.arange(1, 7), y, x).plot()
+    steps = np.linspace(0, 5, 500)
+    line = display.ax_.transData.transform(np.column_stack([np.interp(steps, range(6), values) for values in (x, y)]))
     for text in display.text_:
         box = text.get_window_extent()
         assert not ((box.min <= line) & (line <= box.max)).all(axis=1).any()

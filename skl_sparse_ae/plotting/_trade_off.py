@@ -55,7 +55,8 @@ class TradeOffDisplay:
 
     See Also
     --------
-    sklearn.model_selection.GridSearchCV : A search that measures both, given two scorers.
+    skl_sparse_ae.model_selection.sparse_autoencoder_path : Fits over sparsity weights.
+    skl_sparse_ae.metrics.reconstruction_and_sparsity_scorer : Both measures, for a search.
 
     Examples
     --------
@@ -147,8 +148,8 @@ class TradeOffDisplay:
 
         Parameters
         ----------
-        path : object
-            With attributes `weights`, `r2` and `hoyer`, sequences of one length.
+        path : SparseAutoencoderPath
+            As `sparse_autoencoder_path` returns it; anything with `sparsity_weights`, `r2` and `hoyer` will do.
         chosen : int, default=None
             Index of the point to mark.
         ax : matplotlib Axes, default=None
@@ -169,7 +170,7 @@ class TradeOffDisplay:
         """
         require_matplotlib(cls.__name__)
         labels = {"xlabel": "sparsity (hoyer)", "ylabel": "reconstruction (r2)"}
-        return cls(path.weights, path.r2, path.hoyer, chosen=chosen, **labels).plot(ax, **kwargs)
+        return cls(path.sparsity_weights, path.r2, path.hoyer, chosen=chosen, **labels).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **errorbar_kw: Any) -> Self:
         """Draw the points with their bars, weights and the ring.
