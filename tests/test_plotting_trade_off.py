@@ -95,11 +95,19 @@ def test_close_points_get_labels_that_do_not_overlap():
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
-def test_labels_are_clear_of_the_line_and_the_points():
-    x, y = np.array([0.578, 0.613, 0.624, 0.627, 0.619, 0.642]), np.array([0.826, 0.807, 0.797, 0.796, 0.793, 0.77])
-    display = TradeOffDisplay(np.arange(1, 7), y, x).plot()
-    steps = np.linspace(0, 5, 500)
-    line = display.ax_.transData.transform(np.column_stack([np.interp(steps, range(6), values) for values in (x, y)]))
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        ([0.578, 0.613, 0.624, 0.627, 0.619, 0.642], [0.826, 0.807, 0.797, 0.796, 0.793, 0.77]),
+        ([100, 200], [0, 1e-3]),  # far from the limits of empty axes, in which this line would be horizontal
+    ],
+)
+def test_labels_are_clear_of_the_line(x, y):
+    display = TradeOffDisplay(np.arange(len(x)), y, x).plot()
+    display.figure_.draw_without_rendering()  # the layout is final only now
+    steps = np.linspace(0, len(x) - 1, 500)
+    places = np.column_stack([np.interp(steps, range(len(x)), values) for values in (x, y)])
+    line = display.ax_.transData.transform(places)
     for text in display.text_:
         box = text.get_window_extent()
         assert not ((box.min <= line) & (line <= box.max)).all(axis=1).any()
