@@ -61,3 +61,11 @@ DATASETS = {
     "patches standardised": scaled(patches, StandardScaler),
 }
 IN_UNIT_INTERVAL = ("digits min-max", "breast cancer min-max", "patches 0.1..0.9")
+
+
+def mnist(path=None):
+    """(X in 0..1, y) from an .npz with X (n, 784) in 0..255 and y; random rows of that shape, and no y, without a path."""
+    if path is None:
+        return np.random.default_rng(0).random((10_000, 784)), None
+    with np.load(path) as file:
+        return file["X"] / 255, file["y"]
