@@ -21,8 +21,13 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
 FLOORS = ("products", "products, row workers")
-STYLES = [("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"), ((0, (1, 3)), "v"), ((0, (5, 1)), "x")]
-GREYS = ("black", "0.25", "0.45", "0.6", "0.35", "0.7")
+STYLES = {  # line, marker, grey
+    TEXTBOOK: ("--", "s", "0.6"),
+    "PyTorch's L-BFGS": (":", "^", "0.6"),
+    "ours, all weights": ("-", "D", "0.3"),
+    "ours, without the decoder": ("-", "o", "black"),
+    "ours, Adam": ("-.", "v", "0.3"),
+}
 
 
 def main():
@@ -33,7 +38,8 @@ def main():
     result = {"times": [], "time to objective": [], "jobs": []}
     for path in args.files:
         part = json.loads(Path(path).read_text(encoding="utf-8"))
-        print(f"{path}: {', '.join(f'{name} {value}' for name, value in part['machine'].items())}\n")
+        machine = {"clock": part.get("clock", "wall")} | part["machine"]
+        print(f"{path}: {', '.join(f'{name} {value}' for name, value in machine.items())}\n")
         for name in result:
             result[name] += part.get(name, [])
     sections = {"times": times_table, "time to objective": objectives_table, "jobs": jobs_table}
@@ -118,7 +124,8 @@ def draw_curves(records):
     first = [r for r in records if r["seed"] == 0]
     figure, axes = plt.subplots(1, len(first), figsize=(5 * len(first), 4), squeeze=False, layout="constrained")
     for axis, r in zip(axes.flat, first, strict=True):
-        for (name, curve), (line, marker), grey in zip(r["curves"].items(), STYLES, GREYS, strict=False):
+        for name, curve in r["curves"].items():
+            line, marker, grey = STYLES[name]
             style = {"linestyle": line, "marker": marker, "color": grey, "markevery": 0.12, "markersize": 5}
             axis.plot(*np.transpose(curve), label=name, **style)
         target = min(value for _, value in r["curves"][TEXTBOOK])

@@ -14,8 +14,7 @@ import sklearn
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.objective import seconds
-
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 BUSY = "import numpy as np\nA = np.ones((1000, 1000), dtype='float32')\nwhile True:\n    A @ A"
 
 
@@ -65,7 +64,7 @@ def threads(n_threads):
             torch.set_num_threads(before)
 
 
-def measure(contenders, n_rounds, loads):
+def measure(contenders, n_rounds, loads, clock):
     """Seconds of one call in every round: ``{load: {name: [...]}}``. Every other round goes through them backwards.
 
     A contender is a function without arguments that returns a context manager, which yields what is to be timed.
@@ -78,18 +77,24 @@ def measure(contenders, n_rounds, loads):
         for load, context in loads.items():
             for name, contender in list(contenders.items())[:: 1 if number % 2 else -1]:
                 with contender() as call, context():
-                    measured[load][name].append(settled(call))
+                    measured[load][name].append(settled(call, clock))
     return measured
 
 
-def settled(call):
+def settled(call, clock):
     """Median seconds of up to three calls, as fit in a fifth of a second, after one that is not counted.
 
     And after BLAS's threads have stopped waiting for work: for tens of milliseconds they do so on the cores we would measure.
     """
     time.sleep(0.1)
-    first = seconds(call)
-    return float(np.median([seconds(call) for _ in range(int(np.clip(0.2 / first, 1, 3)))]))
+    first = seconds(call, time.perf_counter)
+    return float(np.median([seconds(call, clock) for _ in range(int(np.clip(0.2 / first, 1, 3)))]))
+
+
+def seconds(call, clock):
+    start = clock()
+    call()
+    return clock() - start
 
 
 def machine():

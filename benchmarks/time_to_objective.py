@@ -163,9 +163,10 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rows", type=int, default=N_ROWS)
     parser.add_argument("--runs", type=int, default=3, help="starts")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", default="time.json")
     args = parser.parse_args()
-    result = {"machine": machine(), "time to objective": study(args.mnist, args.quick, args.rows, args.runs)}
+    result = {"machine": machine(), "time to objective": study(args.mnist, args.quick, args.rows, args.runs, args.threads)}
     with open(args.out, "w", encoding="utf-8") as file:
         json.dump(result, file)
 
