@@ -30,7 +30,7 @@ def five_products_in_torch(X, k):
 @contextmanager
 def in_row_workers(parts, n_times):
     """The same by as many threads as BLAS has, each with its own rows and BLAS to itself: parts are functions."""
-    with row_workers(len(parts)) as map:
+    with row_workers(len(parts)) as (map, _):
         yield lambda: [list(map(lambda part: part(), parts)) for _ in range(n_times)]
 
 

@@ -72,7 +72,7 @@ def own_evaluation(problem, x, X):
     """As in a fit: the row workers and the memory of the code are there."""
     blocks = row_blocks(X, problem.n_components)
     code = [np.empty((len(block), problem.n_components), dtype=X.dtype) for block in blocks]
-    with row_workers(len(blocks)) as map:
+    with row_workers(len(blocks)) as (map, _):
         yield lambda: problem(x, blocks, code, map)
 
 
