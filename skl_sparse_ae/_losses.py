@@ -4,7 +4,7 @@ A loss knows one block of targets ``X`` and of raw decoder outputs ``raw = A @ W
 and nothing of weights or codes. Its functions:
 
 ``output(raw)``               the reconstruction X_hat; overwrites raw
-``backward(raw, X)``          (the loss summed over rows and features, its gradient to raw); overwrites raw
+``backward(raw, X, scale)``   (the loss summed over rows and features, `scale` times its gradient to raw); overwrites raw
 ``per_row(raw, X)``           the loss of each row (n_rows,): mean over features, float64; overwrites raw
 ``raw_of_mean(mean)``         the raw output (n_features,) that reconstructs every row as the column means
 ``raw_scale(variance)``       the size of the raw output's deviations from it, from the column variances
@@ -24,10 +24,10 @@ class SquaredError:
         return raw
 
     @staticmethod
-    def backward(raw, X):
+    def backward(raw, X, scale=1.0):
         raw -= X
         value = _sum_of_squares(raw)
-        raw *= 2
+        raw *= 2 * scale
         return value, raw
 
     @staticmethod
@@ -65,14 +65,14 @@ class LogisticSquaredError(_LogisticDecoder):
     """``(x_hat - x)^2`` with ``x_hat = sigmoid(raw)``."""
 
     @staticmethod
-    def backward(raw, X):
+    def backward(raw, X, scale=1.0):
         slope = sigmoid(raw)
         error = slope - X
         value = _sum_of_squares(error)
         error *= slope
         np.subtract(1, slope, out=slope)
         error *= slope
-        error *= 2
+        error *= 2 * scale
         return value, error
 
     @staticmethod
@@ -88,10 +88,11 @@ class CrossEntropy(_LogisticDecoder):
     """
 
     @staticmethod
-    def backward(raw, X):
+    def backward(raw, X, scale=1.0):
         value = float(_cross_entropy(raw, X).sum(dtype=np.float64))
         raw = sigmoid(raw)
         raw -= X
+        raw *= scale
         return value, raw
 
     @staticmethod

@@ -57,7 +57,7 @@ class Terms(NamedTuple):
 
 
 class Coupling(NamedTuple):
-    """Gradient of the penalty (times n d, as all sums over rows here) to the pre-activations of whichever rows.
+    """Gradient of the penalty to the pre-activations of whichever rows.
 
     ``plain_j * a_ij (1 - a_ij)`` for most units. The `saturated` few (indices) have ``plain_j = 0`` and go through the
     logarithm of their mean instead.
@@ -86,10 +86,10 @@ def decode(w, A):
     return raw
 
 
-def backpropagate(w, X, A, coupling, loss):
-    """Loss of one block of rows and gradient of loss and coupling to the weights, both summed over the rows."""
+def backpropagate(w, X, A, coupling, loss, scale):
+    """Loss of one block of rows, summed over rows and features, and gradient of `scale` times that and of the coupling."""
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        value, d_raw = loss.backward(decode(w, A), dense(X))
+        value, d_raw = loss.backward(decode(w, A), dense(X), scale)
         d_Z = to_pre_activations(w, X, A, d_raw @ w.Wd.T, coupling)
         gradient = np.empty(n_weights(*w.We.shape), dtype=X.dtype)
         g = unflatten(gradient, *w.We.shape)
@@ -121,12 +121,10 @@ def value_and_gradient(objective, w, blocks, code=None, map=map):
     code = list(map(partial(encode, w), blocks, code))  # pass 1
     mean = mean_of(map(column_sum, code), count_rows(blocks))
     sparsity, coupling = couple(objective.penalty, w, blocks, mean, map)
-    step = partial(backpropagate, w, coupling=coupling, loss=objective.loss)
-    loss, gradient = _total(map(step, blocks, code), len(blocks))  # pass 2
-
     scale = 1 / (count_rows(blocks) * w.We.shape[1])
+    step = partial(backpropagate, w, coupling=coupling, loss=objective.loss, scale=scale)
+    loss, gradient = _total(map(step, blocks, code), len(blocks))  # pass 2
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        gradient *= scale
         _add_weight_decay(objective, w, unflatten(gradient, *w.We.shape))
     terms = Terms(loss * scale, sparsity, weight_decay(objective, w))
     return sum(terms), gradient, terms
@@ -157,7 +155,7 @@ def _add_weight_decay(objective, w, g):
 
 def couple(penalty, w, blocks, mean, map):
     """The penalty's value at these mean activations (k,), and its `Coupling` to every row they are the mean of."""
-    n_rows, n_features, dtype = count_rows(blocks), w.We.shape[1], w.We.dtype
+    n_rows, dtype = count_rows(blocks), w.We.dtype
     odd = is_saturated(mean, dtype)
     saturated, safe = np.flatnonzero(odd), np.where(odd, 0.5, mean)
     log_on, log_off, all_rows = np.log(safe), np.log1p(-safe), None
@@ -166,9 +164,8 @@ def couple(penalty, w, blocks, mean, map):
         log_on[saturated], log_off[saturated] = all_rows.log_means(n_rows)
     value, slope_on, slope_off = penalty(log_on, log_off)
     with np.errstate(over="ignore", under="ignore"):
-        plain = np.where(odd, 0, n_features * (slope_on / safe - slope_off / (1 - safe))).astype(dtype)
-    total = n_rows * n_features
-    return value, Coupling(plain, saturated, all_rows, total * slope_on[saturated], total * slope_off[saturated])
+        plain = np.where(odd, 0, (slope_on / safe - slope_off / (1 - safe)) / n_rows).astype(dtype)
+    return value, Coupling(plain, saturated, all_rows, slope_on[saturated], slope_off[saturated])
 
 
 def _pre_activations(w, units, X):

@@ -93,24 +93,23 @@ def value_and_encoder_gradient(objective, w, blocks, code, moments, explained, t
     """
     n_rows, n_features = count_rows(blocks), w.We.shape[1]
     sparsity, coupling = couple(objective.penalty, w, blocks, moments.total / n_rows, map)
-    step = partial(_encoder_gradient, w, coupling, _slope(w))
+    step = partial(_encoder_gradient, w, coupling, _slope(w, 2 / (n_rows * n_features)))
     gradient = reduce(_add, map(step, blocks, code))
     decoder_decay = objective.decoder_alpha * float(np.vdot(w.Wd, w.Wd)) / (2 * n_features)
     fit = total_variance / n_features - explained / (n_rows * n_features) - decoder_decay
     terms = Terms(fit, sparsity, weight_decay(objective, w))
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        gradient /= n_rows * n_features
         gradient[: w.We.size] += objective.encoder_alpha / n_features * w.We.ravel()
     return sum(terms), gradient, terms
 
 
-def _slope(w):
-    """A function of a block's code and rows: the gradient of the squared error to the code, by the cheaper of two ways."""
+def _slope(w, scale):
+    """A function of a block's code and rows: `scale` times ``(X_hat - X) Wd'``, by the cheaper of two ways."""
     n_components, n_features = w.We.shape
+    W = scale * w.Wd
     if n_components > n_features:
-        return lambda A, X: 2 * ((decode(w, A) - dense(X)) @ w.Wd.T)
-    G, shift = 2 * (w.Wd @ w.Wd.T), 2 * (w.Wd @ w.bd)
-    W = 2 * w.Wd
+        return lambda A, X: (decode(w, A) - dense(X)) @ W.T
+    G, shift = W @ w.Wd.T, W @ w.bd
 
     def by_gram(A, X):
         d_A = A @ G

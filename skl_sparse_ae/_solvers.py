@@ -8,6 +8,8 @@ any, is the iterate's number, and without one the iterate is the solution only i
 after the first iterate has been watched, ends the run with the best iterate so far, and before that is passed on.
 """
 
+from collections import deque
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -192,13 +194,13 @@ def adam_start(x):
     return AdamState(x.copy(), np.zeros_like(x), np.zeros_like(x))
 
 
-def adam_step(state, gradient, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=ADAM_EPSILON):
+def adam_step(state, gradient, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=ADAM_EPSILON, map=map):
     """One step of Adam, in place; return the state with its counter raised.
 
     ``m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  x -= lr * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)``:
     Kingma & Ba, Adam: A Method for Stochastic Optimization (2015), algorithm 1. Raises FloatingPointError, before
     anything is changed, if the gradient is not finite or its square overflows: either would freeze or poison the state
-    for good. Factors are Python floats, since a NumPy float64 would promote float32 arrays.
+    for good. Factors are Python floats, since a NumPy float64 would promote float32 arrays. `map` runs the chunks.
     """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         if not np.isfinite(np.dot(gradient, gradient)):
@@ -207,37 +209,40 @@ def adam_step(state, gradient, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=
     rate = learning_rate * (1 - beta_1) / (1 - beta_1**t)
     unbias = ((1 - beta_2) / (1 - beta_2**t)) ** 0.5
     epsilon = max(epsilon, float(np.finfo(state.x.dtype).tiny))  # 0 / 0 where the gradient is 0 otherwise
-    scratch = np.empty(min(ADAM_CHUNK, len(gradient)), dtype=state.x.dtype)
-    with np.errstate(under="ignore"):
-        for start in range(0, len(gradient), ADAM_CHUNK):
-            x, m, v, g = (a[start : start + ADAM_CHUNK] for a in (*state[:3], gradient))
-            s = scratch[: len(g)]
-            m *= beta_1
-            m += g
-            v *= beta_2
-            v += np.multiply(g, g, out=s)
-            np.sqrt(v, out=s)
-            s *= unbias
-            s += epsilon
-            np.divide(m, s, out=s)
-            s *= rate
-            x -= s
+    update = partial(_update_chunk, state, gradient, rate, unbias, beta_1, beta_2, epsilon)
+    deque(map(update, range(0, len(gradient), ADAM_CHUNK)), maxlen=0)
     return state._replace(n_steps=t)
 
 
-def adam_epoch(function, state, batches, learning_rate, epsilon=ADAM_EPSILON):
+def _update_chunk(state, gradient, rate, unbias, beta_1, beta_2, epsilon, start):
+    x, m, v, g = (a[start : start + ADAM_CHUNK] for a in (*state[:3], gradient))
+    with np.errstate(under="ignore"):
+        m *= beta_1
+        m += g
+        s = g * g
+        v *= beta_2
+        v += s
+        np.sqrt(v, out=s)
+        s *= unbias
+        s += epsilon
+        np.divide(m, s, out=s)
+        s *= rate
+        x -= s
+
+
+def adam_epoch(function, state, batches, learning_rate, epsilon=ADAM_EPSILON, map=map):
     """One step for each batch. Return the state, and value and details averaged over rows."""
     n_rows, value, details = 0, 0.0, 0.0
     for batch in batches:
         batch_value, gradient, batch_details = function(state.x, batch)
-        state = adam_step(state, gradient, learning_rate, epsilon=epsilon)
+        state = adam_step(state, gradient, learning_rate, epsilon=epsilon, map=map)
         n_rows += batch.shape[0]
         value += batch.shape[0] * batch_value
         details = details + batch.shape[0] * np.asarray(batch_details)
     return state, value / n_rows, details / n_rows
 
 
-def minimize_adam(function, state, epochs, *, learning_rate, patience, watch, epsilon=ADAM_EPSILON):
+def minimize_adam(function, state, epochs, *, learning_rate, patience, watch, epsilon=ADAM_EPSILON, map=map):
     """Minimise the mean of ``function(x, batch) -> (value, gradient, details)`` over batches; return (Solution, state).
 
     `epochs` yields, for each epoch, an iterable of batches. An iterate's value and details are the epoch's means over
@@ -246,7 +251,7 @@ def minimize_adam(function, state, epochs, *, learning_rate, patience, watch, ep
     best, best_watched, number, status = None, np.inf, 0, "max_iter"
     try:
         for number, batches in enumerate(epochs, 1):
-            state, value, details = adam_epoch(function, state, batches, learning_rate, epsilon)
+            state, value, details = adam_epoch(function, state, batches, learning_rate, epsilon, map)
             iterate = Iterate(number, state.x.copy(), value, details)
             try:
                 watched = watch(iterate)

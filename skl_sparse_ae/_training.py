@@ -71,25 +71,25 @@ def run_adam(problem, X, start, rng, *, batch_size, learning_rate, max_iter, pat
     """The objective of shuffled mini-batches of X by Adam: a `Solution`, and the optimiser's state at its end."""
     epochs = (mini_batches(X, batch_size, rng) for _ in range(max_iter))
     options = {"learning_rate": learning_rate, "patience": patience, "watch": watch, "epsilon": ADAM_EPSILON * problem.unit}
-    with _on_batches(problem, X, batch_size) as function:
-        return minimize_adam(function, adam_start(start.astype(X.dtype)), epochs, **options)
+    with _on_batches(problem, X, batch_size) as (function, map):
+        return minimize_adam(function, adam_start(start.astype(X.dtype)), epochs, map=map, **options)
 
 
 def run_adam_once(problem, X, state, seed, number, *, batch_size, learning_rate, watch):
     """One epoch over X from `state`, whose step counter and `seed` decide the shuffle; `watch` sees it as `number`."""
     batches = mini_batches(X, batch_size, np.random.default_rng([seed, state.n_steps]))
-    with _on_batches(problem, X, batch_size) as function:
-        state, value, terms = adam_epoch(function, state, batches, learning_rate, ADAM_EPSILON * problem.unit)
+    with _on_batches(problem, X, batch_size) as (function, map):
+        state, value, terms = adam_epoch(function, state, batches, learning_rate, ADAM_EPSILON * problem.unit, map)
     watch(Iterate(number, state.x, value, terms))
     return state
 
 
 @contextmanager
 def _on_batches(problem, X, batch_size):
-    """The problem as a function of x and one mini-batch, whose own mean activations the penalty then sees."""
+    """The problem as a function of x and one mini-batch, whose own mean activations the penalty then sees; and its `map`."""
     work = min(batch_size, X.shape[0]) * X.shape[1] * problem.n_components
     with row_workers(work // WORK_OF_A_WORKER) as (map, n_workers):
-        yield lambda x, batch: problem(x, batch_blocks(batch, n_workers), None, map)
+        yield (lambda x, batch: problem(x, batch_blocks(batch, n_workers), None, map)), map
 
 
 def pack(state, frame, seed):
