@@ -9,13 +9,10 @@ here: it needs no change to a solver, nor to `_objective`.
 import numpy as np
 
 from skl_sparse_ae._blocks import row_workers
+from skl_sparse_ae._inputs import input_of
 from skl_sparse_ae._objective import count_rows, value_and_gradient
 from skl_sparse_ae._projection import best_decoder, first_pass, value_and_encoder_gradient
-from skl_sparse_ae._weights import Weights, flatten, initial_weights, n_weights, unflatten
-
-# Without decoder weights beside them, the encoder's are best searched in a larger unit. Chosen by J after 25 to 200 iterations
-# on digits, MNIST and standardised breast cancer, among total variances of 4 to 256; beyond 64 it hardly matters.
-STRETCH = float(np.sqrt(8.0))
+from skl_sparse_ae._weights import Weights, flatten, initial_weights, unflatten
 
 
 class JointProblem:
@@ -46,7 +43,7 @@ class JointProblem:
 
 
 class EliminatedProblem:
-    """The encoder's weights free, in a centred and scaled `Frame`; the decoder is the best for them. See `_projection`.
+    """The encoder's weights free, for centred and white inputs; the decoder is the best for them. See `_projection`.
 
     `joint` is the same problem with all weights free. `blocks` are all the rows, whose variances sum to `total_variance`: the
     decoder depends on them, so `weights` reads them.
@@ -55,17 +52,20 @@ class EliminatedProblem:
     def __init__(self, joint, blocks, total_variance):
         self.joint, self.blocks, self.total_variance = joint, blocks, total_variance
         self.objective, self.n_components, self.n_features = joint.objective, joint.n_components, joint.n_features
-        self.dtype, self.frame = joint.dtype, joint.frame._replace(input_scale=joint.frame.input_scale / STRETCH)
+        self.dtype, self.mean = joint.dtype, joint.frame.input_mean
+        with row_workers(len(blocks)) as (map, _):  # as in the fit: no bit depends on the number of BLAS threads
+            self.input = input_of(blocks, joint.frame, map)
 
     def first(self, raw_output, sparsity_target, rng):
         return self.resume(self.joint.frame.to_user(self.joint.first(raw_output, sparsity_target, rng), np.float64))
 
     def resume(self, theta):
-        return self.frame.from_user(theta, np.float64)[: self._n_free]
+        w = unflatten(np.asarray(theta, dtype=np.float64), self.n_components, self.n_features)
+        return np.concatenate([self.input.from_user(w.We).ravel(), w.be + w.We @ self.mean])
 
     def weights(self, x):
         w = self._encoder(x)
-        with row_workers(len(self.blocks)) as (map, _):  # as in the fit: no bit depends on the BLAS threads
+        with row_workers(len(self.blocks)) as (map, _):  # likewise
             _, moments = first_pass(w, self.blocks, map=map)
         return flatten(self._with_decoder(w, moments)[0], self.dtype)
 
@@ -76,20 +76,21 @@ class EliminatedProblem:
         value, gradient, terms = value_and_encoder_gradient(
             self.objective, w, blocks, code, moments, explained, self.total_variance, map
         )
-        return value, self.frame.gradient(self._padded(gradient))[: self._n_free], terms
+        g_We, g_be = self._split(gradient)
+        g_We = self.input.gradient((g_We - np.multiply.outer(g_be, self.mean)).astype(self.dtype, copy=False))
+        return value, np.concatenate([g_We.ravel(), g_be]), terms
 
-    @property
-    def _n_free(self):
-        return self.n_components * (self.n_features + 1)
-
-    def _padded(self, x):
-        """The encoder's part of a flat vector with zeros for the decoder's."""
-        return np.concatenate([x, np.zeros(n_weights(self.n_components, self.n_features) - len(x))])
+    def _split(self, x):
+        """The encoder's weights and biases in a flat vector."""
+        n = self.n_components * self.n_features
+        return x[:n].reshape(self.n_components, self.n_features), x[n:]
 
     def _encoder(self, x):
-        return unflatten(self.frame.to_user(self._padded(x), self.dtype), self.n_components, self.n_features)
+        We, be = self._split(x)
+        We = self.input.to_user(We.astype(self.dtype, copy=False))
+        return Weights(We, (be - We @ self.mean).astype(self.dtype), None, None)
 
     def _with_decoder(self, w, moments):
-        n_rows, mean = count_rows(self.blocks), self.frame.input_mean
+        n_rows, mean = count_rows(self.blocks), self.mean
         Wd, bd, explained = best_decoder(moments, n_rows, mean, self.objective.decoder_alpha)
         return Weights(w.We, w.be, Wd.astype(self.dtype), bd.astype(self.dtype)), explained

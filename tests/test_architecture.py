@@ -9,7 +9,17 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "skl_sparse_ae"
 LAYERS = [
     {"_activations", "_rows", "_persistence"},  # the ground: the unit itself, the rows, what a file must hold
-    {"_losses", "_penalties", "_weights", "_blocks", "_solvers", "_diagnostics", "_validation", "_callbacks"},  # leaves
+    {
+        "_losses",
+        "_penalties",
+        "_weights",
+        "_blocks",
+        "_solvers",
+        "_diagnostics",
+        "_validation",
+        "_callbacks",
+        "_inputs",
+    },  # leaves
     {"_objective"},
     {"_projection", "_inference"},
     {"_problems"},
