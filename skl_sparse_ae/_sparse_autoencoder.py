@@ -280,8 +280,8 @@ class SparseAutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeatures
             start = problem.resume(self._flat_weights()) if is_warm else self._first(problem, moments[0], rng)
 
             progress.begin(X)
-            notify = lambda iterate: progress.iterate(lambda: self._attributes(problem, iterate.x))  # noqa: E731
-            watch = Watch(self.verbose, self._validation_score(problem, validation), notify)
+            attributes, score = partial(self._attributes, problem), self._validation_score(problem, validation)
+            watch = Watch(self.verbose, score, lambda iterate: progress.iterate(partial(attributes, iterate.x)))
             solution, optimizer_state = self._solve(problem, train, start, watch, rng)
             if not watch.records:
                 watch.record(solution.best)  # there was nothing to improve: the start is the one iterate
@@ -293,7 +293,7 @@ class SparseAutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeatures
                 if solution.status == "interrupted":
                     raise
                 messages = conclude(solution._replace(status="interrupted"))
-            progress.end(lambda: self._attributes(problem, solution.best.x))
+            progress.end(partial(attributes, solution.best.x))
             for category, message in messages:
                 warnings.warn(message, category, stacklevel=3)
         return self

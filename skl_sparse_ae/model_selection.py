@@ -180,9 +180,9 @@ def sparse_autoencoder_path(
 
     Going up in the weights is fastest, because the one fit from random weights is then that with the weakest penalty. The
     objective has many local minima, so a path need not find those of separate fits. ``python -m benchmarks.path``, 8
-    weights from 0.001 to 3, 32 units, medians of 5 seeds: on digits in 0..1, ascending takes 24 % of the iterations of
-    separate fits, descending 50 %; on standardised digits 44 % and 59 %. Ascending, J ends between 0.3 % above that of
-    separate fits and 1.8 % below; descending, between 0.6 % above and 0.4 % below.
+    weights from 0.001 to 3, 32 units, medians of 5 seeds: on digits in 0..1, ascending takes 23 % of the iterations of
+    separate fits, descending 47 %; on standardised digits 45 % and 58 %. Ascending, J ends between 0.2 % above that of
+    separate fits and 1.2 % below; descending, between 0.7 % above and 0.4 % below.
 
     Parameters
     ----------
