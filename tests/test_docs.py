@@ -1,0 +1,24 @@
+"""What the guide shows is what happens: its snippets run in order, and print what stands below them."""
+
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+NUMBER = re.compile(r"\d+\.\d+")
+
+
+@pytest.mark.parametrize("page", ["choosing.md"])
+def test_snippets_print_what_the_page_says(page, capsys):
+    text, names = (DOCS / page).read_text(), {}
+    shown = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, flags=re.DOTALL)
+    assert len(shown) == text.count("```python")
+    with warnings.catch_warnings():
+        for code, expected in shown:
+            exec(compile(code, page, "exec"), names)
+            printed = capsys.readouterr().out
+            assert NUMBER.sub("", printed) == NUMBER.sub("", expected)
+            numbers = [float(number) for number in NUMBER.findall(printed)]
+            assert numbers == pytest.approx([float(n) for n in NUMBER.findall(expected)], abs=0.02)  # processors differ
