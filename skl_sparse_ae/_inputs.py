@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import cholesky, get_blas_funcs, solve_triangular
+from scipy.linalg import cholesky, get_blas_funcs, get_lapack_funcs
 
 from skl_sparse_ae._rows import dense
 
@@ -65,11 +65,14 @@ def input_of(blocks, frame, map=map):
     least = LEAST_VARIANCE * np.trace(covariance) / n_features
     if not least > 1e-3:  # constant rows, whose frame does not magnify them
         return Scaled(frame.input_scale / STRETCH)
-    root = cholesky(covariance + least * np.eye(n_features), lower=True)
-    inverse = solve_triangular(root, np.eye(n_features), lower=True)
+    covariance.flat[:: n_features + 1] += least
+    root = cholesky(covariance, lower=True, overwrite_a=True)
+    inverse, _ = get_lapack_funcs("trtri", (root,))(root, lower=1)
     stretch = np.sqrt(n_features / (n_features - least * np.square(inverse).sum()))  # to a mean variance of 1
-    dtype, unit = blocks[0].dtype, frame.input_scale / stretch
-    return White(unit * root, (inverse / unit).astype(dtype, order="F"))
+    unit = frame.input_scale / stretch
+    root *= unit
+    inverse /= unit
+    return White(root, np.asfortranarray(inverse, dtype=blocks[0].dtype))
 
 
 def _products(frame, X):
