@@ -3,8 +3,8 @@
     python -m benchmarks.frames [--mnist PATH]
 
 "unit variances" is a frame that is centred, with features and raw output of unit variance on average; "ours" is that of
-`Frame.of`; "eliminated" searches the encoder alone, where that is possible. Same objective, same first weights (in the user's
-frame), same solver; PATH is an .npz with X of shape (n, 784) in 0..255.
+`Frame.of`; "eliminated" searches the encoder alone, where that is possible, for scaled inputs and for white ones. Same
+objective, same first weights (in the user's frame), same solver; PATH is an .npz with X of shape (n, 784) in 0..255.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.datasets import breast_cancer, digits, unit_patches
 from skl_sparse_ae._blocks import column_moments, row_blocks
+from skl_sparse_ae._inputs import STRETCH, Scaled
 from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._objective import Objective
 from skl_sparse_ae._penalties import KullbackLeibler
@@ -41,7 +42,9 @@ def compare(X, n_components, loss):
     problems = [JointProblem(objective, frame, n_components, X.dtype) for frame in (textbook, unit, ours)]
     start = problems[-1].weights(problems[-1].first(loss.raw_of_mean(mean), 0.1, np.random.default_rng(0)))
     if loss is SquaredError:
-        problems.append(EliminatedProblem(problems[-1], row_blocks(X, n_components), variance.sum()))
+        scaled, white = (EliminatedProblem(problems[-1], row_blocks(X, n_components), variance.sum()) for _ in range(2))
+        scaled.input = Scaled(ours.input_scale / STRETCH)
+        problems += [scaled, white]
     return [curve(problem, X, start) for problem in problems]
 
 
@@ -60,13 +63,13 @@ def main():
     }
     if path:
         problems["MNIST 2,000 rows, k=100"] = (np.load(path)["X"][:2000] / 255, 100, SquaredError)
-    print(
-        f"| J after {' / '.join(map(str, CHECKPOINTS))} iterations | weights as they are | unit variances | ours | eliminated |"
-    )
-    print("|---|---|---|---|---|")
+    checkpoints = " / ".join(map(str, CHECKPOINTS))
+    columns = ["weights as they are", "unit variances", "ours", "eliminated, scaled", "eliminated, white"]
+    print(f"| J after {checkpoints} iterations | {' | '.join(columns)} |")
+    print("|---|---|---|---|---|---|")
     for name, problem in problems.items():
         cells = [" / ".join(f"{value:.4g}" for value in values) for values in compare(*problem)]
-        print(f"| {name} | {' | '.join(cells + ['-'] * (4 - len(cells)))} |", flush=True)
+        print(f"| {name} | {' | '.join(cells + ['-'] * (5 - len(cells)))} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from benchmarks.goals import goals
 from benchmarks.time_to_objective import TEXTBOOK
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt  # noqa: E402  after the choice of backend
 
 FLOORS = ("products", "products, row workers")
 STYLES = {  # line, marker, grey

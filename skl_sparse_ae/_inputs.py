@@ -1,8 +1,8 @@
 """Inputs in which an encoder is easy to search: a change of variables for its weights, ``We = to_user(We')``.
 
 `White` inputs have one variance in every direction, `Scaled` ones are those of the user in another unit. L-BFGS starts from
-the idea that all directions are alike; the less they are, the more iterations it spends on finding out. On MNIST white inputs
-save two iterations out of three. Rotations make no difference to it, so any root of the covariance will do: Cholesky's is the
+the idea that all directions are alike; the less they are, the more iterations it spends on finding out. `benchmarks/frames.py`
+has the figures. Rotations make no difference to it, so any root of the covariance will do: Cholesky's is the
 cheapest.
 """
 

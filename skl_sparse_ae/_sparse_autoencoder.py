@@ -307,7 +307,7 @@ class SparseAutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeatures
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             Rows, visited once in shuffled mini-batches of `batch_size`; see `fit`.
         y : ignored
 
@@ -320,7 +320,7 @@ class SparseAutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeatures
         ------
         AttributeError
             If ``solver="lbfgs"``.
-        ValueError
+        TypeError, ValueError, MemoryError
             As in `fit`.
         """
         with transaction(self):
@@ -492,7 +492,7 @@ class SparseAutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeatures
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             Any finite values, also outside the range seen in `fit`.
 
         Returns
@@ -538,7 +538,7 @@ class SparseAutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeatures
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             As in `transform`.
 
         Returns
@@ -560,7 +560,7 @@ class SparseAutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeatures
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             As in `transform`.
         y : ignored
 
@@ -578,7 +578,7 @@ class SparseAutoencoderTransformer(CallbackSupportMixin, ClassNamePrefixFeatures
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or sparse matrix of shape (n_samples, n_features)
             As in `transform`.
 
         Returns

@@ -10,7 +10,7 @@ LINE_HEIGHT = 1.25  # of a name, in units of its font size
 def require_matplotlib(caller):
     """ImportError that names the extra, before any work is done."""
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib  # noqa: F401  only to see whether it is there
     except ImportError as error:
         raise ImportError(f'{caller} requires matplotlib. Install it by: pip install "skl_sparse_ae[plots]"') from error
 
