@@ -78,6 +78,11 @@ def encode(w, X, out=None):
     return sigmoid(Z)
 
 
+def _encode_and_sum(w, X, out):
+    A = encode(w, X, out)
+    return A, column_sum(A)
+
+
 def decode(w, A):
     """The decoder's raw output for some codes; `loss.output` makes the reconstruction of it."""
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
@@ -118,8 +123,8 @@ def value_and_gradient(objective, w, blocks, code=None, map=map):
     the dtype of X for a few blocks and is float64 for more.
     """
     code = [None] * len(blocks) if code is None else code
-    code = list(map(partial(encode, w), blocks, code))  # pass 1
-    mean = mean_of(map(column_sum, code), count_rows(blocks))
+    code, sums = zip(*map(partial(_encode_and_sum, w), blocks, code), strict=True)  # pass 1
+    mean = mean_of(sums, count_rows(blocks))
     sparsity, coupling = couple(objective.penalty, w, blocks, mean, map)
     scale = 1 / (count_rows(blocks) * w.We.shape[1])
     step = partial(backpropagate, w, coupling=coupling, loss=objective.loss, scale=scale)
