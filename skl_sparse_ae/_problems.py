@@ -61,13 +61,14 @@ class EliminatedProblem:
 
     def resume(self, theta):
         w = unflatten(np.asarray(theta, dtype=np.float64), self.n_components, self.n_features)
-        return np.concatenate([self.input.from_user(w.We).ravel(), w.be + w.We @ self.mean])
+        with row_workers(1):  # likewise
+            return np.concatenate([self.input.from_user(w.We).ravel(), w.be + w.We @ self.mean])
 
     def weights(self, x):
-        w = self._encoder(x)
         with row_workers(len(self.blocks)) as (map, _):  # likewise
+            w = self._encoder(x)
             _, moments = first_pass(w, self.blocks, map=map)
-        return flatten(self._with_decoder(w, moments)[0], self.dtype)
+            return flatten(self._with_decoder(w, moments)[0], self.dtype)
 
     def __call__(self, x, blocks, code=None, map=map):
         w = self._encoder(x)
