@@ -85,7 +85,7 @@ def compiled_objective(X, k, loss="squared_error"):
 def own_adam(X, k, batch, n_epochs):
     problem, start = own_problem(X, k)
     options = {"batch_size": batch, "learning_rate": RATE, "max_iter": n_epochs, "patience": Patience(0, 1)}
-    return lambda: run_adam(problem, X, start, np.random.default_rng(0), **options, watch=Watch(0))
+    return lambda: run_adam(problem, X, start, np.random.default_rng(0), **options, watch=Watch(problem.terms, 0))
 
 
 def textbook_adam_step(theta, m, v, g, t):

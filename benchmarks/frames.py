@@ -27,7 +27,7 @@ CHECKPOINTS = (25, 50, 100, 200, 400)
 
 
 def curve(problem, X, weights):
-    watch = Watch(verbose=0)
+    watch = Watch(problem.terms, verbose=0)
     patience = Patience(tol=0, n_iter_no_change=1)
     run_lbfgs(problem, X, problem.resume(weights), max_iter=max(CHECKPOINTS), patience=patience, watch=watch)
     return [watch.values[:i][-1] for i in CHECKPOINTS]

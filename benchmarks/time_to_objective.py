@@ -23,7 +23,7 @@ from benchmarks import contenders
 from benchmarks.datasets import digits, mnist
 from benchmarks.rounds import machine, threads
 from skl_sparse_ae._blocks import row_blocks
-from skl_sparse_ae._objective import evaluate
+from skl_sparse_ae._objective import Terms, evaluate
 from skl_sparse_ae._solvers import LBFGS_HISTORY, Patience
 from skl_sparse_ae._training import Watch, run_adam, run_lbfgs
 from skl_sparse_ae._weights import unflatten
@@ -54,7 +54,7 @@ class ClockedWatch(Watch):
     """Puts every iterate on the clock; of Adam's, whose values are means over an epoch, J over all rows (`exactly`)."""
 
     def __init__(self, clock, exactly=None):
-        super().__init__(0)
+        super().__init__(Terms, 0)
         self.clock, self.exactly = clock, exactly
 
     def __call__(self, iterate):

@@ -4,13 +4,17 @@ A problem has ``first(raw_output, sparsity_target, rng)`` and ``resume(theta)`` 
 ``problem(x, blocks, code=None, map=map) -> (J, gradient, Terms)``, and turns any x into flat weights in the user's frame by
 ``weights(x)``. A solver sees the call alone. Another form of the same objective, searching fewer parameters, is another class
 here: it needs no change to a solver, nor to `_objective`.
+
+For Adam it has ``batch_blocks(batch, n_workers, rng)``, what it is called with for one mini-batch, ``work_of_a_row``, the
+multiplications in a product with one row, and its `unit`; for the estimators ``evaluate(theta, X)``, the terms and other
+figures at flat weights in the user's frame, `terms`, their named tuple, and `frame`.
 """
 
 import numpy as np
 
-from skl_sparse_ae._blocks import row_workers
+from skl_sparse_ae._blocks import batch_blocks, row_blocks, row_workers
 from skl_sparse_ae._inputs import input_of
-from skl_sparse_ae._objective import count_rows, value_and_gradient
+from skl_sparse_ae._objective import Terms, count_rows, evaluate, value_and_gradient
 from skl_sparse_ae._projection import best_decoder, first_pass, value_and_encoder_gradient
 from skl_sparse_ae._weights import Weights, flatten, initial_weights, unflatten
 
@@ -18,9 +22,15 @@ from skl_sparse_ae._weights import Weights, flatten, initial_weights, unflatten
 class JointProblem:
     """All weights free, in a centred and scaled `Frame`."""
 
+    terms = Terms
+
     def __init__(self, objective, frame, n_components, dtype):
         self.objective, self.frame = objective, frame
         self.n_components, self.n_features, self.dtype = n_components, len(frame.input_mean), dtype
+
+    @property
+    def work_of_a_row(self):
+        return self.n_features * self.n_components
 
     @property
     def unit(self):
@@ -36,7 +46,16 @@ class JointProblem:
     def weights(self, x):
         return self.frame.to_user(x, self.dtype)
 
+    def batch_blocks(self, batch, n_workers, rng):
+        return batch_blocks(batch, n_workers)
+
+    def evaluate(self, theta, X):
+        """Terms, and mean and variance (n_components,) of the code, at rows X."""
+        w = unflatten(theta, self.n_components, self.n_features)
+        return evaluate(self.objective, w, row_blocks(X, self.n_components))
+
     def __call__(self, x, blocks, code=None, map=map):
+        """The penalty sees the mean activations of `blocks`: of all rows, or of the one mini-batch."""
         w = unflatten(self.weights(x), self.n_components, self.n_features)
         value, gradient, terms = value_and_gradient(self.objective, w, blocks, code, map)
         return value, self.frame.gradient(gradient), terms
@@ -52,7 +71,7 @@ class EliminatedProblem:
     def __init__(self, joint, blocks, total_variance):
         self.joint, self.blocks, self.total_variance = joint, blocks, total_variance
         self.objective, self.n_components, self.n_features = joint.objective, joint.n_components, joint.n_features
-        self.dtype, self.mean = joint.dtype, joint.frame.input_mean
+        self.dtype, self.mean, self.terms, self.evaluate = joint.dtype, joint.frame.input_mean, joint.terms, joint.evaluate
         with row_workers(len(blocks)) as (map, _):  # as in the fit: no bit depends on the number of BLAS threads
             self.input = input_of(blocks, joint.frame, map)
 

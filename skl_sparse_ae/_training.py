@@ -5,22 +5,21 @@ from functools import partial
 
 import numpy as np
 
-from skl_sparse_ae._blocks import WORK_OF_A_WORKER, batch_blocks, mini_batches, row_blocks, row_workers
-from skl_sparse_ae._objective import Terms
+from skl_sparse_ae._blocks import WORK_OF_A_WORKER, mini_batches, row_blocks, row_workers
 from skl_sparse_ae._persistence import check_arrays, check_numbers, corrupted
 from skl_sparse_ae._solvers import ADAM_EPSILON, AdamState, Iterate, adam_epoch, adam_start, minimize_adam, minimize_lbfgs
-from skl_sparse_ae._weights import Frame, n_weights
 
 
 class Watch:
     """Follows a fit, iterate by iterate, and says what should fall: the objective, or minus the validation score.
 
-    `score`, if any, is called with an iterate's x; `notify`, if any, with the iterate, and stops the fit by True. Each iterate
-    is recorded in one step, so that Ctrl-C, which may come between any two, never leaves half a record.
+    `record_of` is the named tuple of the objective's terms, which are an iterate's details. `score`, if any, is called with an
+    iterate's x; `notify`, if any, with the iterate, and stops the fit by True. Each iterate is recorded in one step, so that
+    Ctrl-C, which may come between any two, never leaves half a record.
     """
 
-    def __init__(self, verbose, score=None, notify=None):
-        self.verbose, self.score, self.notify, self.records = verbose, score, notify, []
+    def __init__(self, record_of, verbose, score=None, notify=None):
+        self.record_of, self.verbose, self.score, self.notify, self.records = record_of, verbose, score, notify, []
 
     def __call__(self, iterate):
         watched = self.record(iterate)
@@ -30,7 +29,7 @@ class Watch:
 
     def record(self, iterate):
         score = None if self.score is None else self.score(iterate.x)
-        self.records.append((float(iterate.value), Terms(*map(float, iterate.details)), score))
+        self.records.append((float(iterate.value), self.record_of(*map(float, iterate.details)), score))
         self._print(f"Iteration {iterate.number}, loss = {iterate.value:.8f}")
         if score is not None:
             self._print(f"Validation score: {score:f}")
@@ -50,7 +49,7 @@ class Watch:
     @property
     def terms(self):
         """A list for each of the objective's terms."""
-        return {name: [getattr(terms, name) for _, terms, _ in self.records] for name in Terms._fields}
+        return {name: [getattr(terms, name) for _, terms, _ in self.records] for name in self.record_of._fields}
 
     @property
     def scores(self):
@@ -71,25 +70,26 @@ def run_adam(problem, X, start, rng, *, batch_size, learning_rate, max_iter, pat
     """The objective of shuffled mini-batches of X by Adam: a `Solution`, and the optimiser's state at its end."""
     epochs = (mini_batches(X, batch_size, rng) for _ in range(max_iter))
     options = {"learning_rate": learning_rate, "patience": patience, "watch": watch, "epsilon": ADAM_EPSILON * problem.unit}
-    with _on_batches(problem, X, batch_size) as (function, map):
+    with _on_batches(problem, X, batch_size, rng) as (function, map):
         return minimize_adam(function, adam_start(start.astype(X.dtype)), epochs, map=map, **options)
 
 
 def run_adam_once(problem, X, state, seed, number, *, batch_size, learning_rate, watch):
-    """One epoch over X from `state`, whose step counter and `seed` decide the shuffle; `watch` sees it as `number`."""
-    batches = mini_batches(X, batch_size, np.random.default_rng([seed, state.n_steps]))
-    with _on_batches(problem, X, batch_size) as (function, map):
+    """One epoch over X from `state`, whose step counter and `seed` decide all that is random; `watch` sees it as `number`."""
+    rng = np.random.default_rng([seed, state.n_steps])
+    batches = mini_batches(X, batch_size, rng)
+    with _on_batches(problem, X, batch_size, rng) as (function, map):
         state, value, terms = adam_epoch(function, state, batches, learning_rate, ADAM_EPSILON * problem.unit, map)
     watch(Iterate(number, state.x, value, terms))
     return state
 
 
 @contextmanager
-def _on_batches(problem, X, batch_size):
-    """The problem as a function of x and one mini-batch, whose own mean activations the penalty then sees; and its `map`."""
-    work = min(batch_size, X.shape[0]) * X.shape[1] * problem.n_components
+def _on_batches(problem, X, batch_size, rng):
+    """The problem as a function of x and one mini-batch; and its `map`."""
+    work = min(batch_size, X.shape[0]) * problem.work_of_a_row
     with row_workers(work // WORK_OF_A_WORKER) as (map, n_workers):
-        yield (lambda x, batch: problem(x, batch_blocks(batch, n_workers), None, map)), map
+        yield (lambda x, batch: problem(x, problem.batch_blocks(batch, n_workers, rng), map=map)), map
 
 
 def pack(state, frame, seed):
@@ -98,20 +98,20 @@ def pack(state, frame, seed):
     return moments | frame._asdict() | {"seed": seed}
 
 
-def check_packed(packed, n_components, n_features, name):
+def check_packed(packed, frame_type, n_parameters, n_features, name):
     """ValueError unless `packed` is what `pack` may have returned for an estimator of this class and shape."""
     if not isinstance(packed, dict):
         raise corrupted(name, "_optimizer_state", "a dict")
-    tiny, huge = np.finfo(np.float64).tiny, np.finfo(np.float64).max
-    ranges = {"n_steps": (int, 0, np.inf), "seed": (int, 0, np.inf), "code_mean": (float, 0, 1)}
-    check_numbers(packed, ranges | {"input_scale": (float, tiny, huge), "output_scale": (float, tiny, huge)}, name)
-    moments = dict.fromkeys(("first_moment", "second_moment"), (n_weights(n_components, n_features),))
-    check_arrays(packed, moments | {"input_mean": (n_features,)}, name)
+    ranges, shapes = frame_type.limits(n_features)
+    check_numbers(packed, {"n_steps": (int, 0, np.inf), "seed": (int, 0, np.inf)} | ranges, name)
+    moments = dict.fromkeys(("first_moment", "second_moment"), (n_parameters,))
+    check_arrays(packed, moments | shapes, name)
 
 
-def unpack_frame(packed):
+def unpack_frame(frame_type, packed):
     """The frame of `packed`, copied: what is mapped from a file would die with it, and be saved with the next epoch."""
-    return Frame(*(packed[field] for field in Frame._fields))._replace(input_mean=np.array(packed["input_mean"]))
+    values = (packed[field] for field in frame_type._fields)
+    return frame_type(*(np.array(value) if isinstance(value, np.ndarray) else value for value in values))
 
 
 def unpack_state(packed, x):

@@ -72,6 +72,13 @@ class Frame(NamedTuple):
         least = float(np.finfo(dtype).tiny) ** 0.25  # Adam squares the gradient, which holds 1 / input_scale^2
         return cls(mean, input_scale if input_scale >= least else 1.0, code_mean, OUTPUT_DEVIATIONS * raw_scale)
 
+    @staticmethod
+    def limits(n_features):
+        """What a saved frame may hold: type, least and most of its numbers, and the shapes of its arrays."""
+        scale = float, np.finfo(np.float64).tiny, np.finfo(np.float64).max
+        numbers = {"input_scale": scale, "code_mean": (float, 0, 1), "output_scale": scale}
+        return numbers, {"input_mean": (n_features,)}
+
     def to_user(self, theta, dtype):
         """The flat weights, in `dtype`, that the flat primed weights stand for. Computed in theta's own precision."""
         shape = _shape(theta, self.input_mean)

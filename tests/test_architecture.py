@@ -24,6 +24,7 @@ LAYERS = [
     {"_projection", "_inference"},
     {"_problems"},
     {"_training"},
+    {"_autoencoder"},
     {"_sparse_autoencoder"},
     {"__init__"},
     {"metrics"},  # above `__init__`, which does not import them: only who uses them pays for them
@@ -32,7 +33,15 @@ LAYERS = [
     {f"plotting._{name}" for name in ("activations", "features", "loss_curve", "reconstructions", "top_rows", "trade_off")},
     {"plotting"},
 ]
-MEETS_USERS = {"_sparse_autoencoder", "_validation", "_callbacks", "metrics", "model_selection", "plotting._checks"}
+MEETS_USERS = {
+    "_autoencoder",
+    "_sparse_autoencoder",
+    "_validation",
+    "_callbacks",
+    "metrics",
+    "model_selection",
+    "plotting._checks",
+}
 RUN_TIME_DEPENDENCIES = {"numpy", "scipy", "sklearn", "skl_sparse_ae", "threadpoolctl"}  # the last comes with scikit-learn
 OPTIONAL = {"plotting._canvas": {"matplotlib"}}  # imported there only, and only when needed
 
@@ -93,7 +102,7 @@ def test_scikit_learn_stays_where_users_are_met(name):
 def test_solvers_and_maths_neither_warn_nor_print(name):
     called = {node.func.id for node in ast.walk(trees()[name]) if isinstance(node, ast.Call) and hasattr(node.func, "id")}
     assert "print" not in called or name == "_training"
-    assert "warnings" not in set(imports(trees()[name])) or name in {"_sparse_autoencoder", "_persistence"}
+    assert "warnings" not in set(imports(trees()[name])) or name in {"_autoencoder", "_persistence"}
 
 
 def test_functions_are_short():

@@ -6,7 +6,6 @@ import pytest
 from skl_sparse_ae._diagnostics import learned_nothing, not_converged, poor_code
 
 ESTIMATOR = SimpleNamespace(
-    solver="adam",
     n_iter_=7,
     max_iter=7,
     tol=1e-4,
@@ -23,18 +22,18 @@ ON_TARGET, LIVELY = np.full(4, 0.1), np.full(4, 0.03)
 
 @pytest.mark.parametrize("status", ["converged", "stopped"])
 def test_an_end_that_was_wanted_needs_no_words(status):
-    assert not_converged(ESTIMATOR, status) is None
+    assert not_converged(ESTIMATOR, "adam", status) is None
 
 
 @pytest.mark.parametrize(
     ("status", "word"), [("max_iter", "max_iter=7"), ("not_finite", "Scale the data"), ("diverged", "learning_rate_init=0.1")]
 )
 def test_another_end_names_what_to_change(status, word):
-    assert word in not_converged(ESTIMATOR, status)
+    assert word in not_converged(ESTIMATOR, "adam", status)
 
 
 def test_reaching_max_iter_is_what_tol_0_asks_for():
-    assert not_converged(SimpleNamespace(**vars(ESTIMATOR) | {"tol": 0}), "max_iter") is None
+    assert not_converged(SimpleNamespace(**vars(ESTIMATOR) | {"tol": 0}), "adam", "max_iter") is None
 
 
 @pytest.mark.parametrize(("r2", "scale", "speaks"), [(0.0, 3.0, True), (-2.0, 3.0, True), (0.1, 3.0, False), (0.0, 0.0, False)])

@@ -22,7 +22,7 @@ from scipy.special import xlogy
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
-from skl_sparse_ae import SparseAutoencoderTransformer, _blocks, _problems, _projection, _sparse_autoencoder, _training
+from skl_sparse_ae import SparseAutoencoderTransformer, _blocks, _problems, _projection, _training
 from skl_sparse_ae._blocks import row_blocks
 
 pytestmark = [
@@ -40,7 +40,7 @@ PLACES = {
     "watch": [(_training.Watch, "__call__")],
     "print": [(builtins, "print")],
     "epoch": [(_training, "mini_batches")],
-    "final pass": [(_sparse_autoencoder, "_evaluate")],
+    "final pass": [(_problems.JointProblem, "evaluate")],
     "allocation": [(np, "empty")],
 }
 

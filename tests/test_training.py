@@ -25,7 +25,7 @@ def start(problem):
 
 
 def test_the_watch_records_prints_and_judges_by_the_value(capsys):
-    watch = Watch(verbose=1)
+    watch = Watch(Terms, verbose=1)
     assert watch(Iterate(1, None, 0.6, Terms(0.1, 0.2, 0.3))) == 0.6
     assert watch.values == [0.6]
     assert watch.terms == {"reconstruction": [0.1], "sparsity": [0.2], "weight_decay": [0.3]}
@@ -33,7 +33,7 @@ def test_the_watch_records_prints_and_judges_by_the_value(capsys):
 
 
 def test_the_watch_judges_by_the_score_if_there_is_one(capsys):
-    watch = Watch(verbose=1, score=lambda x: x + 1)
+    watch = Watch(Terms, verbose=1, score=lambda x: x + 1)
     assert watch(Iterate(1, 2.0, 0.6, Terms(0.1, 0.2, 0.3))) == -3.0
     assert watch.scores == [3.0]
     assert "Validation score: 3.000000" in capsys.readouterr().out
@@ -41,7 +41,7 @@ def test_the_watch_judges_by_the_score_if_there_is_one(capsys):
 
 def test_both_runs_watch_every_iteration_and_lower_the_objective(problem, start):
     for run, options in ((run_lbfgs, {}), (run_adam, {"batch_size": 10, "learning_rate": 0.01})):
-        watch = Watch(0)
+        watch = Watch(Terms, 0)
         extra = (np.random.default_rng(1),) if run is run_adam else ()
         result = run(problem, X, start, *extra, max_iter=9, patience=Patience(**NEVER), watch=watch, **options)
         solution = result[0] if run is run_adam else result
@@ -51,14 +51,14 @@ def test_both_runs_watch_every_iteration_and_lower_the_objective(problem, start)
 
 def test_one_epoch_after_packing_is_the_same_epoch(problem, start):
     options = {"batch_size": 10, "learning_rate": 0.01}
-    state = run_adam_once(problem, X, adam_start(start), 3, 1, watch=Watch(0), **options)
+    state = run_adam_once(problem, X, adam_start(start), 3, 1, watch=Watch(Terms, 0), **options)
     packed = pack(state, problem.frame, 3)
     assert all(isinstance(value, np.ndarray | float | int) for value in packed.values())
     resumed = unpack_state(packed, state.x.copy())
-    for mine, theirs in zip(unpack_frame(packed), problem.frame, strict=True):
+    for mine, theirs in zip(unpack_frame(Frame, packed), problem.frame, strict=True):
         np.testing.assert_array_equal(mine, theirs)
-    straight = run_adam_once(problem, X, state, 3, 2, watch=Watch(0), **options)
-    again = run_adam_once(problem, X, resumed, packed["seed"], 2, watch=Watch(0), **options)
+    straight = run_adam_once(problem, X, state, 3, 2, watch=Watch(Terms, 0), **options)
+    again = run_adam_once(problem, X, resumed, packed["seed"], 2, watch=Watch(Terms, 0), **options)
     np.testing.assert_array_equal(straight.x, again.x)
     assert again.n_steps == 8
 

@@ -1,0 +1,290 @@
+"""What every autoencoder is as an estimator: a fit is a transaction, and resumes; the formulas are those of its problem."""
+
+import warnings
+from abc import abstractmethod
+from functools import partial
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skl_sparse_ae._blocks import column_moments, row_blocks
+from skl_sparse_ae._callbacks import CallbackSupportMixin, Progress, with_callbacks
+from skl_sparse_ae._persistence import stamped, unstamped
+from skl_sparse_ae._solvers import Patience, adam_start
+from skl_sparse_ae._training import Watch, pack, run_adam, run_adam_once, unpack_state
+from skl_sparse_ae._validation import (
+    NOT_FINITE,
+    check_integers,
+    check_memory,
+    check_rows,
+    clip_to_unit_interval,
+    draw_seed,
+    overflow_as_value_error,
+    transaction,
+)
+
+LEAST_VECTORS = 5  # of the size of the weights, that a fit keeps: x, its gradient, Adam's moments, the best so far
+LONGEST_CURVE = 1000  # calls of partial_fit remembered in the curves: a service may make millions
+INTERRUPTED = "Training interrupted by user."
+
+
+class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """The estimator around a problem of `_problems`; its subclasses name parameters and attributes, and choose the problem."""
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "loss": [StrOptions({"squared_error", "cross_entropy"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    # ------------------------------------------------------------------------------------- what a subclass is
+
+    @abstractmethod
+    def _count_weights(self, n_features):
+        """How many numbers the solver would search."""
+
+    @abstractmethod
+    def _check_continues(self):
+        """ValueError unless the fitted weights are of the shape that the parameters ask for."""
+
+    @abstractmethod
+    def _new_problem(self, X, moments):
+        """The problem for rows X of these column moments, all weights free, in a frame of its own."""
+
+    @abstractmethod
+    def _kept_problem(self, kept, dtype):
+        """The problem in the frame of `_optimizer_state`."""
+
+    @abstractmethod
+    def _first(self, problem, mean, rng):
+        """Where a solver starts, for rows of this mean."""
+
+    @abstractmethod
+    def _validation_score(self, problem, X):
+        """What `early_stopping` watches, higher being better: a function of x, or None if X is."""
+
+    @abstractmethod
+    def _flat_weights(self):
+        """The fitted weights, checked, as one flat float64 vector."""
+
+    @abstractmethod
+    def _named_weights(self, problem, theta):
+        """Flat weights as the fitted attributes that hold them, copied."""
+
+    @abstractmethod
+    def _messages(self, status, figures, X, scale):
+        """Whatever makes the fit less than it looks, as (category, message)."""
+
+    @staticmethod
+    @abstractmethod
+    def _check_state(state, name):
+        """ValueError unless the fitted attributes in `state` fit together."""
+
+    # ------------------------------------------------------------------------------------------------- fitting
+
+    @with_callbacks
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Learn the weights from X.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows to reconstruct, float32 or float64 (anything else becomes float64; sparse becomes CSR). With
+            ``loss="cross_entropy"``, between 0 and 1 up to the square root of the precision, as `MinMaxScaler` leaves it.
+        y : ignored
+
+        Returns
+        -------
+        self : object
+            Or, after any exception, unchanged.
+
+        Raises
+        ------
+        TypeError
+            For dates and durations.
+        ValueError
+            For parameters or X outside their range, a corrupted sparse X, or if the objective overflows.
+        MemoryError
+            If the weights do not fit into the machine, before anything is allocated.
+        """
+        progress = Progress(self)
+        with transaction(self):
+            self._check_parameters()
+            is_warm = self.warm_start and self._is_fitted
+            X = self._check_training_rows(X, reset=not is_warm)
+            seed = draw_seed(self.random_state)
+            rng = np.random.default_rng(seed)
+            train, validation = self._split(X, seed)
+            moments = column_moments(row_blocks(train, self.n_components))
+            problem = self._problem_of(train, moments)
+            start = problem.resume(self._flat_weights()) if is_warm else self._first(problem, moments[0], rng)
+
+            progress.begin(X)
+            attributes, score = partial(self._attributes, problem), self._validation_score(problem, validation)
+            watch = Watch(problem.terms, self.verbose, score, lambda iterate: progress.iterate(partial(attributes, iterate.x)))
+            solution, optimizer_state = self._solve(problem, train, start, watch, rng)
+            if not watch.records:
+                watch.record(solution.best)  # there was nothing to improve: the start is the one iterate
+            self._optimizer_state = optimizer_state and pack(optimizer_state, problem.frame, seed)
+            conclude = partial(self._conclude, problem, X, start, watch, np.sqrt(moments[1].mean()))
+            try:
+                messages = conclude(solution)
+            except KeyboardInterrupt:  # the fit is as good as done; another one undoes it
+                if solution.status == "interrupted":
+                    raise
+                messages = conclude(solution._replace(status="interrupted"))
+            progress.end(partial(attributes, solution.best.x))
+            for category, message in messages:
+                warnings.warn(message, category, stacklevel=3)
+        return self
+
+    def _partial_fit(self, X):
+        with transaction(self):
+            self._check_parameters()
+            is_first = not self._is_fitted
+            X = self._check_training_rows(X, reset=is_first)
+            X = X if is_first else X.astype(self._dtype, copy=False)
+            problem, state, seed = self._start_partial(X)
+            watch, number = Watch(problem.terms, self.verbose), getattr(self, "n_iter_", 0) + 1
+            options = {"batch_size": self.batch_size, "learning_rate": self.learning_rate_init, "watch": watch}
+            with overflow_as_value_error():
+                state = run_adam_once(problem, X, state, seed, number, **options)
+
+            self._store(problem.weights(state.x), problem, X)
+            before = getattr(self, "loss_terms_", {name: [] for name in watch.terms})
+            self.loss_terms_ = {name: (before[name] + terms)[-LONGEST_CURVE:] for name, terms in watch.terms.items()}
+            self.loss_curve_ = (getattr(self, "loss_curve_", []) + watch.values)[-LONGEST_CURVE:]
+            self.n_iter_, self._optimizer_state = number, pack(state, problem.frame, seed)
+        return self
+
+    def _check_parameters(self):
+        self._validate_params()
+        check_integers(self, ("n_components", "max_iter", "batch_size", "n_iter_no_change"))
+
+    def _check_training_rows(self, X, reset):
+        X = check_rows(self, X, reset)
+        self._check_size(self._count_weights(X.shape[1]), X.dtype.itemsize)
+        if not reset:
+            self._check_continues()
+        return X if self.loss == "squared_error" else clip_to_unit_interval(X)
+
+    def _check_size(self, n_parameters, itemsize):
+        check_memory(LEAST_VECTORS * itemsize * n_parameters, f"A fit with n_components={self.n_components}")
+
+    def _split(self, X, seed):
+        if not self.early_stopping:
+            return X, None
+        train, validation = train_test_split(X, test_size=self.validation_fraction, random_state=seed)
+        if validation.shape[0] < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset: "
+                f"validation_fraction={self.validation_fraction} of {X.shape[0]} rows is {validation.shape[0]}."
+            )
+        return train, validation
+
+    def _problem_of(self, X, moments):
+        """The form of the objective in which `fit` searches, for all rows X at once."""
+        return self._new_problem(X, moments)
+
+    def _solve(self, problem, X, start, watch, rng):
+        """A `Solution`, and the state of an optimiser that `partial_fit` can go on from, or None."""
+        options = {"batch_size": self.batch_size, "learning_rate": self.learning_rate_init, "max_iter": self.max_iter}
+        with overflow_as_value_error():
+            return run_adam(problem, X, start, rng, patience=self._patience(problem), watch=watch, **options)
+
+    def _patience(self, problem):
+        return Patience(self.tol, self.n_iter_no_change)
+
+    def _start_partial(self, X):
+        """Problem, Adam's state and seed: as the last call left them, or begun at the weights there are, or at new ones."""
+        kept = getattr(self, "_optimizer_state", None)
+        if kept is not None:
+            problem = self._kept_problem(kept, X.dtype)
+            return problem, unpack_state(kept, problem.resume(self._flat_weights()).astype(X.dtype)), kept["seed"]
+        seed = draw_seed(self.random_state)
+        moments = column_moments(row_blocks(X, self.n_components))
+        problem = self._new_problem(X, moments)
+        if self._is_fitted:
+            start = problem.resume(self._flat_weights())
+        else:
+            start = self._first(problem, moments[0], np.random.default_rng(seed))
+        return problem, adam_start(start.astype(X.dtype)), seed
+
+    # -------------------------------------------------------------------------------------- fitted attributes
+
+    def _conclude(self, problem, X, start, watch, scale, solution):
+        """Store everything of a fit that has ended at `solution`; the warnings to give, as (category, message)."""
+        self.loss_curve_, self.loss_terms_, self.n_iter_ = watch.values, watch.terms, len(watch.records)
+        self.validation_scores_ = watch.scores if self.early_stopping else None
+        self.best_validation_score_ = max(watch.scores) if self.early_stopping else None
+        if solution.status == "interrupted":
+            self._store(problem.weights(solution.best.x), problem, X)
+            self._optimizer_state = None  # it may be in the middle of a step
+            return [(ConvergenceWarning, INTERRUPTED)]
+        status, figures = self._store_the_better(problem, X, start, solution)
+        return list(self._messages(status, figures, X, scale))
+
+    def _store_the_better(self, problem, X, start, solution):
+        """Store the solution, or the start if that has the lower objective: how the fit ended, and figures on the code."""
+        figures = self._store(problem.weights(solution.best.x), problem, X)
+        theta = problem.weights(start)
+        first_terms, *_ = problem.evaluate(theta, X)
+        if sum(first_terms) >= self.loss_:
+            return solution.status, figures
+        return "diverged", self._store(theta, problem, X)
+
+    def _store(self, theta, problem, X):
+        """Everything that follows from flat weights in the user's frame, at the rows X: the figures of `evaluate` there."""
+        figures = problem.evaluate(theta, X)
+        loss = float(sum(figures[0]))
+        if not np.isfinite(loss):
+            raise ValueError(NOT_FINITE)
+        vars(self).update(self._named_weights(problem, theta), loss_=loss)
+        return figures
+
+    def _attributes(self, problem, x):
+        """What a copy of the estimator needs to be fitted as of the flat vector x, for callbacks that want one."""
+        return self._named_weights(problem, problem.weights(x))
+
+    @property
+    def _is_fitted(self):
+        return hasattr(self, "loss_")
+
+    # --------------------------------------------------------------------------------------------------- in files
+
+    def __copy__(self):
+        """In memory, so without the checks on what comes from a file: callbacks copy in the middle of a fit."""
+        twin = type(self).__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
+
+    def __getstate__(self):
+        return stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        """Refuse what no fit can have left behind: the file may be damaged, or someone else's work."""
+        state = unstamped(state, type(self).__name__)
+        if any(name.endswith("_") for name in state):  # what scikit-learn, too, calls fitted
+            self._check_state(state, type(self).__name__)
+        super().__setstate__(state)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

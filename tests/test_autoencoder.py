@@ -1,0 +1,155 @@
+"""The estimator around any problem, tried on the smallest there is: no code, and a decoder of column means."""
+
+import pickle
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from skl_sparse_ae import _autoencoder
+from skl_sparse_ae._autoencoder import BaseAutoencoder
+from skl_sparse_ae._persistence import check_arrays
+from skl_sparse_ae._rows import dense
+
+X = np.random.default_rng(0).normal(3, 1, size=(40, 5))
+
+
+class Terms(NamedTuple):
+    error: float
+
+
+class Frame(NamedTuple):
+    """In the user's own units."""
+
+
+class MeanProblem:
+    """The mean of squares of X minus x, over rows and features."""
+
+    frame, terms, unit, work_of_a_row = Frame(), Terms, 1.0, 1
+
+    def __init__(self, n_features):
+        self.n_features = n_features
+
+    def resume(self, theta):
+        return theta
+
+    def weights(self, x):
+        return x
+
+    def batch_blocks(self, batch, n_workers, rng):
+        return [batch]
+
+    def evaluate(self, theta, X):
+        value, _, terms = self(theta, [X])
+        return terms, value
+
+    def __call__(self, x, blocks, code=None, map=map):
+        error = x - dense(blocks[0])
+        value = np.square(error).mean()
+        return value, 2 * error.mean(axis=0) / len(x), Terms(value)
+
+
+class Mean(BaseAutoencoder):
+    def __init__(self, max_iter=50, warm_start=False, early_stopping=False, learning_rate_init=0.05, random_state=0):
+        self.n_components, self.loss, self.tol, self.n_iter_no_change, self.batch_size = 1, "squared_error", 0, 1, 10
+        self.validation_fraction, self.verbose, self.max_iter, self.warm_start = 0.1, 0, max_iter, warm_start
+        self.early_stopping, self.learning_rate_init, self.random_state = early_stopping, learning_rate_init, random_state
+
+    def partial_fit(self, X, y=None):
+        return self._partial_fit(X)
+
+    def _validate_params(self):
+        pass
+
+    def _count_weights(self, n_features):
+        return n_features
+
+    def _check_continues(self):
+        self.continued = True
+
+    def _new_problem(self, X, moments):
+        return MeanProblem(X.shape[1])
+
+    def _kept_problem(self, kept, dtype):
+        return MeanProblem(self.n_features_in_)
+
+    def _first(self, problem, mean, rng):
+        return np.zeros(len(mean))
+
+    def _validation_score(self, problem, X):
+        return X if X is None else lambda x: -problem.evaluate(x, X)[1]
+
+    def _flat_weights(self):
+        return self.mean_.astype(np.float64)
+
+    def _named_weights(self, problem, theta):
+        return {"mean_": theta.copy()}
+
+    @property
+    def _dtype(self):
+        return self.mean_.dtype
+
+    def _messages(self, status, figures, X, scale):
+        if status != "max_iter":
+            yield ConvergenceWarning, f"{status} at {figures[1]:.1f}, scale {scale:.1f}"
+
+    @staticmethod
+    def _check_state(state, name):
+        check_arrays(state, {"mean_": (state["n_features_in_"],)}, name)
+
+
+def test_a_fit_stores_the_weights_the_loss_and_its_history():
+    model = Mean().fit(X)
+    np.testing.assert_allclose(model.mean_, X.mean(axis=0), atol=0.3)
+    assert model.loss_ == pytest.approx(np.square(X - model.mean_).mean())
+    assert model.n_iter_ == len(model.loss_curve_) == len(model.loss_terms_["error"]) == 50
+    assert model.validation_scores_ is model.best_validation_score_ is None
+
+
+def test_early_stopping_keeps_the_best_on_the_rows_held_out():
+    model = Mean(early_stopping=True).fit(X)
+    assert len(model.validation_scores_) == 50
+    assert model.best_validation_score_ == max(model.validation_scores_)
+
+
+def test_a_warm_fit_continues_and_another_does_not():
+    straight = Mean(max_iter=1).fit(X)
+    assert not hasattr(straight, "continued")
+    warm = Mean(max_iter=10).fit(X).set_params(max_iter=1, warm_start=True).fit(X)
+    assert warm.continued
+    assert warm.loss_ < straight.loss_ / 2
+
+
+def test_calls_of_partial_fit_continue_through_a_pickle_and_forget_old_history(monkeypatch):
+    monkeypatch.setattr(_autoencoder, "LONGEST_CURVE", 3)
+    straight, resumed = Mean(), Mean()
+    for _ in range(4):
+        straight.partial_fit(X)
+        resumed = pickle.loads(pickle.dumps(resumed.partial_fit(X)))
+    np.testing.assert_array_equal(straight.mean_, resumed.mean_)
+    assert straight.n_iter_ == 4
+    assert straight.loss_curve_ == straight.loss_terms_["error"] == resumed.loss_curve_
+    assert len(straight.loss_curve_) == 3
+
+
+def test_a_fit_that_climbs_ends_where_it_began():
+    with pytest.warns(ConvergenceWarning, match="diverged at .*, scale 0.9"):
+        model = Mean(learning_rate_init=1e3, max_iter=1).fit(X)
+    assert not model.mean_.any()
+
+
+def test_a_failure_leaves_everything_as_it_was(frozen, monkeypatch):
+    model = Mean().fit(X)
+    before = frozen(vars(model))
+    monkeypatch.setattr(MeanProblem, "evaluate", lambda *_: ((np.inf,), 0))
+    for method in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match="became non-finite"):
+            method(X + 1)
+        assert frozen(vars(model)) == before
+
+
+def test_a_damaged_file_is_refused():
+    state = Mean().fit(X).__getstate__() | {"mean_": np.zeros(4)}
+    with pytest.raises(ValueError, match="'mean_' is not a finite float array"):
+        Mean().__setstate__(state)
