@@ -10,8 +10,12 @@ DOCS = Path(__file__).parents[1] / "docs"
 NUMBER = re.compile(r"\d+\.\d+")
 
 
-@pytest.mark.parametrize("page", ["choosing.md"])
-def test_snippets_print_what_the_page_says(page, capsys):
+PAGES = [page.name for page in sorted(DOCS.glob("*.md")) if "```text" in page.read_text()]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_snippets_print_what_the_page_says(page, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     text, names = (DOCS / page).read_text(), {}
     shown = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, flags=re.DOTALL)
     assert len(shown) == text.count("```python")
