@@ -1,0 +1,40 @@
+"""The gallery's scripts compile and import what there is: whether they run, building the site shows."""
+
+import ast
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
+DECLARED = {"numpy", "scipy", "sklearn", "matplotlib", "pandas", "skl_sparse_ae"}  # the package, its plots and the docs group
+SCRIPTS = sorted(GALLERY.glob("plot_*.py"))
+
+
+def imports(tree):
+    """(module, name imported from it or None)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_scripts_import_what_is_declared_and_what_there_is(path):
+    for module, name in imports(compile(path.read_text(), path, "exec", ast.PyCF_ONLY_AST)):
+        assert module.split(".")[0] in DECLARED | sys.stdlib_module_names
+        if name is not None and module.startswith("skl_sparse_ae"):
+            assert hasattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_scripts_leave_no_filter_behind(path):
+    """The site's builder runs all of them in one process: a filter set for good would hide the warnings of the next."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.With):
+            node.body = []
+    called = {node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}
+    assert not called & {"filterwarnings", "simplefilter", "seterr", "seed", "rc"}
