@@ -32,10 +32,15 @@ from skl_sparse_ae._validation import (
 LEAST_VECTORS = 5  # of the size of the weights, that a fit keeps: x, its gradient, Adam's moments, the best so far
 LONGEST_CURVE = 1000  # calls of partial_fit remembered in the curves: a service may make millions
 INTERRUPTED = "Training interrupted by user."
+DOCUMENTATION = ""  # address of the published site; while there is none, the HTML representation links nowhere
+PAGE = "{estimator_module}.{estimator_name}.html"  # of an estimator, in the site's folder `generated`
 
 
 class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """The estimator around a problem of `_problems`; its subclasses name parameters and attributes, and choose the problem."""
+
+    _doc_link_module = "skl_sparse_ae"  # whose estimators have a page; a user's subclass has none
+    _doc_link_template = DOCUMENTATION and f"{DOCUMENTATION}/generated/{PAGE}"
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skl_sparse_ae import SparseAutoencoderTransformer, _sparse_autoencoder
+from skl_sparse_ae._autoencoder import DOCUMENTATION, PAGE
 from skl_sparse_ae._problems import EliminatedProblem
 
 # Most models here are stopped after a few iterations; the tests of warnings, and of their absence, say so.
@@ -490,6 +491,17 @@ def test_tiny_and_constant_data_fit_to_finite_numbers(solver, shape):
         assert np.isfinite(model.transform(X)).all()
         assert np.isfinite(model.loss_)
         assert np.isfinite(model.score(X))
+
+
+def test_the_html_representation_links_to_a_published_page_or_nowhere(monkeypatch):
+    model = SparseAutoencoderTransformer()
+    theirs = type("Theirs", (SparseAutoencoderTransformer,), {"__module__": "elsewhere"})
+    assert model._get_doc_link().startswith(DOCUMENTATION)
+    assert bool(model._get_doc_link()) == bool(DOCUMENTATION)
+    monkeypatch.setattr(SparseAutoencoderTransformer, "_doc_link_template", "https://site.local/generated/" + PAGE)
+    page = "https://site.local/generated/skl_sparse_ae.SparseAutoencoderTransformer.html"
+    assert f'href="{page}"' in model._repr_html_()
+    assert theirs()._get_doc_link() == ""
 
 
 # ----------------------------------------------------------------------------------------------- the whole job
