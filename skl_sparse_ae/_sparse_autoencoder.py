@@ -42,7 +42,7 @@ def _solver_is_stochastic(estimator):
 class SparseAutoencoderTransformer(BaseAutoencoder):
     """A sparse autoencoder as a transformer: many code units of which few are active for any one row.
 
-    Minimises, over an encoder ``code = sigmoid(X @ We.T + be)`` and a decoder ``X_hat = g(code @ Wd + bd)``,
+    Minimises, over an encoder ``code = sigmoid(X @ We.T + be)`` and a decoder ``X_hat = g(code @ Wd + bd)``, ::
 
         J = R(X, X_hat) + sparsity_weight * sum_j KL(sparsity_target || mean activation of unit j)
             + (encoder_alpha * ||We||^2 + decoder_alpha * ||Wd||^2) / (2 * n_features)
@@ -134,7 +134,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     References
     ----------
-    A. Ng, Sparse autoencoder, CS294A lecture notes, Stanford (2011).
+    Ng, A., Sparse autoencoder, CS294A lecture notes, Stanford (2011).
 
     Examples
     --------

@@ -78,7 +78,7 @@ def hoyer_sparsity(code: ArrayLike, *, average: bool = True) -> float | np.ndarr
 
     References
     ----------
-    P. O. Hoyer, Non-negative matrix factorization with sparseness constraints, Journal of Machine Learning Research 5
+    Hoyer, P. O., Non-negative matrix factorization with sparseness constraints, Journal of Machine Learning Research 5
     (2004), section 3.1.
 
     Examples
@@ -125,10 +125,10 @@ def population_sparseness(code: ArrayLike, *, average: bool = True) -> float | n
 
     References
     ----------
-    E. T. Rolls and M. J. Tovee, Sparseness of the neuronal representation of stimuli in the primate temporal visual
+    Rolls, E. T. and Tovee, M. J., Sparseness of the neuronal representation of stimuli in the primate temporal visual
     cortex, Journal of Neurophysiology 73 (1995), for `a`, after A. Treves and E. T. Rolls (1991).
 
-    W. E. Vinje and J. L. Gallant, Sparse coding and decorrelation in primary visual cortex during natural vision, Science
+    Vinje, W. E. and Gallant, J. L., Sparse coding and decorrelation in primary visual cortex during natural vision, Science
     287 (2000), for S.
 
     Examples
@@ -298,7 +298,7 @@ def sparsity_divergence(code: ArrayLike, target: float) -> np.ndarray:
 
     References
     ----------
-    A. Ng, Sparse autoencoder, CS294A lecture notes, Stanford (2011), section 3.
+    Ng, A., Sparse autoencoder, CS294A lecture notes, Stanford (2011), section 3.
 
     Examples
     --------

@@ -48,9 +48,9 @@ class SparsestWithin(BaseEstimator):
 
     References
     ----------
-    L. Breiman, J. H. Friedman, R. A. Olshen and C. J. Stone, Classification and Regression Trees (1984), section 3.4.3.
+    Breiman, L., Friedman, J. H., Olshen, R. A. and Stone, C. J., Classification and Regression Trees (1984), section 3.4.3.
 
-    T. Hastie, R. Tibshirani and J. Friedman, The Elements of Statistical Learning, 2nd edition (2009), section 7.10.
+    Hastie, T., Tibshirani, R. and Friedman, J., The Elements of Statistical Learning, 2nd edition (2009), section 7.10.
 
     Examples
     --------
@@ -277,7 +277,7 @@ def ufldl_parameters(
 
     References
     ----------
-    A. Ng, Sparse autoencoder, CS294A lecture notes, Stanford (2011), section 3.
+    Ng, A., Sparse autoencoder, CS294A lecture notes, Stanford (2011), section 3.
 
     Examples
     --------
