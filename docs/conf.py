@@ -1,8 +1,13 @@
 """Sphinx settings. The site builds offline: no links to other projects' inventories."""
 
+import sys
+from pathlib import Path
+
 import matplotlib
 
 import skl_sparse_ae
+
+sys.path.insert(0, str(Path(__file__).parent))  # for _gallery
 
 matplotlib.use("agg")
 
@@ -25,19 +30,27 @@ numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 autodoc_typehints = "none"
 exclude_patterns = ["_build", "gallery"]
+templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
 html_title = "skl_sparse_ae"
 
+# Every plot_*.py of docs/gallery is run, and what it raises or warns of ends the build. `-D plot_gallery=0` runs none of them.
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",
     "filename_pattern": "/plot_",
-    "within_subsection_order": "ExampleTitleSortKey",
+    "within_subsection_order": "_gallery.ReadingOrder",
+    "reset_modules": ("matplotlib", "_gallery.warnings_are_errors"),
+    "reset_modules_order": "both",
     "abort_on_example_error": True,
-    "download_all_examples": False,
-    "show_signature": False,
-    "reset_modules": ("matplotlib",),
     "capture_repr": ("_repr_html_",),
-    "backreferences_dir": None,
+    "image_srcset": ["2x"],
+    "doc_module": ("skl_sparse_ae",),
+    "reference_url": {"skl_sparse_ae": None},
+    "backreferences_dir": "auto_gallery/backreferences",
+    "write_computation_times": False,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+    "show_signature": False,
 }
