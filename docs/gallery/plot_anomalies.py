@@ -13,8 +13,8 @@ says how unlike them it is, and the errors of its features say in what. Two task
 #
 # Each of the ten digits in turn is left out of training, and has to be told from the others among unseen rows.
 # ``score_samples`` is minus the error of each row. The figure of merit is the area under the ROC curve: 0.5 is guessing,
-# below it is worse than guessing. The parameters are the defaults but for a ``sparsity_weight`` that keeps few units on
-# target, too; widths are not chosen: there are results for three.
+# below it is worse than guessing. The parameters are the defaults but for ``tol``, to save time, and a ``sparsity_weight``
+# that keeps few units on target, too; widths are not chosen: there are results for three.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -70,8 +70,8 @@ ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 # ---------------
 #
 # Breast cancer: 30 measurements of cells, standardised; fitted to benign rows only, tested on other benign and on all
-# malignant rows. Here ``IsolationForest`` is ahead, and PCA as good as the autoencoder: what sets malignant rows apart is
-# large values, for which no reconstruction is needed.
+# malignant rows. Here ``IsolationForest`` is ahead, and PCA level with the autoencoder or better: what sets malignant rows
+# apart is large values, for which no reconstruction is needed.
 X, y = load_breast_cancer(return_X_y=True)
 names = load_breast_cancer().feature_names
 X_train, X_benign = train_test_split(X[y == 1], random_state=0)

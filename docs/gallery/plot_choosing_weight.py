@@ -32,9 +32,9 @@ for weight, r2, hoyer, mean in zip(path.sparsity_weights, path.r2, path.hoyer, p
     print(f"weight {weight:6.4f}: R2 {r2:.2f}, Hoyer sparsity {hoyer:.2f}, mean activation {mean:.2f}")
 
 # %%
-# To the right is sparser, up is closer to the rows. The curve first runs flat, where a higher weight makes the code much
-# sparser and costs little; then it bends, and its points crowd together: the means have reached their target, and more weight
-# buys next to nothing. There ``sparsity_target`` and the weight decays are the knobs.
+# To the right is sparser, up is closer to the rows. At first a step of the weight makes the code much sparser and costs
+# little of R2; then it costs more; and in the end the points crowd together: the means have reached their target, and more
+# weight buys next to nothing. There ``sparsity_target`` and the weight decays are the knobs.
 display = TradeOffDisplay.from_path(path)
 
 # %%

@@ -2,8 +2,8 @@
 Features of digits, and a classifier on them
 ============================================
 
-The code of a sparse autoencoder in place of raw pixels: what its units look for, how sparse it is, and what a linear
-classifier makes of it.
+The code of a sparse autoencoder in place of raw pixels: what its units look for, how sparse it is, and what a linear classifier
+makes of it.
 """
 
 # %%
