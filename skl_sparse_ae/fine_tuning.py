@@ -1,0 +1,198 @@
+"""Autoencoders as the first layers of scikit-learn's perceptrons: pre-train on all rows, fine-tune on labelled ones.
+
+`to_mlp_classifier` and `to_mlp_regressor` make an `MLPClassifier` or `MLPRegressor` with ``warm_start=True`` whose hidden
+layers are the encoders of fitted autoencoders. Its `fit` then goes on from there, in all layers at once.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.utils.multiclass import unique_labels
+from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
+
+from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
+
+__all__ = ["to_mlp_classifier", "to_mlp_regressor"]
+
+GIVEN = ("hidden_layer_sizes", "activation", "warm_start")
+FIRST_STEP = {"solver": "adam", "early_stopping": False, "batch_size": "auto", "verbose": False, "random_state": 0}
+
+
+def to_mlp_classifier(model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any) -> MLPClassifier | Pipeline:
+    """A classifier whose hidden layers are the encoders of `model`, for `fit` to fine-tune.
+
+    Its last layer is a logistic regression on the code of X (C=10). So until it is fitted it predicts what that would, and
+    the first steps of training do not spoil the encoders by what a random last layer tells them.
+
+    Parameters
+    ----------
+    model : SparseAutoencoderTransformer or Pipeline
+        Fitted. Of a Pipeline, the autoencoders at its end become one hidden layer each. Steps before them, such as a scaler,
+        are kept as they are, in front of the classifier: within a `FrozenEstimator`, which few labelled rows cannot refit.
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+        Labelled rows, as `model.transform` takes them.
+    y : array-like of shape (n_samples,)
+        Their labels, of two classes or more. `fit` must be given the same set of classes.
+    **parameters
+        Of `MLPClassifier`, but for `hidden_layer_sizes`, `activation` and `warm_start`, which follow from the
+        autoencoders. With few rows, stay with its default solver: L-BFGS goes on until nothing is left of the start.
+
+    Returns
+    -------
+    classifier : MLPClassifier or Pipeline
+        A Pipeline if there are steps before the autoencoders. The weights are copies: fitting leaves `model` as it is.
+
+    Raises
+    ------
+    NotFittedError
+        If an autoencoder is not fitted.
+    TypeError
+        If `model` does not end with an autoencoder, or for parameters that `MLPClassifier` does not have.
+    ValueError
+        For parameters that follow from the autoencoders, X and y that do not fit them or each other, fewer than two
+        classes, or several labels a row.
+
+    Notes
+    -----
+    `sklearn.base.clone` makes an unfitted MLP of random weights, and so do `cross_val_score` and `GridSearchCV`, which clone.
+    In a cross-validation, call this function for each split.
+
+    References
+    ----------
+    G. E. Hinton and R. R. Salakhutdinov, Reducing the dimensionality of data with neural networks, Science 313 (2006).
+
+    A. Kumar et al., Fine-tuning can distort pretrained features and underperform out-of-distribution, ICLR (2022): on the
+    last layer first.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skl_sparse_ae import SparseAutoencoderTransformer
+    >>> from skl_sparse_ae.fine_tuning import to_mlp_classifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X = X / 16
+    >>> model = SparseAutoencoderTransformer(32, tol=1e-3, random_state=0).fit(X)  # all rows, no labels
+    >>> classifier = to_mlp_classifier(model, X[:200], y[:200], max_iter=20, tol=0, random_state=0)  # few labels
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):  # not converged, on purpose
+    ...     classifier = classifier.fit(X[:200], y[:200])
+    >>> classifier.score(X[200:], y[200:]) > 0.8
+    True
+    """
+    front, encoders = _split(model, "to_mlp_classifier")
+    mlp = _network(MLPClassifier, encoders, column_or_1d(y), parameters)
+    last = LogisticRegression(C=10, max_iter=1000).fit(model.transform(X), y)
+    return _joined(front, mlp, encoders, last.coef_, last.intercept_)
+
+
+def to_mlp_regressor(model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any) -> MLPRegressor | Pipeline:
+    """A regressor whose hidden layers are the encoders of `model`, for `fit` to fine-tune.
+
+    Its last layer is a ridge regression on the code of X (alpha=1): see `to_mlp_classifier`.
+
+    Parameters
+    ----------
+    model : SparseAutoencoderTransformer or Pipeline
+        As for `to_mlp_classifier`.
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+        Rows with targets, as `model.transform` takes them.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Their targets. `MLPRegressor` wants them within a few units of zero.
+    **parameters
+        Of `MLPRegressor`, but for `hidden_layer_sizes`, `activation`, `warm_start`, and a `loss` other than the squared error.
+
+    Returns
+    -------
+    regressor : MLPRegressor or Pipeline
+        As for `to_mlp_classifier`.
+
+    Raises
+    ------
+    NotFittedError, TypeError, ValueError
+        As for `to_mlp_classifier`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skl_sparse_ae import SparseAutoencoderTransformer
+    >>> from skl_sparse_ae.fine_tuning import to_mlp_regressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> y = (y - y.mean()) / y.std()
+    >>> autoencoder = SparseAutoencoderTransformer(16, tol=1e-3, random_state=0)
+    >>> model = make_pipeline(StandardScaler(), autoencoder).fit(X)
+    >>> regressor = to_mlp_regressor(model, X[:300], y[:300], tol=1e-3, random_state=0).fit(X[:300], y[:300])
+    >>> regressor.score(X[300:], y[300:]) > 0.3
+    True
+    """
+    front, encoders = _split(model, "to_mlp_regressor")
+    if parameters.get("loss", "squared_error") != "squared_error":
+        raise ValueError("The last layer is found by least squares, so loss has to be 'squared_error'. Leave it out.")
+    mlp = _network(MLPRegressor, encoders, check_array(y, ensure_2d=False), parameters)
+    last = Ridge().fit(model.transform(X), y)
+    return _joined(front, mlp, encoders, np.atleast_2d(last.coef_), np.atleast_1d(last.intercept_))
+
+
+def _split(model, caller):
+    """The steps before the autoencoders at the end of `model`, and these."""
+    steps = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
+    n_front = len(steps)
+    while n_front and isinstance(steps[n_front - 1], SparseAutoencoderTransformer):
+        n_front -= 1
+        check_is_fitted(steps[n_front])
+    if n_front == len(steps):
+        raise TypeError(
+            f"{caller} takes a SparseAutoencoderTransformer, or a Pipeline whose last steps are such, got {_described(model)}."
+        )
+    return [FrozenEstimator(step) for step in steps[:n_front] if step not in ("passthrough", None)], steps[n_front:]
+
+
+def _described(model):
+    is_pipeline = isinstance(model, Pipeline)
+    return f"a Pipeline that ends with {type(model.steps[-1][1]).__name__}" if is_pipeline else type(model).__name__
+
+
+def _network(kind, encoders, y, parameters):
+    """An MLP of the right architecture for targets such as `y`, as unfitted as it can be with weights, which are random.
+
+    scikit-learn makes the weights in the first step of training; so there is one, on rows of zeros, whose traces are removed.
+    """
+    if given := [name for name in GIVEN if name in parameters]:
+        raise ValueError(f"{', '.join(given)} follow from the autoencoders, whose units are the hidden ones. Leave them out.")
+    sizes = tuple(len(encoder.intercept_) for encoder in encoders)
+    parameters = parameters | {"hidden_layer_sizes": sizes, "activation": "logistic", "warm_start": True}
+    y, classes = (y[:1], {}) if kind is MLPRegressor else _one_of_each(y)
+    mlp = kind(**parameters | FIRST_STEP)
+    X = np.zeros((len(y), encoders[0].n_features_in_), dtype=encoders[0].components_.dtype)
+    mlp.partial_fit(X, y, **classes)
+    mlp.set_params(**kind(**parameters).get_params())
+    early = mlp.early_stopping
+    mlp.n_iter_, mlp.t_, mlp.loss_curve_, mlp.validation_scores_ = 0, 0, [], [] if early else None
+    mlp.best_loss_, mlp.best_validation_score_ = (None, -np.inf) if early else (np.inf, None)
+    del mlp._optimizer, mlp.loss_  # moments of the first step; the loss of it
+    return mlp
+
+
+def _one_of_each(y):
+    """The classes as targets and as an argument of `partial_fit`."""
+    classes = unique_labels(y)
+    if len(classes) < 2:
+        raise ValueError(f"y needs at least 2 classes, got {len(classes)}: {classes[0]!r}.")
+    return classes, {"classes": classes}
+
+
+def _joined(front, mlp, encoders, coef, intercept):
+    """The MLP with these encoders and last layer, coef (n_outputs, n_units), in place of its weights, behind `front`."""
+    layers = [(encoder.components_, encoder.intercept_) for encoder in encoders] + [(coef, intercept)]
+    dtype = mlp.coefs_[0].dtype
+    mlp.coefs_ = [np.array(W.T, dtype=dtype, order="C") for W, _ in layers]
+    mlp.intercepts_ = [np.array(b, dtype=dtype) for _, b in layers]
+    if hasattr(encoders[0], "feature_names_in_"):
+        mlp.feature_names_in_ = encoders[0].feature_names_in_
+    return make_pipeline(*front, mlp) if front else mlp

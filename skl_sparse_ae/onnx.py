@@ -1,0 +1,173 @@
+"""Fitted autoencoders in ONNX files, alone or within a Pipeline, by way of skl2onnx.
+
+It needs ``pip install "skl_sparse_ae[onnx]"``. After one call of `register`, skl2onnx's own functions know the
+autoencoders as they know scikit-learn's estimators; without it, nothing of skl2onnx is imported or changed.
+
+The graphs are made of standard operators of opset 13 or later, so any runtime takes them. Sparse input has no place in ONNX.
+"""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skl_sparse_ae._losses import CrossEntropy, SquaredError
+from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
+
+__all__ = ["register"]
+
+OPTIONS = {"reconstruct": [False, True], "score_samples": [False, True]}
+
+
+def register() -> None:
+    """Teach skl2onnx to convert the autoencoders of this package. Calling it again does nothing new.
+
+    A converted model computes `transform`, in the precision of the input type that it is converted for: within 1e-6 for
+    float32 and 1e-12 for float64, any number of rows at a time. Further outputs are skl2onnx options, off by default, for a
+    model that is converted alone or as the last step of a Pipeline:
+
+    ``reconstruct``
+        Adds the output "reconstruction", of shape (n_samples, n_features), as the method returns it.
+    ``score_samples``
+        Adds the output "score", of shape (n_samples,) and float64 for either precision: minus the reconstruction loss,
+        mean over features, low for rows unlike those seen in `fit`.
+
+    Within a Pipeline both refer to what reaches the autoencoder, scaled rows for example.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed.
+
+    Notes
+    -----
+    Where `transform` raises because X is so large that an activation is undefined, a graph returns NaN: ONNX has no
+    errors. Integer input is converted to float32, as in skl2onnx's own converters; `transform` makes it float64.
+
+    Examples
+    --------
+    >>> from skl2onnx import to_onnx  # doctest: +SKIP
+    >>> from skl_sparse_ae.onnx import register  # doctest: +SKIP
+    >>> register()  # doctest: +SKIP
+    >>> options = {SparseAutoencoderTransformer: {"score_samples": True}}  # doctest: +SKIP
+    >>> file = to_onnx(model, X[:1], options=options).SerializeToString()  # doctest: +SKIP
+    """
+    try:
+        from skl2onnx import update_registered_converter
+    except ImportError as error:
+        raise ImportError('register requires skl2onnx. Install it by: pip install "skl_sparse_ae[onnx]"') from error
+    model = SparseAutoencoderTransformer
+    update_registered_converter(model, _alias(model), _set_shapes, _convert, parser=_declare_outputs, options=OPTIONS)
+
+
+def _alias(model_class):
+    """Under which skl2onnx keeps a converter."""
+    return f"SklSparseAE{model_class.__name__}"
+
+
+def _declare_outputs(scope, model, inputs, custom_parsers=None):
+    """skl2onnx's first pass: an operator for the model, and the variables that it will compute."""
+    from skl2onnx.common.data_types import DoubleTensorType, guess_tensor_type
+
+    check_is_fitted(model)
+    operator = scope.declare_local_operator(_alias(type(model)), model)
+    operator.inputs = inputs
+    asked = scope.get_options(model, dict.fromkeys(OPTIONS, False))
+    outputs = {"code": guess_tensor_type(inputs[0].type)}
+    if asked["reconstruct"]:
+        outputs["reconstruction"] = guess_tensor_type(inputs[0].type)
+    if asked["score_samples"]:
+        outputs["score"] = DoubleTensorType()
+    for name, kind in outputs.items():
+        operator.outputs.append(scope.declare_local_variable(name, kind))
+    return operator.outputs
+
+
+def _set_shapes(operator):
+    """Its second pass: the shapes of the outputs, the number of rows being left open."""
+    from skl2onnx.common.utils import check_input_and_output_numbers
+
+    check_input_and_output_numbers(operator, input_count_range=[1, None], output_count_range=[1, 3])
+    _refuse_options_within_a_pipeline(operator)
+    n_components, n_features = operator.raw_operator.components_.shape
+    shapes = {"code": [None, n_components], "reconstruction": [None, n_features], "score": [None]}
+    for output in operator.outputs:
+        output.type.shape = shapes[output.raw_name]
+
+
+def _refuse_options_within_a_pipeline(operator):
+    """The next step would take all outputs for its input, side by side."""
+    if len(operator.outputs) > 1 and not all(output.is_leaf for output in operator.outputs):
+        raise ValueError(
+            "The options 'reconstruct' and 'score_samples' need the autoencoder alone or as the last step of a Pipeline: "
+            "the step behind it would take the further outputs for features. Convert pipeline[:i] instead."
+        )
+
+
+def _convert(scope, operator, container):
+    """Its third: the nodes."""
+    from skl2onnx.common.data_types import guess_numpy_type
+
+    model, outputs = operator.raw_operator, {output.raw_name: output.full_name for output in operator.outputs}
+    graph = _Graph(scope, container, guess_numpy_type(operator.outputs[0].type))
+    X = graph.joined([column.full_name for column in operator.inputs])
+    code = graph.node("Sigmoid", graph.affine(X, model.components_.T, model.intercept_), name=outputs["code"])
+    if len(outputs) == 1:
+        return
+    raw = graph.affine(code, model.decoder_components_, model.decoder_intercept_)
+    X_hat = raw if model._loss() is SquaredError else graph.node("Sigmoid", raw)
+    if "reconstruction" in outputs:
+        graph.node("Identity", X_hat, name=outputs["reconstruction"])
+    if "score" in outputs:
+        losses = _cross_entropy(graph, raw, X) if model._loss() is CrossEntropy else _squared_error(graph, X_hat, X)
+        minus_mean = graph.constant(np.full(model.n_features_in_, -1 / model.n_features_in_))
+        graph.node("MatMul", losses, minus_mean, name=outputs["score"])
+
+
+def _squared_error(graph, X_hat, X):
+    error = graph.node("Cast", graph.node("Sub", X_hat, X), to=_kind_of(np.float64))
+    return graph.node("Mul", error, error)
+
+
+def _cross_entropy(graph, raw, X):
+    """``log(1 + exp(-|r|)) + |r| (1 - x if r > 0 else x)``, as in `_losses`; runtimes have Softplus for float32 only."""
+    zero, one, size = graph.constant(graph.dtype(0)), graph.constant(graph.dtype(1)), graph.node("Abs", raw)
+    wrong = graph.node("Where", graph.node("Greater", raw, zero), graph.node("Sub", one, X), X)
+    softplus = graph.node("Log", graph.node("Add", one, graph.node("Exp", graph.node("Neg", size))))
+    losses = graph.node("Add", softplus, graph.node("Mul", size, wrong))
+    return graph.node("Cast", losses, to=_kind_of(np.float64))
+
+
+class _Graph:
+    """Nodes and constants for a skl2onnx container, named and typed."""
+
+    def __init__(self, scope, container, dtype):
+        self.scope, self.container, self.dtype = scope, container, dtype
+
+    def node(self, kind, *inputs, name=None, **attributes):
+        """Add a node: the name of its output."""
+        name = name or self.scope.get_unique_variable_name(kind.lower())
+        op_name = self.scope.get_unique_operator_name(kind)
+        self.container.add_node(kind, list(inputs), name, name=op_name, op_domain="", **attributes)
+        return name
+
+    def constant(self, array):
+        """The name of an array, of its own dtype."""
+        name, array = self.scope.get_unique_variable_name("constant"), np.asarray(array)
+        self.container.add_initializer(name, _kind_of(array.dtype), list(array.shape), np.ravel(array))
+        return name
+
+    def affine(self, X, W, b):
+        """``X @ W + b``."""
+        W, b = (self.constant(np.asarray(part, dtype=self.dtype)) for part in (W, b))
+        return self.node("Add", self.node("MatMul", X, W), b)
+
+    def joined(self, inputs):
+        """One or several inputs, which a DataFrame makes one a column, as the matrix X in the precision of the graph."""
+        floats = [self.node("Cast", name, to=_kind_of(self.dtype)) for name in inputs]
+        return floats[0] if len(floats) == 1 else self.node("Concat", *floats, axis=1)
+
+
+def _kind_of(dtype):
+    """ONNX's number of a type."""
+    from skl2onnx.proto import onnx_proto
+
+    return {"float32": onnx_proto.TensorProto.FLOAT, "float64": onnx_proto.TensorProto.DOUBLE}[np.dtype(dtype).name]
