@@ -78,13 +78,13 @@ def _finite(values):
         raise ValueError("Input or result is not finite.")
     return values
 '''
-SQUARED_ERROR = '''    error = (reconstruct(X) - X).astype(np.float64)
+SQUARED_ERROR = """    error = (reconstruct(X) - X).astype(np.float64)
     with np.errstate(all="ignore"):
-        return -_finite((error * error).mean(axis=1))'''
-CROSS_ENTROPY = '''    raw = _raw(transform(X))  # the cross-entropy from it loses no digits where the reconstruction is right
+        return -_finite((error * error).mean(axis=1))"""
+CROSS_ENTROPY = """    raw = _raw(transform(X))  # the cross-entropy from it loses no digits where the reconstruction is right
     with np.errstate(all="ignore"):
         losses = np.log1p(np.exp(-np.abs(raw))) + np.abs(raw) * np.where(raw > 0, 1 - X, X)
-    return -_finite(losses.mean(axis=1, dtype=np.float64))'''
+    return -_finite(losses.mean(axis=1, dtype=np.float64))"""
 
 
 def to_source(model: SparseAutoencoderTransformer, path: str | os.PathLike) -> None:
@@ -207,5 +207,7 @@ def _linear(torch, W, b):
 
 def _check_autoencoder(model, caller):
     if not isinstance(model, SparseAutoencoderTransformer):
-        raise TypeError(f"{caller} takes a SparseAutoencoderTransformer, e.g. a step of a Pipeline, got {type(model).__name__}.")
+        raise TypeError(
+            f"{caller} takes a SparseAutoencoderTransformer, e.g. a step of a Pipeline, got {type(model).__name__}."
+        )
     check_is_fitted(model)

@@ -60,6 +60,23 @@ def autoencoder(images):
         return SparseAutoencoderTransformer(7, max_iter=20, random_state=0).fit(images)
 
 
+@pytest.fixture(scope="session", params=[("squared_error", None), ("squared_error", "logistic"), ("cross_entropy", None)])
+def any_autoencoder(request, images):
+    """Of the first 300 images, 7 units, stopped early: one for each pair of loss and decoder."""
+    loss, decoder = request.param
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = SparseAutoencoderTransformer(7, loss=loss, decoder_activation=decoder, max_iter=20, random_state=0)
+        return model.fit(images[:300])
+
+
+@pytest.fixture(scope="session")
+def unseen(images):
+    """Rows that `any_autoencoder` was not fitted to: images, and values of every size and sign that leave its code defined."""
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(40, images.shape[1]))
+    return np.concatenate([images[300:], np.zeros_like(images[:1]), *(size * signs for size in (1, 1e12, 1e30))])
+
+
 @pytest.fixture
 def no_figure_left():
     """Close what a test draws."""

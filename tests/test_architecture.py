@@ -29,6 +29,7 @@ LAYERS = [
     {"__init__"},
     {"metrics"},  # above `__init__`, which does not import them: only who uses them pays for them
     {"model_selection"},
+    {"onnx", "export", "fine_tuning"},
     {"plotting._canvas", "plotting._checks", "plotting._images"},
     {f"plotting._{name}" for name in ("activations", "features", "loss_curve", "reconstructions", "top_rows", "trade_off")},
     {"plotting"},
@@ -40,10 +41,17 @@ MEETS_USERS = {
     "_callbacks",
     "metrics",
     "model_selection",
+    "onnx",
+    "export",
+    "fine_tuning",
     "plotting._checks",
 }
 RUN_TIME_DEPENDENCIES = {"numpy", "scipy", "sklearn", "skl_sparse_ae", "threadpoolctl"}  # the last comes with scikit-learn
-OPTIONAL = {"plotting._canvas": {"matplotlib"}}  # imported there only, and only when needed
+OPTIONAL = {  # imported there only, and only when needed
+    "plotting._canvas": {"matplotlib"},
+    "onnx": {"skl2onnx"},
+    "export": {"torch"},
+}
 
 
 def trees():

@@ -1,0 +1,156 @@
+"""What is written or built is run without this package, and must give the same numbers."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+
+from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae.export import to_source, to_torch
+
+TOLERANCE = {np.float32: 1e-6, np.float64: 1e-12}
+every_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
+# In a process of its own, which can import nothing but NumPy and the standard library, and for which warnings are errors.
+ELSEWHERE = """
+import sys, warnings
+for name in ("skl_sparse_ae", "sklearn", "scipy", "joblib", "threadpoolctl"):
+    sys.modules[name] = None
+warnings.simplefilter("error")
+import numpy as np
+np.seterr(all="raise")
+sys.path.insert(0, ".")
+import exported
+X = np.load("X.npy")
+code = exported.transform(X)
+results = {"transform": code, "inverse_transform": exported.inverse_transform(code)}
+results |= {"reconstruct": exported.reconstruct(X), "score_samples": exported.score_samples(X)}
+np.savez("results.npz", **results)
+"""
+
+
+def results_elsewhere(model, X, folder):
+    to_source(model, folder / "exported.py")
+    np.save(folder / "X.npy", X)
+    subprocess.run([sys.executable, "-c", ELSEWHERE], cwd=folder, check=True)
+    with np.load(folder / "results.npz") as file:
+        return dict(file)
+
+
+@every_dtype
+def test_the_source_alone_gives_the_same_numbers(any_autoencoder, unseen, dtype, tmp_path):
+    X = unseen.astype(dtype)
+    got = results_elsewhere(any_autoencoder, X, tmp_path)
+    code = any_autoencoder.transform(X)
+    np.testing.assert_allclose(got["transform"], code, rtol=0, atol=TOLERANCE[dtype])
+    np.testing.assert_allclose(got["inverse_transform"], any_autoencoder.inverse_transform(code), rtol=0, atol=TOLERANCE[dtype])
+    np.testing.assert_allclose(got["reconstruct"], any_autoencoder.reconstruct(X), rtol=0, atol=TOLERANCE[dtype])
+    np.testing.assert_allclose(got["score_samples"], any_autoencoder.score_samples(X), rtol=TOLERANCE[dtype])
+    assert got["transform"].dtype == got["reconstruct"].dtype == dtype
+    assert got["score_samples"].dtype == np.float64
+
+
+@pytest.fixture(scope="module")
+def exported(autoencoder, tmp_path_factory):
+    """The names that the source of `autoencoder` defines."""
+    path = tmp_path_factory.mktemp("exported") / "digits.py"
+    to_source(autoencoder, path)
+    names = {"__file__": str(path)}
+    exec(compile(path.read_text(), path, "exec"), names)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("function", "X"),
+    [
+        ("transform", np.zeros(64)),
+        ("transform", np.zeros((2, 63))),
+        ("transform", np.full((2, 64), np.nan)),
+        ("inverse_transform", np.zeros((2, 64))),
+        ("inverse_transform", np.full((2, 7), 1e308)),
+        ("score_samples", np.full((2, 64), 1e200)),
+    ],
+    ids=["one row", "columns", "NaN", "columns of a code", "overflow", "overflow of the loss"],
+)
+def test_the_source_refuses_what_the_estimator_refuses(autoencoder, exported, function, X):
+    with pytest.raises(ValueError):  # noqa: PT011  the same kind of error is what is asked for, each in its own words
+        getattr(autoencoder, function)(X)
+    with pytest.raises(ValueError, match="Expected rows of|not finite"):
+        exported[function](X)
+
+
+def test_lists_and_integers_are_rows_too(autoencoder, exported):
+    X = np.arange(128).reshape(2, 64) % 2
+    np.testing.assert_allclose(exported["transform"](X.tolist()), autoencoder.transform(X), rtol=1e-12)
+
+
+def test_weights_are_no_pickle_and_the_source_is_short(autoencoder, tmp_path):
+    to_source(autoencoder, str(tmp_path / "digits.py"))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["digits.npz", "digits.py"]
+    with np.load(tmp_path / "digits.npz", allow_pickle=False) as file:
+        assert {name: file[name].shape for name in file} == {
+            "encoder": (7, 64),
+            "encoder_bias": (7,),
+            "decoder": (7, 64),
+            "decoder_bias": (64,),
+        }
+    lines = (tmp_path / "digits.py").read_text().splitlines()
+    assert len(lines) < 90
+    assert max(map(len, lines)) <= 128
+
+
+def test_a_path_without_py_is_refused_before_anything_is_written(autoencoder, tmp_path):
+    with pytest.raises(ValueError, match=r"path has to end in '\.py'"):
+        to_source(autoencoder, tmp_path / "digits")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("export", [to_torch, lambda model: to_source(model, "never.py")], ids=["torch", "source"])
+def test_only_fitted_autoencoders(export, autoencoder):
+    with pytest.raises(NotFittedError):
+        export(SparseAutoencoderTransformer())
+    for model, name in ((PCA(), "PCA"), (make_pipeline(autoencoder), "Pipeline")):
+        with pytest.raises(TypeError, match=f"takes a SparseAutoencoderTransformer.*got {name}"):
+            export(model)
+
+
+def test_without_torch_its_name_is_said(autoencoder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match="pip install torch"):
+        to_torch(autoencoder)
+
+
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch", reason="to_torch is NOT TESTED without torch, which is too heavy for the test group")
+
+
+@every_dtype
+def test_the_torch_module_gives_the_same_numbers(torch, any_autoencoder, unseen, dtype):
+    X = unseen.astype(dtype)
+    module = to_torch(any_autoencoder)
+    assert module.encoder[0].weight.dtype == torch.float64
+    module = module.float() if dtype == np.float32 else module
+    with torch.no_grad():
+        code = module.encoder(torch.from_numpy(X))
+        decoded, reconstructed = module.decoder(code), module(torch.from_numpy(X))
+    np.testing.assert_allclose(code, any_autoencoder.transform(X), rtol=0, atol=TOLERANCE[dtype])
+    np.testing.assert_allclose(decoded, any_autoencoder.reconstruct(X), rtol=0, atol=TOLERANCE[dtype])
+    np.testing.assert_array_equal(decoded, reconstructed)
+
+
+def test_the_torch_module_trains_on_copies_and_draws_no_numbers(torch, autoencoder, images, frozen):
+    before, state = frozen(vars(autoencoder)), torch.get_rng_state()
+    module = to_torch(autoencoder)
+    assert torch.equal(torch.get_rng_state(), state)
+    X = torch.from_numpy(images.copy())
+    loss = torch.nn.functional.mse_loss(module(X), X)
+    loss.backward()
+    np.testing.assert_allclose(loss.item(), -autoencoder.score_samples(images).mean(), rtol=1e-12)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    optimizer.step()
+    assert torch.nn.functional.mse_loss(module(X), X) < loss
+    assert frozen(vars(autoencoder)) == before

@@ -1,0 +1,132 @@
+"""ONNX graphs, run by onnxruntime, against the estimators that they were made of."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae.onnx import register
+
+MISSING = "the ONNX converters are NOT TESTED without skl2onnx and onnxruntime"
+skl2onnx = pytest.importorskip("skl2onnx", reason=MISSING)
+onnxruntime = pytest.importorskip("onnxruntime", reason=MISSING)
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning", "ignore:The mean activations are")
+TOLERANCE = {np.float32: 1e-6, np.float64: 1e-12}
+BOTH = {"reconstruct": True, "score_samples": True}
+every_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
+
+
+def run(model, X, options=None, **parameters):
+    """The graph's outputs for X, by name."""
+    register()
+    file = skl2onnx.to_onnx(model, X[:1], options=options, **parameters).SerializeToString()
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    inputs = {name: X[[name]].to_numpy() for name in X} if isinstance(X, pd.DataFrame) else {"X": X}
+    return dict(zip(names, session.run(names, inputs), strict=True))
+
+
+@every_dtype
+def test_all_outputs_are_those_of_the_methods(any_autoencoder, unseen, dtype):
+    X = unseen.astype(dtype)
+    got = run(any_autoencoder, X, {SparseAutoencoderTransformer: BOTH})
+    assert [(name, value.dtype.name) for name, value in got.items()] == [
+        ("code", np.dtype(dtype).name),
+        ("reconstruction", np.dtype(dtype).name),
+        ("score", "float64"),
+    ]
+    np.testing.assert_allclose(got["code"], any_autoencoder.transform(X), rtol=0, atol=TOLERANCE[dtype])
+    np.testing.assert_allclose(got["reconstruction"], any_autoencoder.reconstruct(X), rtol=0, atol=TOLERANCE[dtype])
+    score = any_autoencoder.score_samples(X)
+    np.testing.assert_allclose(got["score"], score, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+def test_the_unseen_rows_saturate_units_both_ways(any_autoencoder, unseen):
+    code = any_autoencoder.transform(unseen)
+    assert (code == 0).any()
+    assert (code == 1).any()
+
+
+@pytest.mark.parametrize("options", [{}, {"reconstruct": True}, {"score_samples": True}, BOTH])
+def test_outputs_are_what_was_asked_for(autoencoder, images, options):
+    names = ["code"] + ["reconstruction"] * ("reconstruct" in options) + ["score"] * ("score_samples" in options)
+    assert list(run(autoencoder, images, {id(autoencoder): options})) == names
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 397])
+def test_any_number_of_rows(autoencoder, images, n_rows):
+    rows = images[:n_rows]
+    np.testing.assert_allclose(run(autoencoder, rows)["code"], autoencoder.transform(rows), rtol=0, atol=1e-12)
+
+
+@every_dtype
+def test_within_a_pipeline(images, dtype):
+    X, y = images.astype(dtype), (images[:, 20] > 0.5).astype(int)
+    stack = [SparseAutoencoderTransformer(k, max_iter=20, random_state=0) for k in (9, 5)]
+    model = make_pipeline(StandardScaler(), *stack, LogisticRegression()).fit(X[:300], y[:300])
+    got = run(model, X[300:], {"zipmap": False})
+    np.testing.assert_array_equal(got["label"], model.predict(X[300:]))
+    np.testing.assert_allclose(got["probabilities"], model.predict_proba(X[300:]), rtol=0, atol=5 * TOLERANCE[dtype])
+
+
+def test_options_of_the_last_step_of_a_pipeline(images):
+    model = make_pipeline(StandardScaler(), SparseAutoencoderTransformer(9, max_iter=20, random_state=0)).fit(images[:300])
+    got = run(model, images[300:], {SparseAutoencoderTransformer: BOTH})
+    scaled = model[0].transform(images[300:])
+    np.testing.assert_allclose(got["reconstruction"], model[1].reconstruct(scaled), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(got["score"], model[1].score_samples(scaled), rtol=1e-12)
+
+
+def test_options_are_refused_where_the_next_step_would_eat_the_outputs(images):
+    model = make_pipeline(SparseAutoencoderTransformer(9, max_iter=5, random_state=0), StandardScaler()).fit(images)
+    with pytest.raises(ValueError, match="alone or as the last step of a Pipeline"):
+        run(model, images, {SparseAutoencoderTransformer: BOTH})
+
+
+def test_the_columns_of_a_dataframe_are_inputs_one_each(images):
+    X = pd.DataFrame(images, columns=[f"pixel_{i}" for i in range(64)])
+    model = SparseAutoencoderTransformer(7, max_iter=20, random_state=0).fit(X)
+    np.testing.assert_allclose(run(model, X)["code"], model.transform(X), rtol=0, atol=1e-12)
+
+
+def test_integers_become_float32(images):
+    X = (images * 16).astype(np.int64)
+    model = SparseAutoencoderTransformer(7, max_iter=20, random_state=0).fit(X)
+    code = run(model, X)["code"]
+    assert code.dtype == np.float32
+    np.testing.assert_allclose(code, model.transform(X), rtol=0, atol=1e-6)
+
+
+def test_runtimes_of_opset_13_are_served(any_autoencoder, unseen):
+    got = run(any_autoencoder, unseen, {SparseAutoencoderTransformer: BOTH}, target_opset=13)
+    np.testing.assert_allclose(got["code"], any_autoencoder.transform(unseen), rtol=0, atol=1e-12)
+
+
+def test_unknown_options_are_errors(autoencoder, images):
+    with pytest.raises(NameError, match="Option 'inverse_transform' not in"):
+        run(autoencoder, images, {SparseAutoencoderTransformer: {"inverse_transform": True}})
+    with pytest.raises(ValueError, match=r"must be in \[False, True\]"):
+        run(autoencoder, images, {SparseAutoencoderTransformer: {"reconstruct": "yes"}})
+
+
+def test_unfitted_models_are_errors(images):
+    with pytest.raises(NotFittedError):
+        run(SparseAutoencoderTransformer(), images)
+
+
+def test_without_skl2onnx_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    with pytest.raises(ImportError, match=r'pip install "skl_sparse_ae\[onnx\]"'):
+        register()
+
+
+def test_nothing_of_it_is_imported_or_registered_before_it_is_asked_for():
+    code = "import sys, skl_sparse_ae.onnx; assert not {'onnx', 'skl2onnx', 'onnxruntime', 'torch'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
