@@ -78,7 +78,7 @@ def exported(autoencoder, tmp_path_factory):
 def test_the_source_refuses_what_the_estimator_refuses(autoencoder, exported, function, X):
     with pytest.raises(ValueError):  # noqa: PT011  the same kind of error is what is asked for, each in its own words
         getattr(autoencoder, function)(X)
-    with pytest.raises(ValueError, match="Expected rows of|not finite"):
+    with pytest.raises(ValueError, match=r"Expected rows of|not finite"):
         exported[function](X)
 
 

@@ -1,0 +1,60 @@
+"""Write the files of this release that later ones have to read: ``python tests/corpus/make.py``, on the oldest versions that we claim.
+
+A folder for each minor version. Its files are made once, at the release, and never again: they are what users have.
+"""
+
+import pickle
+import platform
+import sys
+import warnings
+from itertools import product
+from pathlib import Path
+from zipfile import ZIP_DEFLATED
+
+import numpy as np
+import onnx
+import scipy
+import skl2onnx
+import sklearn
+import skops
+import skops.io
+from sklearn.datasets import load_digits
+
+from skl_sparse_ae import SparseAutoencoderTransformer, __version__
+from skl_sparse_ae.onnx import register
+
+FOLDER = Path(__file__).parent / ".".join(__version__.split(".")[:2])
+DTYPES = {"lbfgs": np.float64, "adam": np.float32}
+
+
+def rows():
+    """Digits of 4 x 4 pixels in [0, 1], (90, 16)."""
+    return load_digits().images[:90].reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16) / 16
+
+
+def main():
+    FOLDER.mkdir(exist_ok=True)
+    register()
+    X = rows()
+    expected = {"X": X}
+    for solver, loss in product(DTYPES, ("squared_error", "cross_entropy")):
+        model = SparseAutoencoderTransformer(5, solver=solver, loss=loss, max_iter=30, random_state=0)
+        model.fit(X[:60].astype(DTYPES[solver]))
+        name = f"{solver}-{loss}"
+        (FOLDER / f"{name}.pickle").write_bytes(pickle.dumps(model))
+        skops.io.dump(model, FOLDER / f"{name}.skops", compression=ZIP_DEFLATED)
+        options = {id(model): {"reconstruct": True, "score_samples": True}}
+        (FOLDER / f"{name}.onnx").write_bytes(skl2onnx.to_onnx(model, X[:1], options=options).SerializeToString())
+        for method in ("transform", "reconstruct", "score_samples"):
+            expected[f"{name}.{method}"] = getattr(model, method)(X[60:])
+        if solver == "adam":
+            expected[f"{name}.resumed"] = model.partial_fit(X[:60].astype(np.float32)).transform(X[60:])
+    np.savez_compressed(FOLDER / "expected.npz", **expected)
+    versions = {module.__name__: module.__version__ for module in (np, scipy, sklearn, skops, skl2onnx, onnx)}
+    versions = {"skl_sparse_ae": __version__, "python": platform.python_version()} | versions
+    (FOLDER / "versions.txt").write_text("".join(f"{name} {version}\n" for name, version in versions.items()))
+
+
+if __name__ == "__main__":
+    with warnings.catch_warnings(action="ignore"):  # fits of 30 iterations are not converged
+        sys.exit(main())
