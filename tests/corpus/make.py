@@ -1,4 +1,4 @@
-"""Write the files of this release that later ones have to read: ``python tests/corpus/make.py``, on the oldest versions that we claim.
+"""Write the files of this release that later ones must read: ``python tests/corpus/make.py``, on the oldest versions claimed.
 
 A folder for each minor version. Its files are made once, at the release, and never again: they are what users have.
 """
