@@ -44,11 +44,16 @@ def register() -> None:
 
     Examples
     --------
-    >>> from skl2onnx import to_onnx  # doctest: +SKIP
-    >>> from skl_sparse_ae.onnx import register  # doctest: +SKIP
-    >>> register()  # doctest: +SKIP
-    >>> options = {SparseAutoencoderTransformer: {"score_samples": True}}  # doctest: +SKIP
-    >>> file = to_onnx(model, X[:1], options=options).SerializeToString()  # doctest: +SKIP
+    >>> from skl2onnx import to_onnx
+    >>> from sklearn.datasets import load_digits
+    >>> from skl_sparse_ae import SparseAutoencoderTransformer
+    >>> from skl_sparse_ae.onnx import register
+    >>> X = load_digits().data / 16
+    >>> model = SparseAutoencoderTransformer(32, tol=1e-3, random_state=0).fit(X)
+    >>> register()
+    >>> graph = to_onnx(model, X[:1], options={SparseAutoencoderTransformer: {"score_samples": True}})
+    >>> [output.name for output in graph.graph.output]
+    ['code', 'score']
     """
     try:
         from skl2onnx import update_registered_converter
