@@ -3,13 +3,15 @@
 `agreement` compares values, gradients and weights after a few steps with ours: `benchmarks.speed` runs it before anything else.
 """
 
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from sklearn.neural_network import MLPRegressor
 from torch.nn import functional
 
 from benchmarks.objective import DECODER_ALPHA, ENCODER_ALPHA, RHO, WEIGHT, textbook
-from skl_sparse_ae._blocks import column_moments, row_blocks
+from skl_sparse_ae._blocks import column_moments, row_blocks, row_workers
 from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._objective import Objective
 from skl_sparse_ae._penalties import KullbackLeibler
@@ -37,6 +39,15 @@ def own_problem(X, k, loss="squared_error"):
 def eliminated(problem, X):
     blocks = row_blocks(X, problem.n_components)
     return EliminatedProblem(problem, blocks, column_moments(blocks)[1].sum())
+
+
+@contextmanager
+def own_evaluation(problem, x, X):
+    """As in a fit: the row workers and the memory of the code are there."""
+    blocks = row_blocks(X, problem.n_components)
+    code = [np.empty((len(block), problem.n_components), dtype=X.dtype) for block in blocks]
+    with row_workers(len(blocks)) as (map, _):
+        yield lambda: problem(x, blocks, code, map)
 
 
 # ------------------------------------------------------------------------------------------------- the same objective

@@ -5,6 +5,9 @@ A goal is a row (statement, measured, whether it is met). Only those whose measu
 
 import numpy as np
 
+from benchmarks.rounds import floor, ratio
+from benchmarks.time_to_objective import TEXTBOOK, time_to_target
+
 RIVALS = ("PCA", "MiniBatchNMF", "BernoulliRBM", "MiniBatchDictionaryLearning")
 SLOW_RIVALS = RIVALS[2:]
 SLACK = 0.03  # "level with": within what repeated runs differ by
@@ -22,10 +25,9 @@ def goals(result):
 
 def _of_times(r):
     """(statement, figure, met) of one quiet record."""
-    ours, seconds = np.array(r["seconds"]["ours"]), {name: np.array(values) for name, values in r["seconds"].items()}
-    floor = np.minimum(seconds["products"], seconds["products, row workers"])
-    faster = {name: float(np.median(values / ours)) for name, values in seconds.items()}
-    share = float(np.median(floor / ours))
+    ours = r["seconds"]["ours"]
+    faster = {name: ratio(values, ours) for name, values in r["seconds"].items()}
+    share = ratio(floor(r["seconds"]), ours)
     if r["part"] == "transform":
         yield "at most 1.3 times the product", 1 / share, 1 / share <= 1.3
     elif r["part"] == "evaluations":
@@ -53,7 +55,7 @@ def _beside_a_competitor(records):
     quiet = {(r["case"], r["threads"]): r["seconds"]["ours"] for r in records if r["load"] == "quiet"}
     for r in records:
         if r["load"] == "busy":
-            slower = float(np.median(np.divide(r["seconds"]["ours"], quiet[r["case"], r["threads"]])))
+            slower = ratio(r["seconds"]["ours"], quiet[r["case"], r["threads"]])
             most = 1.1 * max(1, (r["threads"] + 1) / 2)
             yield f"{r['case']}, {r['threads']} threads: busy / quiet at most {most:.2f}", f"{slower:.2f}", slower <= most
 
@@ -63,7 +65,7 @@ def _of_objectives(records):
     for problem, loss in dict.fromkeys((r["problem"], r["loss"]) for r in records):
         if problem.startswith("MNIST"):
             group = [r["curves"] for r in records if (r["problem"], r["loss"]) == (problem, loss)]
-            for rival in list(group[0])[:2]:
+            for rival in (TEXTBOOK, "PyTorch's L-BFGS"):
                 ratios = [_seconds(curves, rival) / _seconds(curves, _own(curves)) for curves in group]
                 goal = f"{problem}, {loss}: {rival} / {_own(group[0])} at least {least[loss]}"
                 yield goal, f"{np.median(ratios):.1f}", np.median(ratios) >= least[loss]
@@ -75,9 +77,8 @@ def _own(curves):
 
 def _seconds(curves, name):
     """To the textbook's lowest J; for a rival that never got there, all the time it had."""
-    target = min(value for _, value in next(iter(curves.values())))
-    last = curves[name][-1][0] if not name.startswith("ours") else np.inf
-    return next((seconds for seconds, value in curves[name] if value <= target), last)
+    seconds = time_to_target(curves, name)
+    return seconds if np.isfinite(seconds) or name.startswith("ours") else curves[name][-1][0]
 
 
 def _of_jobs(records):

@@ -1,173 +1,204 @@
-"""Tables and pictures from the files of `benchmarks.speed`, `time_to_objective` and `jobs`, and which goals are met.
+"""Tables and pictures from the files of `benchmarks.speed`, `time_to_objective`, `jobs` and `growth`, and which goals are met.
 
-    python -m benchmarks.report speed.json [more.json ...] [--out FOLDER]
+    python -m benchmarks.report speed.json [more.json ...] [--out FOLDER]    # tables to the terminal, pictures to FOLDER
+    python -m benchmarks.report speed.json [more.json ...] --docs docs       # both into the pages of the documentation too
 
-Times are medians; ratios are medians of the ratios within a round, so what disturbed a whole round does not count. The floor is
-the faster, in each round, of the two ways of NumPy's matrix products; "share" is floor / time. "busy / quiet" is by how much a
-busy process on one thread slows the contender down.
+A page of the documentation has a table between ``<!-- its name -->`` and ``<!-- end -->``, and what stands there is replaced;
+pictures that a page has are replaced as well. Times are medians; ratios are medians of the ratios within a round, so what
+disturbed a whole round does not count. The floor is the faster, in each round, of the two ways of NumPy's matrix products;
+"share" is floor / time.
 """
 
 import argparse
 import json
+import re
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 
+from benchmarks import pictures
 from benchmarks.goals import goals
-from benchmarks.time_to_objective import TEXTBOOK
+from benchmarks.rounds import floor, ratio
+from benchmarks.time_to_objective import TEXTBOOK, time_to_target
 
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  after the choice of backend
-
-FLOORS = ("products", "products, row workers")
-STYLES = {  # line, marker, grey
-    TEXTBOOK: ("--", "s", "0.6"),
-    "PyTorch's L-BFGS": (":", "^", "0.6"),
-    "ours, all weights": ("-", "D", "0.3"),
-    "ours, without the decoder": ("-", "o", "black"),
-    "ours, Adam": ("-.", "v", "0.3"),
-}
+PAGES = ("performance.md", "solvers.md")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", help="JSON, whose contents are put together")
     parser.add_argument("--out", default=".", help="folder for the pictures")
+    parser.add_argument("--docs", type=Path, help="folder of the pages to fill")
     args = parser.parse_args()
-    result = {"times": [], "time to objective": [], "jobs": []}
-    for path in args.files:
-        part = json.loads(Path(path).read_text(encoding="utf-8"))
-        machine = {"clock": part.get("clock", "wall")} | part["machine"]
-        print(f"{path}: {', '.join(f'{name} {value}' for name, value in machine.items())}\n")
-        for name in result:
-            result[name] += part.get(name, [])
-    sections = {"times": times_table, "time to objective": objectives_table, "jobs": jobs_table}
-    pictures = {"times": draw_times, "time to objective": draw_curves, "jobs": draw_jobs}
-    for name in (name for name in sections if result[name]):
-        sections[name](result[name])
-        picture = pictures[name](result[name])
-        picture.savefig(Path(args.out) / f"{name.replace(' ', '_')}.png", dpi=150, bbox_inches="tight")
+    result = read(args.files)
+    tables = {name: lines for name, table in TABLES.items() if (lines := list(table(result)))}
+    for name, lines in tables.items():
+        print(f"\n{name}\n\n" + "\n".join(lines))
+    pictures.draw(result, args.docs / "images" if args.docs else Path(args.out))
+    if args.docs:
+        for page in PAGES:
+            path = args.docs / page
+            path.write_text(filled(path.read_text(encoding="utf-8"), tables), encoding="utf-8")
     print("\n| goal | measured | met |\n|---|---|---|")
     for goal, measured, is_met in goals(result):
         print(f"| {goal} | {measured} | {'yes' if is_met else 'NO'} |")
 
 
+def read(paths):
+    """The contents of the files put together; each file's machine is printed."""
+    result = {"times": [], "time to objective": [], "jobs": [], "growth": [], "memory": []}
+    for path in paths:
+        part = json.loads(Path(path).read_text(encoding="utf-8"))
+        machine = {"clock": part.get("clock", "wall")} | part["machine"]
+        print(f"{path}: {', '.join(f'{name} {value}' for name, value in machine.items())}")
+        for name in result:
+            result[name] += part.get(name, [])
+    return result
+
+
+def filled(page, tables):
+    for name, lines in tables.items():
+        inside = re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)", flags=re.DOTALL)
+        page = inside.sub(lambda _, lines=lines: "\n" + "\n".join(lines) + "\n\n", page)
+    return page
+
+
+def table(columns, rows):
+    """Lines of Markdown; nothing without rows."""
+    lines = [f"| {' | '.join(map(str, row))} |" for row in rows]
+    return [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)] + lines if lines else []
+
+
 # ----------------------------------------------------------------------------------------------- steps and evaluations
 
 
-def floor(seconds):
-    return np.min([seconds[name] for name in FLOORS], axis=0)
+def times_table(result):
+    others = dict.fromkeys(name for r in result["times"] for name in r["seconds"] if is_other(name))
+    columns = ["case", "threads", "machine", "ours, ms", "share of the products", *(f"{name} / ours" for name in others)]
+
+    def row(r):
+        ours = r["seconds"]["ours"]
+        ratios = (f"{ratio(r['seconds'][name], ours):.2f}" if name in r["seconds"] else "" for name in others)
+        case = f"{r['part']}, {r['case']}"
+        return [
+            case,
+            r["threads"],
+            r["load"],
+            f"{1e3 * np.median(ours):.3g}",
+            f"{ratio(floor(r['seconds']), ours):.2f}",
+            *ratios,
+        ]
+
+    return table(columns, map(row, result["times"]))
 
 
-def ratio(numerator, denominator):
-    return float(np.median(np.divide(numerator, denominator)))
+def is_other(name):
+    return not name.startswith(("ours", "products"))
 
 
-def times_table(records):
-    quiet = {(r["case"], r["threads"]): r["seconds"] for r in records if r["load"] == "quiet"}
-    print("| case | threads | load | contender | ms | of ours | share of the floor | busy / quiet | MB |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for r in records:
-        for name, values in r["seconds"].items():
-            slower = "" if r["load"] == "quiet" else f"{ratio(values, quiet[r['case'], r['threads']][name]):.2f}"
-            memory = f"{r['megabytes'][name]:.1f}" if name in r.get("megabytes", ()) else ""
-            cells = f"{1e3 * np.median(values):.3g} | {ratio(values, r['seconds']['ours']):.2f}"
-            shares = f"{ratio(floor(r['seconds']), values):.2f} | {slower} | {memory}"
-            print(f"| {r['part']}, {r['case']} | {r['threads']} | {r['load']} | {name} | {cells} | {shares} |")
+def busy_table(result):
+    """Every contender's time beside a competitor over its time without."""
+    quiet = {(r["case"], r["threads"]): r["seconds"] for r in result["times"] if r["load"] == "quiet"}
+    busy = [r for r in result["times"] if r["load"] == "busy"]
+    names = dict.fromkeys(name for r in busy for name in r["seconds"])
+
+    def row(r):
+        before = quiet[r["case"], r["threads"]]
+        slower = (f"{ratio(r['seconds'][name], before[name]):.2f}" if name in before else "" for name in names)
+        return [f"{r['part']}, {r['case']}", r["threads"], *slower]
+
+    return table(["case", "threads", *names], map(row, busy))
 
 
-def draw_times(records):
-    """Bars of time over floor, a panel for each case and number of threads, quiet."""
-    quiet = [r for r in records if r["load"] == "quiet"]
-    n_columns = min(2, len(quiet))
-    n_rows = -(-len(quiet) // n_columns)
-    figure, axes = plt.subplots(n_rows, n_columns, figsize=(6.4 * n_columns, 2.2 * n_rows), squeeze=False, layout="constrained")
-    for axis in axes.flat[len(quiet) :]:
-        axis.remove()
-    for axis, r in zip(axes.flat, quiet, strict=False):
-        names = [name for name in r["seconds"] if name not in FLOORS][::-1]
-        widths = [1 / ratio(floor(r["seconds"]), r["seconds"][name]) for name in names]
-        colors = ["black" if name.startswith("ours") else "0.75" for name in names]
-        axis.barh(names, widths, color=colors, edgecolor="black")
-        axis.axvline(1, color="black", linestyle="--")
-        axis.set_title(f"{r['part']}: {r['case']}, {r['threads']} threads", fontsize=9)
-        axis.set_xlabel("time / matrix products alone", fontsize=8)
-        axis.tick_params(labelsize=8)
-    return figure
+def memory_of_evaluations(result):
+    """One record of each case: the number of threads and the load change nothing."""
+    cases = {r["case"]: r["megabytes"] for r in result["times"] if r["part"] == "evaluations"}
+    names = dict.fromkeys(name for megabytes in cases.values() for name in megabytes)
+    rows = ([case, *(f"{megabytes[name]:.0f}" for name in names)] for case, megabytes in cases.items())
+    return table(["peak, MB beyond the inputs", *names], rows)
 
 
 # ------------------------------------------------------------------------------------------------------ J against time
 
 
-def time_to_target(record, name):
-    """Seconds until the textbook's lowest J; infinite if it was not reached."""
-    target = min(value for _, value in record["curves"][TEXTBOOK])
-    return next((seconds for seconds, value in record["curves"][name] if value <= target), np.inf)
+def objectives_table(result):
+    """A row for each problem, medians over its starts, and the J that they have to reach from the first."""
+    names = dict.fromkeys(name for r in result["time to objective"] for name in r["curves"])
+    problems = {}
+    for r in result["time to objective"]:
+        problems.setdefault((r["problem"], r["loss"]), []).append(r["curves"])
+    rows = []
+    for (problem, loss), starts in problems.items():
+        J = min(value for _, value, _ in starts[0][TEXTBOOK])
+        cells = [to_objective(starts, name) for name in names]
+        rows.append([f"{problem}, {loss.replace('_', ' ')}, J {J:.5g}", *cells])
+    return table(["", *names], rows)
 
 
-def objectives_table(records):
-    print("\n| problem | loss | start | J to reach | contender | seconds to J | the textbook's / its | records |")
-    print("|---|---|---|---|---|---|---|---|")
-    for r in records:
-        target = min(value for _, value in r["curves"][TEXTBOOK])
-        textbook = time_to_target(r, TEXTBOOK)
-        for name, curve in r["curves"].items():
-            seconds = time_to_target(r, name)
-            reached = (
-                f"{seconds:.2f} | {textbook / seconds:.1f}" if np.isfinite(seconds) else f"not in {curve[-1][0]:.0f} s | -"
-            )
-            print(f"| {r['problem']} | {r['loss']} | {r['seed']} | {target:.5g} | {name} | {reached} | {len(curve)} |")
-
-
-def draw_curves(records):
-    first = [r for r in records if r["seed"] == 0]
-    figure, axes = plt.subplots(1, len(first), figsize=(5 * len(first), 4), squeeze=False, layout="constrained")
-    for axis, r in zip(axes.flat, first, strict=True):
-        for name, curve in r["curves"].items():
-            line, marker, grey = STYLES[name]
-            style = {"linestyle": line, "marker": marker, "color": grey, "markevery": 0.12, "markersize": 5}
-            axis.plot(*np.transpose(curve), label=name, **style)
-        target = min(value for _, value in r["curves"][TEXTBOOK])
-        axis.axhline(target, color="black", linewidth=0.6)
-        axis.set(xscale="log", xlabel="seconds", ylabel="J", ylim=(0.9 * target, 2.5 * target))
-        axis.set_title(f"{r['problem']}, {r['loss']}", fontsize=9)
-        axis.legend(fontsize=7)
-    return figure
+def to_objective(starts, name):
+    if name not in starts[0]:
+        return "-"
+    seconds = np.median([time_to_target(curves, name) for curves in starts])
+    last, value, _ = starts[0][name][-1]
+    return f"{seconds:.2g}" if np.isfinite(seconds) else f"not in {last:.2g} (J {value:.3g})"
 
 
 # ---------------------------------------------------------------------------------------------------------------- jobs
 
 
-def by_estimator(records):
-    """``{(problem, who): records}``."""
-    groups = {}
-    for r in records:
-        groups.setdefault((r["problem"], r["who"]), []).append(r)
-    return groups
+def jobs_table(result):
+    columns = [
+        "problem",
+        "estimator",
+        "s to choose",
+        "s to fit",
+        "s to transform",
+        "accuracy",
+        "lowest and highest",
+        "settings",
+    ]
+
+    def row(problem, who, group):
+        choose, fit, transform, accuracy = (
+            np.median([r[field] for r in group]) for field in ("choose", "fit", "transform", "accuracy")
+        )
+        scores, settings = [r["accuracy"] for r in group], ", ".join(f"{k}={v}" for k, v in group[0]["settings"].items())
+        spread = f"{min(scores):.4f}, {max(scores):.4f}"
+        chosen = f"{choose:.1f}" if choose else ""
+        return [problem, who, chosen, f"{fit:.2f}", f"{transform:.3f}", f"{accuracy:.4f}", spread, settings]
+
+    return table(columns, (row(*who, group) for who, group in pictures.by_estimator(result["jobs"]).items()))
 
 
-def jobs_table(records):
-    print("\n| problem | estimator | s to fit | s to transform | accuracy of a linear classifier | lowest and highest |")
-    print("|---|---|---|---|---|---|")
-    for (problem, who), group in by_estimator(records).items():
-        fit, transform, accuracy = (np.median([r[field] for r in group]) for field in ("fit", "transform", "accuracy"))
-        scores = [r["accuracy"] for r in group]
-        print(f"| {problem} | {who} | {fit:.2f} | {transform:.3f} | {accuracy:.4f} | {min(scores):.4f}, {max(scores):.4f} |")
+# -------------------------------------------------------------------------------------------------------------- growth
 
 
-def draw_jobs(records):
-    problems = list(dict.fromkeys(r["problem"] for r in records))
-    figure, axes = plt.subplots(1, len(problems), figsize=(5 * len(problems), 4), squeeze=False, layout="constrained")
-    for axis, problem in zip(axes.flat, problems, strict=True):
-        for (_, who), marker in zip([key for key in by_estimator(records) if key[0] == problem], "os^DvxP", strict=False):
-            group = by_estimator(records)[problem, who]
-            seconds, scores = [r["fit"] + r["transform"] for r in group], [r["accuracy"] for r in group]
-            axis.plot(seconds, scores, marker, color="black", fillstyle="full" if who.startswith("ours") else "none", label=who)
-        axis.set(xscale="log", xlabel="seconds to fit and transform", ylabel="accuracy on test rows", title=problem)
-        axis.legend(fontsize=7)
-    return figure
+def growth_table(result):
+    def row(r):
+        cells = (f"{size}: {t:.1f}" for size, t in zip(r["sizes"], r["milliseconds"], strict=True))
+        return [r["grows"], *cells, f"{pictures.slope(r):.2f}"]
 
+    return table(["grows", "from, ms", "", "", "", "", "to, ms", "slope"], map(row, result["growth"]))
+
+
+def memory_table(result):
+    def row(r):
+        n_rows, n_features, n_units = r["shape"]
+        shape = f"{n_rows} x {n_features}, {n_units}"
+        return [r["solver"], shape, *(f"{r[field]:.0f}" for field in ("X", "megabytes", "formula"))]
+
+    return table(["solver", "rows x features, units", "MB of X", "MB beyond X", "formula"], map(row, result["memory"]))
+
+
+TABLES = {
+    "times": times_table,
+    "busy": busy_table,
+    "memory of evaluations": memory_of_evaluations,
+    "time to objective": objectives_table,
+    "jobs": jobs_table,
+    "growth": growth_table,
+    "memory": memory_table,
+}
 
 if __name__ == "__main__":
     main()

@@ -15,6 +15,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+FLOORS = ("products", "products, row workers")
 BUSY = "import numpy as np\nA = np.ones((1000, 1000), dtype='float32')\nwhile True:\n    A @ A"
 
 
@@ -95,6 +96,16 @@ def seconds(call, clock):
     start = clock()
     call()
     return clock() - start
+
+
+def floor(seconds):
+    """The faster, in each round, of the matrix products split by BLAS and split by rows."""
+    return np.min([seconds[name] for name in FLOORS], axis=0)
+
+
+def ratio(numerator, denominator):
+    """Median of the ratios within a round."""
+    return float(np.median(np.divide(numerator, denominator)))
 
 
 def machine():

@@ -1,7 +1,7 @@
 """How fast it is: steps, evaluations, time to an objective and whole jobs, against what one would use instead.
 
-    python -m benchmarks.speed [--mnist PATH] [--quick] [--busy] [--parts PART ...] [--out speed.json]
-    python -m benchmarks.report speed.json
+    python -m benchmarks [--mnist PATH] [--quick] [--busy] [--parts PART ...] [--out speed.json]
+    python -m benchmarks.report speed.json [--docs docs]
 
 PATH is an .npz with X of shape (n, 784) in 0..255 and labels y, in random order; without it random rows of that shape stand in
 where only speed matters, and the rest is left out. All contenders have the same objective, `benchmarks.contenders` checks it
@@ -14,25 +14,25 @@ import argparse
 import json
 import os
 import warnings
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
 import torch
 from scipy.special import expit
 
-from benchmarks import contenders, jobs, products, time_to_objective
+from benchmarks import contenders, growth, jobs, products, time_to_objective
 from benchmarks.datasets import digits, mnist
 from benchmarks.objective import peak_megabytes, textbook
 from benchmarks.rounds import CLOCKS, loads, machine, measure, threads
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae._blocks import row_blocks, row_workers
+from skl_sparse_ae._blocks import row_blocks
 from skl_sparse_ae._weights import unflatten
 
 STEPS = [("784-1000-784", 1000, 1000, 5), ("784-196-784", 196, 200, 20), ("digits 64-64-64", 64, 200, 80)]  # k, batch, steps
 EVALUATIONS = [(20_000, 100, 50, "float64"), (10_000, 784, 64, "float64"), (10_000, 784, 196, "float32")]
 TRANSFORM = (10_000, 784, 1000)
-PARTS = ("steps", "evaluations", "transform", "time to objective", "jobs")
+PARTS = ("steps", "evaluations", "transform", "time to objective", "jobs", "growth")
 
 
 def step_contenders(X, k, batch, n_steps):
@@ -61,19 +61,10 @@ def evaluation_contenders(X, k):
         "PyTorch compiled": compiled and partial(evaluate(compiled), theta),
     }
     own = {
-        "ours": partial(own_evaluation, ours, ours.resume(problem.weights(start)), X),
-        "ours, joint": partial(own_evaluation, problem, start, X),
+        "ours": partial(contenders.own_evaluation, ours, ours.resume(problem.weights(start)), X),
+        "ours, joint": partial(contenders.own_evaluation, problem, start, X),
     }
     return own | plain(runs) | products.floors(X, row_blocks(X, k), k, 1)
-
-
-@contextmanager
-def own_evaluation(problem, x, X):
-    """As in a fit: the row workers and the memory of the code are there."""
-    blocks = row_blocks(X, problem.n_components)
-    code = [np.empty((len(block), problem.n_components), dtype=X.dtype) for block in blocks]
-    with row_workers(len(blocks)) as (map, _):
-        yield lambda: problem(x, blocks, code, map)
 
 
 def transform_contenders(X, k):
@@ -179,6 +170,9 @@ def main():
         save(result, args.out)
     if "jobs" in args.parts:
         result["jobs"] = jobs.study(args.mnist, args.quick, args.runs)
+        save(result, args.out)
+    if "growth" in args.parts:
+        result |= growth.study(args.quick)
         save(result, args.out)
 
 

@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 from skl_sparse_ae import SparseAutoencoderTransformer
 
-ROUNDS = 4  # the revisions take turns so often, if asked to
+ROUNDS = 3  # the revisions take turns so often, if asked to
 
 
 def digits():
@@ -57,7 +57,7 @@ class Digits:
 class Mnist:
     """784 features, 196 units: mostly matrix products."""
 
-    rounds, repeat, warmup_time, timer = ROUNDS, (2, 5, 0.5), 0.05, time.process_time
+    rounds, repeat, warmup_time, timer = ROUNDS, (2, 4, 0.5), 0.05, time.process_time
 
     def setup(self):
         self.X = mnist_like()

@@ -1,0 +1,5 @@
+"""``python -m benchmarks`` is `benchmarks.speed`."""
+
+from benchmarks.speed import main
+
+main()
