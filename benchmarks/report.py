@@ -63,6 +63,11 @@ def filled(page, tables):
     return page
 
 
+def picture(name, says):
+    """A line for each page that shows it; the file is of `benchmarks.pictures`."""
+    return f"![{says}](images/{name}.png)"
+
+
 def table(columns, rows):
     """Lines of Markdown; nothing without rows."""
     lines = [f"| {' | '.join(map(str, row))} |" for row in rows]
@@ -135,6 +140,12 @@ def objectives_table(result):
     return table(["", *names], rows)
 
 
+def curves(result):
+    for loss in dict.fromkeys(r["loss"] for r in result["time to objective"]):
+        says = f"J against iterations and against seconds, {loss.replace('_', ' ')}"
+        yield from (picture(f"objective_{loss}", says), "")
+
+
 def to_objective(starts, name):
     if name not in starts[0]:
         return "-"
@@ -170,7 +181,15 @@ def jobs_table(result):
     return table(columns, (row(*who, group) for who, group in pictures.by_estimator(result["jobs"]).items()))
 
 
+def jobs_picture(result):
+    return [picture("jobs", "Accuracy against the seconds to fit and transform")] if result["jobs"] else []
+
+
 # -------------------------------------------------------------------------------------------------------------- growth
+
+
+def growth_picture(result):
+    return [picture("growth", "Milliseconds of an evaluation against rows, features and units")] if result["growth"] else []
 
 
 def growth_table(result):
@@ -195,8 +214,11 @@ TABLES = {
     "busy": busy_table,
     "memory of evaluations": memory_of_evaluations,
     "time to objective": objectives_table,
+    "curves": curves,
     "jobs": jobs_table,
+    "jobs picture": jobs_picture,
     "growth": growth_table,
+    "growth picture": growth_picture,
     "memory": memory_table,
 }
 
