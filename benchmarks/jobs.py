@@ -28,7 +28,7 @@ from benchmarks.datasets import digits, mnist
 from benchmarks.rounds import machine, threads
 from skl_sparse_ae import SparseAutoencoderTransformer
 
-N_TRAIN, BRIEF, CS = 5000, 20, (0.01, 0.1, 1, 10)
+RAW, N_TRAIN, BRIEF, CS = "raw", 5000, 20, (0.01, 0.1, 1, 10)
 DECAYS = ((1e-4, 1e-2), (1e-3, 1e-2), (1e-2, 3e-2))  # of the encoder and of the decoder, as in `benchmarks.defaults`
 OURS = [
     {"sparsity_weight": w, "encoder_alpha": encoder, "decoder_alpha": decoder}
@@ -50,7 +50,7 @@ class RawPixels:
 
 
 ESTIMATORS = {  # and the settings to choose from
-    "raw": (RawPixels, []),
+    RAW: (RawPixels, []),
     "ours, L-BFGS": (SparseAutoencoderTransformer, OURS),
     "ours, brief L-BFGS": (partial(SparseAutoencoderTransformer, max_iter=BRIEF), OURS),
     "ours, Adam": (partial(SparseAutoencoderTransformer, solver="adam"), OURS),

@@ -3,6 +3,7 @@
 import matplotlib
 import numpy as np
 
+from benchmarks.jobs import RAW
 from benchmarks.rounds import FLOORS, floor, ratio
 from benchmarks.time_to_objective import TEXTBOOK
 
@@ -16,6 +17,15 @@ STYLES = {  # line, marker, grey
     "ours, Adam": ("-.", "v", "0.3"),
     "ours, all weights": ("-", "D", "0.3"),
     "ours, without the decoder": ("-", "o", "black"),
+}
+MARKERS = {  # of `benchmarks.jobs`; only the raw pixels have none
+    "ours, L-BFGS": "s",
+    "ours, brief L-BFGS": "D",
+    "ours, Adam": "v",
+    "PCA": "o",
+    "MiniBatchNMF": "s",
+    "BernoulliRBM": "^",
+    "MiniBatchDictionaryLearning": "p",
 }
 
 
@@ -90,13 +100,17 @@ def by_estimator(records):
 
 
 def draw_jobs(records):
+    """Ours are filled, the others hollow; chosen settings are grey."""
     problems = list(dict.fromkeys(r["problem"] for r in records))
     figure, axes = plt.subplots(1, len(problems), figsize=(4.2 * len(problems), 3.6), squeeze=False, layout="constrained")
     for axis, problem in zip(axes.flat, problems, strict=True):
         groups = {who: group for (where, who), group in by_estimator(records).items() if where == problem}
-        for (who, group), marker in zip(groups.items(), "os^DvxP*", strict=False):
+        axis.axhline(groups.pop(RAW)[0]["accuracy"], color="0.5", linestyle="--", label="raw, no code")
+        for who, group in groups.items():
             seconds, scores = [r["fit"] + r["transform"] for r in group], [r["accuracy"] for r in group]
-            axis.plot(seconds, scores, marker, color="black", fillstyle="full" if who.startswith("ours") else "none", label=who)
+            marker, color = MARKERS[who.removesuffix(", chosen")], "0.5" if who.endswith(", chosen") else "black"
+            filled = "full" if who.startswith("ours") else "none"
+            axis.plot(seconds, scores, marker, color=color, fillstyle=filled, label=who)
         axis.set(xscale="log", xlabel="seconds to fit and transform", ylabel="accuracy on test rows", title=problem)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     return figure
@@ -117,6 +131,8 @@ def draw_growth(records):
         axis.plot(sizes, np.exp(offset) * sizes ** slope(r), "-", color="0.3", label="fitted")
         axis.plot(sizes, times[-1] * sizes / sizes[-1], ":", color="0.5", label="linear")
         axis.set(xscale="log", yscale="log", xlabel=r["grows"])
+        axis.set_xticks(sizes[::2], map(str, sizes[::2]))
+        axis.set_xticks([], minor=True)
         axis.set_title(f"slope {slope(r):.2f}", fontsize=10)
     axes[0, 0].set(ylabel="ms an evaluation")
     axes[0, 0].legend(fontsize=8)
