@@ -56,7 +56,7 @@ with warnings.catch_warnings(action="ignore"):  # once more
 print(f"chosen: sparsity_weight={search.best_params_['sparsity_weight']:g}")
 
 # %%
-# The ring is the choice, the bars are standard errors over the folds.
+# The ring is the choice. The standard errors over the folds, drawn as bars, are hidden by the dots: they would allow nothing.
 display = TradeOffDisplay.from_cv_results(search.cv_results_, chosen=search.best_index_)
 best = search.cv_results_["mean_test_r2"].max()
 display.ax_.axhline(best - 0.07, color="#D55E00", linestyle="--")
