@@ -15,6 +15,10 @@ LEAST_VARIATION = 0.05
 # where sparsity has lost to the reconstruction (unscaled data) it is above 0.75.
 MOST_OFF_TARGET = 0.5
 
+# Variance over rows of a posterior mean, of whose prior the variance is 1: Y. Burda, R. Grosse & R. Salakhutdinov, Importance
+# Weighted Autoencoders (2016), section 5.2, who find a gap of orders of magnitude between units above and below it.
+LEAST_ACTIVITY = 0.01
+
 
 def not_converged(estimator, solver, status):
     """Why the solver ended without having converged, or None if it did or was asked to stop."""
@@ -36,6 +40,19 @@ def not_converged(estimator, solver, status):
             f"kept. Lower learning_rate_init={estimator.learning_rate_init:g}, or raise batch_size={estimator.batch_size}."
         )
     return None
+
+
+def collapsed_posterior(estimator, variance, scale):
+    """Whether no code unit tells rows apart, given the variances (n_components,) of their posterior means."""
+    if scale == 0 or (variance > LEAST_ACTIVITY).any():
+        return None
+    return (
+        f"The posterior has collapsed: none of the {len(variance)} code units varies over the rows (variance of the posterior "
+        f"means at most {variance.max():.2g}, active from {LEAST_ACTIVITY:g}), so all rows have the same code and "
+        f"reconstruction. Lower kl_weight={estimator.kl_weight:g}, raise max_iter={estimator.max_iter} or "
+        f"learning_rate_init={estimator.learning_rate_init:g}; features that share nothing have no code. Their scale is "
+        f"{scale:.2g}."
+    )
 
 
 def learned_nothing(r2, scale):

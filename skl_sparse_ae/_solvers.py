@@ -52,15 +52,16 @@ class Solution(NamedTuple):
 class Patience:
     """Says when something has not fallen by ``tol`` times its size in `n_iter_no_change` consecutive updates.
 
-    scikit-learn's rule for its networks, made relative; ``tol=0`` never stops.
+    scikit-learn's rule for its networks, made relative; ``tol=0`` never stops. `size_of` the best so far is its magnitude
+    unless that would mean nothing.
     """
 
-    def __init__(self, tol, n_iter_no_change):
-        self.tol, self.n_iter_no_change = tol, n_iter_no_change
+    def __init__(self, tol, n_iter_no_change, size_of=abs):
+        self.tol, self.n_iter_no_change, self.size_of = tol, n_iter_no_change, size_of
         self.best, self.n_idle = np.inf, 0
 
     def is_exhausted_by(self, value):
-        improved = not np.isfinite(self.best) or value < self.best - self.tol * abs(self.best)
+        improved = not np.isfinite(self.best) or value < self.best - self.tol * self.size_of(self.best)
         self.n_idle = 0 if improved else self.n_idle + 1
         self.best = min(self.best, value)
         return self.tol > 0 and self.n_idle >= self.n_iter_no_change

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "skl_sparse_ae"
 LAYERS = [
-    {"_activations", "_rows", "_persistence"},  # the ground: the unit itself, the rows, what a file must hold
+    {"_activations", "_rows", "_persistence", "_noise"},  # the ground: the unit itself, the rows, what a file must hold
     {
         "_losses",
         "_penalties",
@@ -19,13 +19,14 @@ LAYERS = [
         "_validation",
         "_callbacks",
         "_inputs",
+        "_layers",
     },  # leaves
-    {"_objective"},
-    {"_projection", "_inference"},
-    {"_problems"},
+    {"_objective", "_variational_objective"},
+    {"_projection", "_inference", "_variational_inference"},
+    {"_problems", "_variational_problem"},
     {"_training"},
     {"_autoencoder"},
-    {"_sparse_autoencoder"},
+    {"_sparse_autoencoder", "_variational_autoencoder"},
     {"__init__"},
     {"metrics"},  # above `__init__`, which does not import them: only who uses them pays for them
     {"model_selection"},
@@ -37,6 +38,7 @@ LAYERS = [
 MEETS_USERS = {
     "_autoencoder",
     "_sparse_autoencoder",
+    "_variational_autoencoder",
     "_validation",
     "_callbacks",
     "metrics",

@@ -6,7 +6,7 @@ import pytest
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
 
 # The checks fit on noise, constants and a handful of rows, about which our warnings are right.
 pytestmark = [
@@ -21,6 +21,7 @@ pytestmark = [
 ESTIMATORS = [
     SparseAutoencoderTransformer(n_components=5, solver="lbfgs", max_iter=50),
     SparseAutoencoderTransformer(n_components=5, solver="adam", max_iter=20),
+    VariationalAutoencoderTransformer(n_components=5, max_iter=10),
 ]
 NEVER_YIELDED = [
     "check_param_validation",
@@ -44,6 +45,6 @@ def test_scikit_learn_checks(estimator, check):
 
 
 @pytest.mark.parametrize("check", NEVER_YIELDED)
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=["lbfgs", "adam"])
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=["lbfgs", "adam", "variational"])
 def test_checks_that_are_never_yielded(estimator, check):
     getattr(estimator_checks, check)(type(estimator).__name__, estimator)

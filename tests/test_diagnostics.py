@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from skl_sparse_ae._diagnostics import learned_nothing, not_converged, poor_code
+from skl_sparse_ae._diagnostics import collapsed_posterior, learned_nothing, not_converged, poor_code
 
 ESTIMATOR = SimpleNamespace(
     n_iter_=7,
@@ -56,3 +56,16 @@ def test_a_code_off_target_names_the_distance_unless_no_target_was_asked_for():
     assert "0.3 away" in poor_code(ESTIMATOR, ON_TARGET + 0.3, LIVELY, 1.0)
     without = SimpleNamespace(**vars(ESTIMATOR) | {"sparsity_weight": 0})
     assert poor_code(without, ON_TARGET + 0.3, LIVELY * 4, 1.0) is None
+
+
+@pytest.mark.parametrize(("largest", "scale", "speaks"), [(0.0099, 3.0, True), (0.0101, 3.0, False), (0.0, 0.0, False)])
+def test_a_collapse_is_that_of_all_units(largest, scale, speaks):
+    estimator = SimpleNamespace(kl_weight=1.5, max_iter=7, learning_rate_init=0.1)
+    message = collapsed_posterior(estimator, np.array([0.001, largest]), scale)
+    assert (message is not None) == speaks
+    if speaks:
+        assert (
+            f"none of the 2 code units varies over the rows (variance of the posterior means at most {largest:.2g}" in message
+        )
+        assert "kl_weight=1.5" in message
+        assert "scale is 3" in message

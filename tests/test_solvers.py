@@ -418,3 +418,9 @@ def test_a_failed_line_search_after_a_non_finite_value_is_not_convergence(monkey
     endings = iter(["not_finite", "abnormal", "not_finite", "max_iter"])
     monkeypatch.setattr(_solvers, "_run_lbfgs", lambda guard, max_iter: next(endings))
     assert run_lbfgs(rosenbrock)[0].status == "max_iter"
+
+
+def test_patience_may_measure_in_another_size():
+    relative, absolute = Patience(0.1, 1), Patience(0.1, 1, size_of=lambda best: 5)
+    assert [relative.is_exhausted_by(value) for value in (100.0, 89.0, 88.0)] == [False, False, True]
+    assert [absolute.is_exhausted_by(value) for value in (0.0, -0.6, -1.0)] == [False, False, True]
