@@ -40,11 +40,11 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     """A variational autoencoder as a transformer: a probabilistic code for each row, and new rows from random codes.
 
     Models X as rows decoded from standard normal codes z. An encoder network gives each row x a normal posterior
-    ``q(z | x) = N(mu, diag(variance))``, a decoder network each code the distribution of a row; both minimise
+    ``q(z | x) = N(mu, diag(variance))``, a decoder network each code the distribution of a row; both minimise, in nats, ::
 
         J = mean over rows of  -E log p(x | z)  +  kl_weight * KL(q(z | x) || N(0, I))
 
-    in nats, where the expectation is over z from the posterior, log p is summed over features and KL over code units:
+    where the expectation is over z from the posterior, log p is summed over features and KL over code units, ::
 
         KL = 1/2 sum_j (mu_j^2 + variance_j - 1 - log variance_j)
         -log p(x | z) = 1/2 sum_i ((x_i - x_hat_i)^2 / v + log(2 pi v))                       loss="squared_error"
@@ -129,7 +129,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     References
     ----------
-    D. P. Kingma & M. Welling, Auto-Encoding Variational Bayes, ICLR (2014).
+    Kingma, D. P. & Welling, M., Auto-Encoding Variational Bayes, ICLR (2014).
 
     Examples
     --------
