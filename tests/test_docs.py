@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("no_figure_left")
 DOCS = Path(__file__).parents[1] / "docs"
 NUMBER = re.compile(r"\d+\.\d+")
 
