@@ -11,10 +11,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
+from skl_sparse_ae._variational_autoencoder import VariationalAutoencoderTransformer
 
 __all__ = ["register"]
 
-OPTIONS = {"reconstruct": [False, True], "score_samples": [False, True]}
+OPTIONS = {
+    SparseAutoencoderTransformer: ("reconstruct", "score_samples"),
+    VariationalAutoencoderTransformer: ("reconstruct",),  # its scores are of random draws, which runtimes do not share
+}
 
 
 def register() -> None:
@@ -28,7 +32,7 @@ def register() -> None:
         Adds the output "reconstruction", of shape (n_samples, n_features), as the method returns it.
     ``score_samples``
         Adds the output "score", of shape (n_samples,) and float64 for either precision: minus the reconstruction loss,
-        mean over features, low for rows unlike those seen in `fit`.
+        mean over features, low for rows unlike those seen in `fit`. Of `SparseAutoencoderTransformer` only.
 
     Within a Pipeline both refer to what reaches the autoencoder, scaled rows for example.
 
@@ -59,8 +63,9 @@ def register() -> None:
         from skl2onnx import update_registered_converter
     except ImportError as error:
         raise ImportError('register requires skl2onnx. Install it by: pip install "skl_sparse_ae[onnx]"') from error
-    model = SparseAutoencoderTransformer
-    update_registered_converter(model, _alias(model), _set_shapes, _convert, parser=_declare_outputs, options=OPTIONS)
+    for model, names in OPTIONS.items():
+        options = {name: [False, True] for name in names}
+        update_registered_converter(model, _alias(model), _set_shapes, _convert, parser=_declare_outputs, options=options)
 
 
 def _alias(model_class):
@@ -75,11 +80,11 @@ def _declare_outputs(scope, model, inputs, custom_parsers=None):
     check_is_fitted(model)
     operator = scope.declare_local_operator(_alias(type(model)), model)
     operator.inputs = inputs
-    asked = scope.get_options(model, dict.fromkeys(OPTIONS, False))
+    asked = scope.get_options(model, dict.fromkeys(OPTIONS[type(model)], False))
     outputs = {"code": guess_tensor_type(inputs[0].type)}
     if asked["reconstruct"]:
         outputs["reconstruction"] = guess_tensor_type(inputs[0].type)
-    if asked["score_samples"]:
+    if asked.get("score_samples"):
         outputs["score"] = DoubleTensorType()
     for name, kind in outputs.items():
         operator.outputs.append(scope.declare_local_variable(name, kind))
@@ -92,7 +97,7 @@ def _set_shapes(operator):
 
     check_input_and_output_numbers(operator, input_count_range=[1, None], output_count_range=[1, 3])
     _refuse_options_within_a_pipeline(operator)
-    n_components, n_features = operator.raw_operator.components_.shape
+    n_components, n_features = operator.raw_operator._n_features_out, operator.raw_operator.n_features_in_
     shapes = {"code": [None, n_components], "reconstruction": [None, n_features], "score": [None]}
     for output in operator.outputs:
         output.type.shape = shapes[output.raw_name]
@@ -114,6 +119,11 @@ def _convert(scope, operator, container):
     model, outputs = operator.raw_operator, {output.raw_name: output.full_name for output in operator.outputs}
     graph = _Graph(scope, container, guess_numpy_type(operator.outputs[0].type))
     X = graph.joined([column.full_name for column in operator.inputs])
+    (_add_sparse if isinstance(model, SparseAutoencoderTransformer) else _add_variational)(graph, model, X, outputs)
+
+
+def _add_sparse(graph, model, X, outputs):
+    """Nodes for the outputs, {what it is: under which name}, of a sparse autoencoder."""
     code = graph.node("Sigmoid", graph.affine(X, model.components_.T, model.intercept_), name=outputs["code"])
     if len(outputs) == 1:
         return
@@ -125,6 +135,18 @@ def _convert(scope, operator, container):
         losses = _cross_entropy(graph, raw, X) if model._loss() is CrossEntropy else _squared_error(graph, X_hat, X)
         minus_mean = graph.constant(np.full(model.n_features_in_, -1 / model.n_features_in_))
         graph.node("MatMul", losses, minus_mean, name=outputs["score"])
+
+
+def _add_variational(graph, model, X, outputs):
+    """The same of a variational one, whose encoder puts out the code's mean, and behind it what makes its variance."""
+    k = model._n_features_out
+    encoder = list(zip(model.encoder_coefs_, model.encoder_intercepts_, strict=True))
+    coef, intercept = encoder[-1]
+    encoder[-1] = coef[:, :k], intercept[:k]
+    code = graph.node("Identity", graph.stack(X, encoder, model.activation), name=outputs["code"])
+    if "reconstruction" in outputs:
+        raw = graph.stack(code, zip(model.decoder_coefs_, model.decoder_intercepts_, strict=True), model.activation)
+        graph.node("Sigmoid" if model.loss == "cross_entropy" else "Identity", raw, name=outputs["reconstruction"])
 
 
 def _squared_error(graph, X_hat, X):
@@ -164,6 +186,20 @@ class _Graph:
         """``X @ W + b``."""
         W, b = (self.constant(np.asarray(part, dtype=self.dtype)) for part in (W, b))
         return self.node("Add", self.node("MatMul", X, W), b)
+
+    def stack(self, X, layers, activation):
+        """What dense layers, pairs of coef and intercept, make of X; the last one has no activation."""
+        (coef, intercept), *others = layers
+        Z = self.affine(X, coef, intercept)
+        for coef, intercept in others:
+            Z = self.affine(self.activated(Z, activation), coef, intercept)
+        return Z
+
+    def activated(self, Z, activation):
+        if activation != "elu":
+            return self.node({"identity": "Identity", "logistic": "Sigmoid", "tanh": "Tanh", "relu": "Relu"}[activation], Z)
+        negative = self.node("Exp", self.node("Neg", self.node("Relu", self.node("Neg", Z))))  # no runtime has Elu in float64
+        return self.node("Add", self.node("Relu", Z), self.node("Sub", negative, self.constant(self.dtype(1))))
 
     def joined(self, inputs):
         """One or several inputs, which a DataFrame makes one a column, as the matrix X in the precision of the graph."""

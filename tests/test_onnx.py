@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
 from skl_sparse_ae.onnx import register
 
 MISSING = "the ONNX converters are NOT TESTED without skl2onnx and onnxruntime"
@@ -107,6 +107,30 @@ def test_integers_become_float32(images):
 def test_runtimes_of_opset_13_are_served(any_autoencoder, unseen):
     got = run(any_autoencoder, unseen, {SparseAutoencoderTransformer: BOTH}, target_opset=13)
     np.testing.assert_allclose(got["code"], any_autoencoder.transform(unseen), rtol=0, atol=1e-12)
+
+
+@every_dtype
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu", "elu"])
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
+def test_the_variational_autoencoder(images, dtype, activation, loss):
+    sizes = {"relu": (9, 6), "tanh": ()}.get(activation, 9)
+    model = VariationalAutoencoderTransformer(
+        3, hidden_layer_sizes=sizes, activation=activation, loss=loss, max_iter=3, random_state=0
+    ).fit(images[:300])
+    X = np.concatenate([images[300:], -1e3 * images[:5], 1e6 * images[:5]]).astype(dtype)
+    got = run(model, X, {VariationalAutoencoderTransformer: {"reconstruct": True}})
+    rtol = TOLERANCE[dtype]
+    for name, want in (("code", model.transform(X)), ("reconstruction", model.reconstruct(X))):
+        assert got[name].dtype == dtype
+        size = np.maximum(abs(want).max(axis=1, keepdims=True), 1)  # of a row: what cancels within one is rounded like it
+        np.testing.assert_allclose(got[name] / size, want / size, rtol=0, atol=5 * rtol)
+    assert list(run(model, X)) == ["code"]
+
+
+def test_the_score_of_a_variational_autoencoder_is_no_option(images):
+    model = VariationalAutoencoderTransformer(max_iter=1, random_state=0).fit(images)
+    with pytest.raises(NameError, match="Option 'score_samples' not in"):
+        run(model, images, {VariationalAutoencoderTransformer: {"score_samples": True}})
 
 
 def test_unknown_options_are_errors(autoencoder, images):

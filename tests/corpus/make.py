@@ -7,7 +7,6 @@ import pickle
 import platform
 import sys
 import warnings
-from itertools import product
 from pathlib import Path
 from zipfile import ZIP_DEFLATED
 
@@ -20,11 +19,12 @@ import skops
 import skops.io
 from sklearn.datasets import load_digits
 
-from skl_sparse_ae import SparseAutoencoderTransformer, __version__
+from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer, __version__
 from skl_sparse_ae.onnx import register
 
 FOLDER = Path(__file__).parent / ".".join(__version__.split(".")[:2])
-DTYPES = {"lbfgs": np.float64, "adam": np.float32}
+LOSSES = ("squared_error", "cross_entropy")
+SHORT = {"max_iter": 30, "random_state": 0}
 
 
 def rows():
@@ -32,22 +32,29 @@ def rows():
     return load_digits().images[:90].reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16) / 16
 
 
+def fits(X):
+    """Names and fitted estimators: float64 by L-BFGS, float32 by Adam."""
+    for loss in LOSSES:
+        yield f"lbfgs-{loss}", SparseAutoencoderTransformer(5, loss=loss, **SHORT).fit(X)
+        yield f"adam-{loss}", SparseAutoencoderTransformer(5, loss=loss, solver="adam", **SHORT).fit(X.astype(np.float32))
+        network = VariationalAutoencoderTransformer(2, hidden_layer_sizes=(6,), activation="elu", loss=loss, **SHORT)
+        yield f"variational-{loss}", network.fit(X.astype(np.float32))
+
+
 def main():
     FOLDER.mkdir(exist_ok=True)
     register()
     X = rows()
     expected = {"X": X}
-    for solver, loss in product(DTYPES, ("squared_error", "cross_entropy")):
-        model = SparseAutoencoderTransformer(5, solver=solver, loss=loss, max_iter=30, random_state=0)
-        model.fit(X[:60].astype(DTYPES[solver]))
-        name = f"{solver}-{loss}"
+    for name, model in fits(X[:60]):
         (FOLDER / f"{name}.pickle").write_bytes(pickle.dumps(model))
         skops.io.dump(model, FOLDER / f"{name}.skops", compression=ZIP_DEFLATED)
-        options = {id(model): {"reconstruct": True, "score_samples": True}}
+        is_sparse = isinstance(model, SparseAutoencoderTransformer)
+        options = {id(model): {"reconstruct": True} | ({"score_samples": True} if is_sparse else {})}
         (FOLDER / f"{name}.onnx").write_bytes(skl2onnx.to_onnx(model, X[:1], options=options).SerializeToString())
-        for method in ("transform", "reconstruct", "score_samples"):
+        for method in ("transform", "reconstruct", *(["score_samples"] if is_sparse else [])):
             expected[f"{name}.{method}"] = getattr(model, method)(X[60:])
-        if solver == "adam":
+        if not name.startswith("lbfgs"):
             expected[f"{name}.resumed"] = model.partial_fit(X[:60].astype(np.float32)).transform(X[60:])
     np.savez_compressed(FOLDER / "expected.npz", **expected)
     versions = {module.__name__: module.__version__ for module in (np, scipy, sklearn, skops, skl2onnx, onnx)}
