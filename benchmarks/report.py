@@ -58,8 +58,8 @@ def read(paths):
 
 def filled(page, tables):
     for name, lines in tables.items():
-        inside = re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)", flags=re.DOTALL)
-        page = inside.sub(lambda _, lines=lines: "\n" + "\n".join(lines) + "\n\n", page)
+        place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", flags=re.DOTALL)
+        page = place.sub(lambda found, lines=lines: "\n".join([found[1], *lines, "", found[2]]), page)
     return page
 
 
@@ -112,7 +112,8 @@ def busy_table(result):
         slower = (f"{ratio(r['seconds'][name], before[name]):.2f}" if name in before else "" for name in names)
         return [f"{r['part']}, {r['case']}", r["threads"], *slower]
 
-    return table(["case", "threads", *names], map(row, busy))
+    lines = table(["case", "threads", *names], map(row, busy))
+    return ["Time beside it over the time without:", "", *lines] if lines else []
 
 
 def memory_of_evaluations(result):
@@ -143,7 +144,7 @@ def objectives_table(result):
 def curves(result):
     for loss in dict.fromkeys(r["loss"] for r in result["time to objective"]):
         says = f"J against iterations and against seconds, {loss.replace('_', ' ')}"
-        yield from (picture(f"objective_{loss}", says), "")
+        yield picture(f"objective_{loss}", says)
 
 
 def to_objective(starts, name):
