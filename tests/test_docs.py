@@ -1,10 +1,14 @@
 """What the guide shows is what happens: its snippets run in order, and print what stands below them."""
 
+import importlib
+import pkgutil
 import re
 import warnings
 from pathlib import Path
 
 import pytest
+
+import skl_sparse_ae
 
 pytestmark = pytest.mark.usefixtures("no_figure_left")
 DOCS = Path(__file__).parents[1] / "docs"
@@ -27,3 +31,14 @@ def test_snippets_print_what_the_page_says(page, capsys, tmp_path, monkeypatch):
             assert NUMBER.sub("", printed) == NUMBER.sub("", expected)
             numbers = [float(number) for number in NUMBER.findall(printed)]
             assert numbers == pytest.approx([float(n) for n in NUMBER.findall(expected)], abs=0.02)  # processors differ
+
+
+MODULES = ["", *(f".{module.name}" for module in pkgutil.iter_modules(skl_sparse_ae.__path__) if module.name[0] != "_")]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_public_name_is_in_the_reference(module):
+    name = f"skl_sparse_ae{module}"
+    sections = (DOCS / "api.md").read_text().split(".. currentmodule:: ")[1:]
+    listed = {word for section in sections if section.split()[0] == name for word in re.findall(r"\w+", section)}
+    assert set(importlib.import_module(name).__all__) <= listed

@@ -32,7 +32,8 @@ print(f"Hoyer sparsity of the code {hoyer_sparsity(code):.2f}, of the pixels {ho
 # What the units look for
 # -----------------------
 #
-# For each unit, the image of a given contrast that excites it most. Many are pieces of strokes.
+# For each unit, the image of a given contrast that excites it most: ink in the white pixels speaks for it, ink in the black
+# ones against it. Some look for a single spot, most for a piece of a stroke beside empty paper.
 FeaturesDisplay.from_estimator(model, (8, 8))
 
 # %%
