@@ -24,6 +24,7 @@ from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_non_negative
 
 from skl_sparse_ae._blocks import row_blocks
+from skl_sparse_ae._diagnostics import LEAST_ACTIVITY
 from skl_sparse_ae._inference import LOWEST_SCORE
 from skl_sparse_ae._penalties import divergences
 from skl_sparse_ae._rows import dense
@@ -31,6 +32,7 @@ from skl_sparse_ae._validation import quiet
 
 __all__ = [
     "active_fraction",
+    "active_latent_units",
     "always_on_units",
     "dead_units",
     "explained_variance",
@@ -270,6 +272,46 @@ def always_on_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
     array([ True, False])
     """
     return _is_active(code, threshold).all(axis=0)
+
+
+@quiet
+def active_latent_units(code: ArrayLike, threshold: float = LEAST_ACTIVITY) -> np.ndarray:
+    """Which units of a variational code tell rows apart: those whose posterior mean varies over rows.
+
+    A unit is active where the variance over rows of its posterior mean is above `threshold`. The others have fallen back to
+    the prior: the decoder ignores them, and they cost nothing.
+
+    Parameters
+    ----------
+    code : array-like of shape (n_samples, n_components)
+        Posterior means, as `VariationalAutoencoderTransformer.transform` returns them.
+    threshold : float, default=0.01
+        Of the variance; the prior's is 1.
+
+    Returns
+    -------
+    is_active : ndarray of shape (n_components,), bool
+        ``is_active.sum()`` is their number, ``np.flatnonzero(is_active)`` are their indices.
+
+    Raises
+    ------
+    ValueError
+        If `code` is not a matrix of finite numbers.
+    TypeError
+        If `threshold` is not a number.
+
+    References
+    ----------
+    Burda, Y., Grosse, R. and Salakhutdinov, R., Importance weighted autoencoders, ICLR (2016), section 5.2.
+
+    Examples
+    --------
+    >>> from skl_sparse_ae.metrics import active_latent_units
+    >>> active_latent_units([[1.2, 0.01], [-0.7, 0.02], [0.1, 0.0]])
+    array([ True, False])
+    """
+    check_scalar(threshold, "threshold", Real)
+    return _check_code(code).var(axis=0) > threshold
 
 
 @quiet

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from sklearn.datasets import load_digits
 
-from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
 from skl_sparse_ae._weights import Weights, n_weights, unflatten
 
 # HYPOTHESIS_PROFILE=nightly draws other examples each time, and 20 times as many unless a test insists on a number.
@@ -75,6 +75,12 @@ def unseen(images):
     """Rows that `any_autoencoder` was not fitted to: images, and values of every size and sign that leave its code defined."""
     signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(40, images.shape[1]))
     return np.concatenate([images[300:], np.zeros_like(images[:1]), *(size * signs for size in (1, 1e12, 1e30))])
+
+
+@pytest.fixture(scope="session")
+def generator(images):
+    """A variational autoencoder of the images, 3 units, stopped early."""
+    return VariationalAutoencoderTransformer(3, max_iter=5, tol=0, random_state=0).fit(images)
 
 
 @pytest.fixture

@@ -32,7 +32,19 @@ LAYERS = [
     {"model_selection"},
     {"onnx", "export", "fine_tuning"},
     {"plotting._canvas", "plotting._checks", "plotting._images"},
-    {f"plotting._{name}" for name in ("activations", "features", "loss_curve", "reconstructions", "top_rows", "trade_off")},
+    {
+        f"plotting._{name}"
+        for name in (
+            "activations",
+            "features",
+            "latent_plane",
+            "loss_curve",
+            "reconstructions",
+            "samples",
+            "top_rows",
+            "trade_off",
+        )
+    },
     {"plotting"},
 ]
 MEETS_USERS = {

@@ -21,6 +21,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from skl_sparse_ae import SparseAutoencoderTransformer, metrics
 from skl_sparse_ae.metrics import (
     active_fraction,
+    active_latent_units,
     always_on_units,
     dead_units,
     explained_variance,
@@ -141,6 +142,15 @@ def test_active_dead_and_always_on_units_computed_by_hand():
     assert active_fraction(code) == 0.5
     np.testing.assert_array_equal(dead_units(code), [False, True, False])
     np.testing.assert_array_equal(always_on_units(code), [True, False, False])
+
+
+def test_latent_units_are_active_where_they_vary():
+    code = np.array([[1.2, 0.1, 0.3], [0.8, -0.1, 0.3], [1.2, 0.1, 0.3], [0.8, -0.1, 0.3]])  # variances 0.04, 0.01, 0
+    np.testing.assert_array_equal(active_latent_units(code, 0.02), [True, False, False])
+    np.testing.assert_array_equal(active_latent_units(1.01 * code), [True, True, False])
+    np.testing.assert_array_equal(active_latent_units(0.99 * code), [True, False, False])
+    with pytest.raises(TypeError, match="threshold must be an instance of float"):
+        active_latent_units(code, "0.01")
 
 
 def test_the_threshold_moves_the_line():

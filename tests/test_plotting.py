@@ -18,8 +18,10 @@ from skl_sparse_ae import plotting
 from skl_sparse_ae.plotting import (
     ActivationsDisplay,
     FeaturesDisplay,
+    LatentPlaneDisplay,
     LossCurveDisplay,
     ReconstructionsDisplay,
+    SamplesDisplay,
     TopRowsDisplay,
     TradeOffDisplay,
 )
@@ -33,7 +35,14 @@ FROM_ESTIMATOR = {
     "top rows": lambda model, X, **kw: TopRowsDisplay.from_estimator(model, X, 2, image_shape=(8, 8), **kw),
     "top rows as bars": lambda model, X, **kw: TopRowsDisplay.from_estimator(model, X, 2, **kw),
 }
-DISPLAYS = FROM_ESTIMATOR | {"trade-off": lambda model, X, **kw: TradeOffDisplay([1, 2], [0.9, 0.8], [0.3, 0.5]).plot(**kw)}
+FROM_ESTIMATOR |= {
+    "latent plane": lambda model, X, **kw: LatentPlaneDisplay.from_estimator(model, X, X[:, 20] > 0.5, **kw),
+    "latent grid": lambda model, X, **kw: LatentPlaneDisplay.from_grid(model, (8, 8), **kw),
+}
+DISPLAYS = FROM_ESTIMATOR | {
+    "trade-off": lambda model, X, **kw: TradeOffDisplay([1, 2], [0.9, 0.8], [0.3, 0.5]).plot(**kw),
+    "samples": lambda model, X, **kw: SamplesDisplay(X[:8], X[8:16], image_shape=(8, 8)).plot(**kw),
+}
 every_display = pytest.mark.parametrize("draw", DISPLAYS.values(), ids=DISPLAYS)
 every_estimator_display = pytest.mark.parametrize("draw", FROM_ESTIMATOR.values(), ids=FROM_ESTIMATOR)
 

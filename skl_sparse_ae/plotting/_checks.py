@@ -21,6 +21,15 @@ def fitted_autoencoder(estimator):
     return (estimator[: places[-1]] if places[-1] else None), autoencoder
 
 
+def fitted_generator(estimator, *methods):
+    """As `fitted_autoencoder`, of one that also has these methods; TypeError that names those it has not."""
+    before, autoencoder = fitted_autoencoder(estimator)
+    missing = [method for method in methods if not hasattr(autoencoder, method)]
+    if missing:
+        raise TypeError(f"{type(autoencoder).__name__} has no method {', '.join(map(repr, missing))}.")
+    return before, autoencoder
+
+
 def seen_by_autoencoder(before, X):
     """X as it reaches the autoencoder."""
     return X if before is None else before.transform(X)
