@@ -31,20 +31,25 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from skl_sparse_ae import SparseAutoencoderTransformer, _validation
+from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer, _validation
 from skl_sparse_ae._blocks import BLOCK_BYTES
 from skl_sparse_ae._solvers import LBFGS_MOST_PARAMETERS
 
-NAME = "SparseAutoencoderTransformer"
+NAME = "(Sparse|Variational)AutoencoderTransformer"
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 6))
 U = RNG.uniform(size=(30, 6))
 HOLES = np.where(np.abs(X) > 0.8, X, 0)  # two of five elements stored
 SOLVERS = ["lbfgs", "adam"]
+MODELS = [*SOLVERS, "variational"]  # the last is the other autoencoder, which has Adam alone
 LOSSES = [("squared_error", None), ("squared_error", "logistic"), ("cross_entropy", None)]
 METHODS = ["transform", "reconstruct", "score", "score_samples"]
 ARRAYS = ["components_", "intercept_", "decoder_components_", "decoder_intercept_", "mean_activations_"]
-OURS = re.compile("(lbfgs|adam) diverged|The fitted model reconstructs X no|The mean activations are|The codes have collapsed")
+LISTS = ["encoder_coefs_", "encoder_intercepts_", "decoder_coefs_", "decoder_intercepts_"]  # of arrays
+OURS = re.compile(
+    "(lbfgs|adam) diverged|The fitted model reconstructs X no|The mean activations are|The codes have collapsed|"
+    "The posterior has collapsed"
+)
 # The scale of X is divided out inside the solver, but penalties are compared with it: either warning is right, if it names it.
 NAMES_SCALE = "(The fitted model reconstructs X no|The mean activations are).* scale "
 TOO_LARGE = "The input data may contain large values and need to be preprocessed"
@@ -75,7 +80,17 @@ class Same(NamedTuple):
 def make(**parameters):
     """A small model that stops after 6 iterations or epochs."""
     defaults = {"n_components": 3, "max_iter": 6, "tol": 0, "batch_size": 16, "random_state": 0}
-    return SparseAutoencoderTransformer(**defaults | parameters)
+    if parameters.get("solver") != "variational":
+        return SparseAutoencoderTransformer(**defaults | parameters)
+    del parameters["solver"]
+    return VariationalAutoencoderTransformer(**defaults | {"hidden_layer_sizes": 5} | parameters)
+
+
+def arrays(model):
+    """All that a fit has stored in arrays."""
+    if isinstance(model, SparseAutoencoderTransformer):
+        return [getattr(model, name) for name in ARRAYS]
+    return [array for name in LISTS for array in getattr(model, name)]
 
 
 @contextmanager
@@ -102,7 +117,7 @@ def unchanged(model):
 
 
 def fits_of(solver):
-    return ["fit", "partial_fit"] if solver == "adam" else ["fit"]
+    return ["fit", "partial_fit"] if solver in MODELS[1:] else ["fit"]
 
 
 def refuses(data, expected, **parameters):
@@ -118,12 +133,13 @@ def refuses(data, expected, **parameters):
 
 def is_finite(model, data):
     """Whether the attributes are, and what every method makes of the data."""
-    values = [getattr(model, name) for name in (*ARRAYS, "loss_", "loss_curve_")]
+    values = [*arrays(model), model.loss_, model.loss_curve_]
     with strictly():
         code = model.transform(data)
         values += [code, model.inverse_transform(code)] + [getattr(model, name)(data) for name in METHODS]
-    assert code.min() >= 0
-    assert code.max() <= 1
+    if isinstance(model, SparseAutoencoderTransformer):
+        assert code.min() >= 0
+        assert code.max() <= 1
     return all(np.isfinite(value).all() for value in values)
 
 
@@ -133,7 +149,7 @@ def fits(data, expected, **parameters):
         with strictly() as messages:
             model = getattr(make(**parameters), name)(data)
         assert is_finite(model, data)
-        if expected.warning and name == "fit":
+        if expected.warning and name == "fit" and parameters["solver"] != "variational":  # which learns in any unit
             assert any(re.match(expected.warning, message) for message in messages), messages
 
 
@@ -143,11 +159,13 @@ def bits(data):
 
 def agrees(data, expected, **parameters):
     before, reference = bits(data), expected.reference
+    # The noise of a variational score is that of the row's bits: what `fit` clips is another row, however close.
+    methods = METHODS[:2] if parameters["solver"] == "variational" and "loss" in parameters else METHODS
     for name in fits_of(parameters["solver"]):
         with strictly():
             model, other = (getattr(make(**parameters), name)(rows) for rows in (data, reference))
-            pairs = [(getattr(model, method)(data), getattr(other, method)(reference)) for method in METHODS]
-        pairs += [(getattr(model, attribute), getattr(other, attribute)) for attribute in ARRAYS]
+            pairs = [(getattr(model, method)(data), getattr(other, method)(reference)) for method in methods]
+        pairs += zip(arrays(model), arrays(other), strict=True)
         for got, wanted in pairs:
             np.testing.assert_allclose(got, wanted, rtol=expected.rtol, atol=expected.rtol)
             assert np.asarray(got).dtype == np.asarray(wanted).dtype
@@ -330,7 +348,7 @@ SPARSE = [
 ]
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", MODELS)
 @pytest.mark.parametrize(("data", "expected", "parameters"), CONTAINERS + DTYPES + VALUES + LAYOUT + SPARSE)
 def test_what_becomes_of_these_rows(data, expected, parameters, solver):
     if parameters.get("solver", solver) == solver:  # else the next row of the table is about this solver
@@ -338,9 +356,10 @@ def test_what_becomes_of_these_rows(data, expected, parameters, solver):
         check(data, expected, **{"solver": solver} | parameters)
 
 
-def test_case13_other_column_names_are_refused():
+@pytest.mark.parametrize("solver", MODELS[1:])
+def test_case13_other_column_names_are_refused(solver):
     frame = pd.DataFrame(X, columns=list("abcdef"))
-    model = fitted(frame, solver="adam")
+    model = fitted(frame, solver=solver)
     for wrong in (frame[list("fedcba")], frame.rename(columns={"a": "z"})):
         for name in ("partial_fit", *METHODS):
             with unchanged(model), strictly(), pytest.raises(ValueError, match="The feature names should match those"):
@@ -348,14 +367,15 @@ def test_case13_other_column_names_are_refused():
 
 
 @pytest.mark.parametrize(("library", "kind"), [("pandas", pd.DataFrame), ("polars", pl.DataFrame)])
-def test_case14_data_frames_in_and_out(library, kind):
+@pytest.mark.parametrize("solver", MODELS)
+def test_case14_data_frames_in_and_out(library, kind, solver):
     frame = kind(X, list("abcdef")) if library == "polars" else kind(X, columns=list("abcdef"))
-    model = fitted(frame)
+    model = fitted(frame, solver=solver)
     with strictly():
         code = model.set_output(transform=library).transform(frame)
     assert isinstance(code, kind)
-    assert list(code.columns) == [f"{NAME.lower()}{i}" for i in range(3)]
-    np.testing.assert_allclose(code.to_numpy(), fitted().transform(X), rtol=1e-12)
+    assert list(code.columns) == [f"{type(model).__name__.lower()}{i}" for i in range(3)]
+    np.testing.assert_allclose(code.to_numpy(), fitted(solver=solver).transform(X), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["fit", "partial_fit"])
@@ -394,7 +414,7 @@ def test_case44_huge_rows_give_numbers_or_an_explanation(factor, dtype, loss, de
             assert re.match("The (pre-activations|squared errors|losses|reconstruction) overflow", str(error))  # noqa: PT017  raised or not
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", MODELS)
 def test_case51_a_read_only_memory_map(tmp_path, solver):
     np.save(tmp_path / "X.npy", X)
     agrees(np.load(tmp_path / "X.npy", mmap_mode="r"), Same(X, 1e-12), solver=solver)
@@ -452,14 +472,16 @@ CORRUPTED = [
 ]
 
 
+@pytest.mark.parametrize("solver", MODELS[1:])
 @pytest.mark.parametrize(("data", "_"), CORRUPTED)
-def test_corrupted_indices_are_refused(data, _):
-    refuses(data, Raises(ValueError, "(?i)indices|index|indptr|corrupted"), solver="adam")
+def test_corrupted_indices_are_refused(data, _, solver):
+    refuses(data, Raises(ValueError, "(?i)indices|index|indptr|corrupted"), solver=solver)
 
 
-def test_corrupted_indices_never_crash_the_process(tmp_path):
+@pytest.mark.parametrize("solver", MODELS[1:])
+def test_corrupted_indices_never_crash_the_process(tmp_path, solver):
     """Once more, in a process of their own: here, a crash would end the tests and not fail one."""
-    joblib.dump((fitted(U, solver="adam"), [param.values[0] for param in CORRUPTED]), tmp_path / "all")
+    joblib.dump((fitted(U, solver=solver), [param.values[0] for param in CORRUPTED]), tmp_path / "all")
     script = f"""
 import joblib
 model, matrices = joblib.load({str(tmp_path / "all")!r})
@@ -484,7 +506,7 @@ def peak_memory(call):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", MODELS)
 def test_case64_sparse_rows_are_made_dense_a_block_at_a_time(solver):
     """Measured: four arrays of a block's size, not three, eight with SciPy 1.13; the rows are 61 blocks."""
     rng = np.random.default_rng(0)
@@ -540,32 +562,44 @@ PARAMETERS = [
 ]
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize(("parameters", "expected", "_"), PARAMETERS)
+def of_both(table):
+    """A row for each model that has the parameter."""
+    for param in table:
+        for solver in MODELS:
+            name = next(iter(param.values[0]))
+            if solver != "variational" or name in make(solver=solver).get_params():
+                yield pytest.param(*param.values, solver, id=f"{param.id}-{solver}")
+
+
+@pytest.mark.parametrize(("parameters", "expected", "_", "solver"), of_both(PARAMETERS))
 def test_what_becomes_of_these_parameters(parameters, expected, _, solver):
     """Case 84: they are refused by `fit`, and never by `__init__` or `set_params`."""
     parameters = {"solver": solver} | parameters
     if isinstance(expected, Fits):
         return fits(X, expected, **parameters)
-    for model in (make(**parameters), fitted(solver=solver).set_params(**parameters)):
+    used = fitted(solver=solver)
+    used.set_params(**{name: value for name, value in parameters.items() if name in used.get_params()})
+    for model in (make(**parameters), used):
         for name in fits_of(parameters["solver"]):
             with unchanged(model), strictly(), pytest.raises(expected.kind, match=expected.match):
                 getattr(model, name)(X)
 
 
-def test_case84_parameters_are_neither_checked_nor_changed_before_fit():
-    nonsense = dict.fromkeys(make().get_params(), "nonsense")
-    assert SparseAutoencoderTransformer(**nonsense).get_params() == make().set_params(**nonsense).get_params() == nonsense
+@pytest.mark.parametrize("solver", MODELS)
+def test_case84_parameters_are_neither_checked_nor_changed_before_fit(solver):
+    model = make(solver=solver)
+    nonsense = dict.fromkeys(model.get_params(), "nonsense")
+    assert type(model)(**nonsense).get_params() == model.set_params(**nonsense).get_params() == nonsense
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_case85_a_fit_that_cannot_fit_into_memory_says_how_much_it_needs(monkeypatch, solver):
+@pytest.mark.parametrize(("solver", "size"), [("lbfgs", 5.22e-5), ("adam", 5.22e-5), ("variational", 7.11e-5)])
+def test_case85_a_fit_that_cannot_fit_into_memory_says_how_much_it_needs(monkeypatch, solver, size):
     model = fitted(solver=solver).set_params(n_components=10**9)
     with unchanged(model), pytest.raises(MemoryError, match=r"n_components=1000000000 needs at least .* GB, this machine has"):
         model.fit(X)
     monkeypatch.setattr(_validation.os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2}.get)
-    model.set_params(n_components=100)  # 1306 weights
-    with unchanged(model), pytest.raises(MemoryError, match=r"n_components=100 needs at least 5.22e-05 GB.* 8.19e-06 GB"):
+    model.set_params(n_components=100)  # 1306 weights, or 1777 with layers of 5 and a variance
+    with unchanged(model), pytest.raises(MemoryError, match=rf"n_components=100 needs at least {size:.3g} GB.* 8.19e-06 GB"):
         model.fit(X)
 
 
@@ -583,16 +617,18 @@ def test_case86_more_weights_than_scipy_can_index_are_refused_before_they_are_ma
 # -------------------------------------------------------------------------------------------- state and order of calls
 
 
+@pytest.mark.parametrize("solver", MODELS)
 @pytest.mark.parametrize("name", [*METHODS, "inverse_transform", "get_feature_names_out"])
-def test_case87_before_fit(name):
+def test_case87_before_fit(name, solver):
     message = rf"This {NAME} instance is not fitted yet. Call 'fit' with appropriate arguments before using this estimator"
     with pytest.raises(NotFittedError, match=message):
-        getattr(make(), name)(*[X] * (name != "get_feature_names_out"))
+        getattr(make(solver=solver), name)(*[X] * (name != "get_feature_names_out"))
 
 
+@pytest.mark.parametrize("solver", MODELS[1:])
 @pytest.mark.parametrize("name", [*METHODS, "partial_fit"])
-def test_case88_case93_another_width(name):
-    model = fitted(solver="adam")
+def test_case88_case93_another_width(name, solver):
+    model = fitted(solver=solver)
     with unchanged(model), pytest.raises(ValueError, match=f"X has 3 features, but {NAME} is expecting 6 features as input"):
         getattr(model, name)(X[:, :3])
 
@@ -609,9 +645,10 @@ CODES = [
 ]
 
 
+@pytest.mark.parametrize("solver", MODELS)
 @pytest.mark.parametrize(("code", "expected", "_"), CODES)
-def test_what_becomes_of_these_codes(code, expected, _):
-    model = fitted()
+def test_what_becomes_of_these_codes(code, expected, _, solver):
+    model = fitted(solver=solver)
     if isinstance(expected, Fits):
         with strictly():
             assert np.isfinite(model.inverse_transform(code)).all()
@@ -620,11 +657,12 @@ def test_what_becomes_of_these_codes(code, expected, _):
         model.inverse_transform(code)
 
 
-def test_case91_float32_rows_on_a_float64_model():
+@pytest.mark.parametrize("solver", MODELS)
+def test_case91_float32_rows_on_a_float64_model(solver):
     with strictly():
-        code = fitted().transform(single(X))
+        code = fitted(solver=solver).transform(single(X))
     assert code.dtype == np.float32
-    np.testing.assert_allclose(code, fitted().transform(X), rtol=1e-5)
+    np.testing.assert_allclose(code, fitted(solver=solver).transform(X), rtol=1e-5, atol=1e-6)
 
 
 def test_case91_float32_rows_on_a_model_whose_weights_float32_cannot_hold():
@@ -635,13 +673,16 @@ def test_case91_float32_rows_on_a_model_whose_weights_float32_cannot_hold():
             model.reconstruct(single(X))
 
 
-def test_case92_sparse_rows_on_a_model_of_dense_ones():
+@pytest.mark.parametrize("solver", MODELS)
+def test_case92_sparse_rows_on_a_model_of_dense_ones(solver):
+    model = fitted(solver=solver)
     with strictly():
-        np.testing.assert_allclose(fitted().transform(csr()), fitted().transform(HOLES), rtol=1e-14)
+        np.testing.assert_allclose(model.transform(csr()), model.transform(HOLES), rtol=1e-13, atol=1e-15)
 
 
-def test_case93_partial_fit_of_good_and_bad_batches():
-    model = fitted(solver="adam")
+@pytest.mark.parametrize("solver", MODELS[1:])
+def test_case93_partial_fit_of_good_and_bad_batches(solver):
+    model = fitted(solver=solver)
     with strictly():
         assert is_finite(model.partial_fit(X[:1]), X)
     for wrong, message in [(X[:0], "Found array with 0 sample"), (changed(nan), "contains NaN"), (1e200 * X, TOO_LARGE)]:
@@ -649,10 +690,11 @@ def test_case93_partial_fit_of_good_and_bad_batches():
             model.partial_fit(wrong)
 
 
-def test_case94_the_first_call_fixes_the_precision():
+@pytest.mark.parametrize("solver", MODELS[1:])
+def test_case94_the_first_call_fixes_the_precision(solver):
     with strictly():
-        model = make(solver="adam").partial_fit(single(X)).partial_fit(X)
-    assert {getattr(model, name).dtype for name in ARRAYS[:4]} == {np.dtype(np.float32)}
+        model = make(solver=solver).partial_fit(single(X)).partial_fit(X)
+    assert {array.dtype for array in arrays(model)[:4]} == {np.dtype(np.float32)}
 
 
 def test_case95_partial_fit_with_lbfgs():
@@ -663,17 +705,18 @@ def test_case95_partial_fit_with_lbfgs():
     assert str(error.value.__cause__) == "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
 
 
-def test_case96_fit_begins_anew_and_partial_fit_continues():
+@pytest.mark.parametrize("solver", MODELS[1:])
+def test_case96_fit_begins_anew_and_partial_fit_continues(solver):
     with strictly():
-        model = make(solver="adam").partial_fit(X).fit(X)
-        np.testing.assert_array_equal(model.components_, fitted(solver="adam").components_)
+        model = make(solver=solver).partial_fit(X).fit(X)
+        np.testing.assert_array_equal(arrays(model)[0], arrays(fitted(solver=solver))[0])
         assert model.partial_fit(X).n_iter_ == 7
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", MODELS)
 def test_case97_a_warm_start_with_another_shape(solver):
     model = fitted(solver=solver).set_params(warm_start=True, n_components=5)
-    message = "n_components=5 differs from the 3 components of the previous fit, which this one would continue"
+    message = "n_components=5.* differs? from the 3 components.* previous fit, which this one would continue"
     with unchanged(model), strictly(), pytest.raises(ValueError, match=message):
         model.fit(X)
     model.set_params(n_components=3)
@@ -681,13 +724,13 @@ def test_case97_a_warm_start_with_another_shape(solver):
         model.fit(X[:, :3])
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("name", ARRAYS[:4])
-def test_case98_a_warm_start_from_nan(solver, name):
+@pytest.mark.parametrize("solver", MODELS)
+@pytest.mark.parametrize("i", range(4))
+def test_case98_a_warm_start_from_nan(solver, i):
     model = fitted(solver=solver).set_params(warm_start=True)
-    setattr(model, name, np.full_like(getattr(model, name), nan))
+    arrays(model)[i][...] = nan
     for method in fits_of(solver):
-        with unchanged(model), strictly(), pytest.raises(ValueError, match=f"'{name}' is not a finite float array"):
+        with unchanged(model), strictly(), pytest.raises(ValueError, match=r"'.*' is not a finite float array"):
             getattr(model, method)(X)
 
 
@@ -696,7 +739,7 @@ def test_case99_a_clone_is_not_fitted():
         check_is_fitted(clone(fitted()))
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", MODELS)
 def test_case100_a_failed_fit_of_another_width_leaves_nothing_behind(solver):
     model = fitted(pd.DataFrame(X, columns=list("abcdef")), solver=solver)
     with unchanged(model), strictly(), pytest.raises(ValueError, match=TOO_LARGE):
@@ -707,35 +750,39 @@ def test_case100_a_failed_fit_of_another_width_leaves_nothing_behind(solver):
 
 
 @pytest.mark.parametrize("y", ["nonsense", [1, 2], np.full(30, nan), object()], ids=["text", "length", "nan", "object"])
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", MODELS)
 def test_case101_y_is_ignored(solver, y):
     with strictly():
         for name in fits_of(solver):
             with_y, without = getattr(make(solver=solver), name)(X, y), getattr(make(solver=solver), name)(X)
-            np.testing.assert_array_equal(with_y.components_, without.components_)
+            np.testing.assert_array_equal(arrays(with_y)[0], arrays(without)[0])
         np.testing.assert_array_equal(make(solver=solver).fit_transform(X, y), make(solver=solver).fit_transform(X))
         assert with_y.score(X, y) == without.score(X)
 
 
-def test_case102_sample_weight_is_not_offered():
-    model = fitted(solver="adam")
+@pytest.mark.parametrize("solver", MODELS[1:])
+def test_case102_sample_weight_is_not_offered(solver):
+    model = fitted(solver=solver)
     for name in ("fit", "partial_fit", "fit_transform", "score"):
         with unchanged(model), pytest.raises(TypeError, match="unexpected keyword argument 'sample_weight'"):
             getattr(model, name)(X, sample_weight=np.ones(30))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize(("loss", "decoder"), LOSSES)
+@pytest.mark.parametrize(
+    ("loss", "decoder", "solver"),
+    [(*loss, solver) for loss in LOSSES for solver in MODELS if loss != LOSSES[1] or solver in SOLVERS],
+)
 @pytest.mark.parametrize("data", [U, csr(np.abs(HOLES) / 4), np.where(U > 0.5, 1.0, 0.0)], ids=["dense", "sparse", "binary"])
 def test_case103_valid_rows_are_quiet(loss, decoder, solver, dtype, data):
     """Under `np.errstate(all="raise")`, with warnings as errors but for that of a useless model."""
-    parameters = {"loss": loss, "decoder_activation": decoder, "solver": solver, "max_iter": 40}
+    parameters = {"loss": loss, "solver": solver, "max_iter": 40}
+    parameters |= {} if solver == "variational" else {"decoder_activation": decoder}
     for early_stopping in (False, True):
         fits(data.astype(dtype), Fits(), early_stopping=early_stopping, **parameters)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", MODELS)
 def test_case104_numpys_state_is_left_as_the_user_has_set_it(solver):
     with strictly():
         np.seterr(divide="print", over="raise", under="raise", invalid="ignore")

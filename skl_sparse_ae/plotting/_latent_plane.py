@@ -218,19 +218,20 @@ class LatentPlaneDisplay:
         """
         self.points_ = self.legend_ = self.image_ = None
         if self.grid is None:
-            self._plot_points(axes_of(self, ax, FIGURE_INCHES), **kwargs)
-            self.ax_.set_aspect("equal", adjustable="datalim")
-            remove_spines(self.ax_)
+            ax = self._plot_points(ax, **kwargs)
         else:
-            self._plot_grid(ax, (self.grid.min(), self.grid.max()) if limits is None else limits, **kwargs)
-        self.ax_.set(xlabel=f"unit {self.units[0]}", ylabel=f"unit {self.units[1]}")
+            ax = self._plot_grid(ax, (self.grid.min(), self.grid.max()) if limits is None else limits, **kwargs)
+        ax.set(xlabel=f"unit {self.units[0]}", ylabel=f"unit {self.units[1]}")
         return self
 
     def _plot_points(self, ax, **scatter_kw):
+        ax = axes_of(self, ax, FIGURE_INCHES)
+        ax.set_aspect("equal", adjustable="datalim")
+        remove_spines(ax)
         options = {"s": 14, "linewidths": 0.3, "edgecolors": "white"} | scatter_kw
         if self.y is None:
             self.points_ = [ax.scatter(*self.codes.T, **{"c": "0.3"} | options)]
-            return
+            return ax
         self.points_ = [
             ax.scatter(
                 *self.codes[self.y == label].T, **{"c": COLOURS[i % len(COLOURS)], "marker": MARKERS[i]} | options, label=label
@@ -238,6 +239,7 @@ class LatentPlaneDisplay:
             for i, label in enumerate(np.unique(self.y))
         ]
         self.legend_ = ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, markerscale=1.6)
+        return ax
 
     def _plot_grid(self, ax, limits, **imshow_kw):
         tiles = painted(tiles_of(self.grid, self.image_shape), *limits)
@@ -252,6 +254,7 @@ class LatentPlaneDisplay:
         ax.set_xticks(shown * (width + GAP) + (width - 1) / 2, names)
         ax.set_yticks((n_lines - 1 - shown) * (height + GAP) + (height - 1) / 2, names)
         ax.tick_params(length=0)
+        return ax
 
 
 def _grid_places(n_lines):

@@ -142,9 +142,9 @@ class SamplesDisplay:
         """
         check_count("n_columns", n_columns)
         limits = (self.X.min(), self.X.max()) if limits is None else limits
-        sides = [painted(tiles_of(rows, self.image_shape), *limits) for rows in (self.X, self.samples)]
+        left, right = (painted(tiles_of(rows, self.image_shape), *limits) for rows in (self.X, self.samples))
         n_columns = min(n_columns, len(self.X))
-        tiles, gap = _side_by_side(*sides, n_columns), gap_of(sides[0])
+        tiles, gap = _side_by_side(left, right, n_columns), gap_of(left)
         ax = axes_of(self, ax, figsize(tiles, 2 * n_columns + 1, (gap, gap), (0, TITLE_INCHES)))
         self.image_, _ = draw(ax, tiles, 2 * n_columns + 1, (gap, gap), **imshow_kw)
         period = tiles.shape[2] + gap
