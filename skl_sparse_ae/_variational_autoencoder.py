@@ -73,7 +73,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         `n_iter_no_change` consecutive epochs. 0 runs all of `max_iter`. A share of the loss, as elsewhere, would mean nothing:
         a log-density may be 0, and moves with the unit of X.
     learning_rate_init : float > 0, default=0.003
-        Adam's step size, for weights in a frame in which X is centred and of unit variance. Large networks want less.
+        Adam's step size, for weights in a frame in which X is centred and of unit variance.
     batch_size : int, default=100
         Most rows in a mini-batch; batches are made equal in size, and X smaller than one is a single batch.
     early_stopping : bool, default=False
@@ -133,6 +133,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn.datasets import load_digits
     >>> from skl_sparse_ae import VariationalAutoencoderTransformer
     >>> X = load_digits().data / 16
@@ -141,7 +142,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     (1797, 2)
     >>> model.sample(5, random_state=0).shape
     (5, 64)
-    >>> np.isclose(model.score(X), -model.loss_)
+    >>> bool(np.isclose(model.score(X), -model.loss_))
     True
     """
 
