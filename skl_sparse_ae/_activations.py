@@ -49,7 +49,7 @@ class Tails(NamedTuple):
     off_peak: np.ndarray
     off_sum: np.ndarray
 
-    def merge(self, other):
+    def plus(self, other):
         """The tails of both sets of rows together."""
         on_peak = np.maximum(self.on_peak, other.on_peak)
         off_peak = np.maximum(self.off_peak, other.off_peak)

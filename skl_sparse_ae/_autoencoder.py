@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skl_sparse_ae._blocks import column_moments, row_blocks
+from skl_sparse_ae._blocks import moments_of
 from skl_sparse_ae._callbacks import CallbackSupportMixin, Progress, with_callbacks
 from skl_sparse_ae._persistence import stamped, unstamped
 from skl_sparse_ae._solvers import Patience, adam_start
@@ -111,6 +111,8 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Rows to reconstruct, float32 or float64 (anything else becomes float64; sparse becomes CSR). With
             ``loss="cross_entropy"``, between 0 and 1 up to the square root of the precision, as `MinMaxScaler` leaves it.
+            A memory map, or what is sliced by rows like an HDF5 data set, of more than 256 MiB is read block by block and
+            never whole.
         y : ignored
 
         Returns
@@ -121,9 +123,10 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         Raises
         ------
         TypeError
-            For dates and durations.
+            For dates and durations, and Dask collections.
         ValueError
-            For parameters or X outside their range, a corrupted sparse X, or if the objective overflows.
+            For parameters or X outside their range, a corrupted sparse X, a file shorter than its map, or if the objective
+            overflows.
         MemoryError
             If the weights do not fit into the machine, before anything is allocated.
         """
@@ -135,7 +138,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             seed = draw_seed(self.random_state)
             rng = np.random.default_rng(seed)
             train, validation = self._split(X, seed)
-            moments = column_moments(row_blocks(train, self.n_components))
+            moments = moments_of(train, self.n_components)
             problem = self._problem_of(train, moments)
             start = problem.resume(self._flat_weights()) if is_warm else self._first(problem, moments[0], rng)
 
@@ -181,8 +184,11 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         self._validate_params()
         check_integers(self, ("n_components", "max_iter", "batch_size", "n_iter_no_change"))
 
+    def _check_rows(self, X, reset=False):
+        return check_rows(self, X, reset)
+
     def _check_training_rows(self, X, reset):
-        X = check_rows(self, X, reset)
+        X = self._check_rows(X, reset)
         self._check_size(self._count_weights(X.shape[1]), X.dtype.itemsize)
         if not reset:
             self._check_continues()
@@ -194,7 +200,10 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
     def _split(self, X, seed):
         if not self.early_stopping:
             return X, None
-        train, validation = train_test_split(X, test_size=self.validation_fraction, random_state=seed)
+        if hasattr(X, "hold_out"):
+            train, validation = X.hold_out(self.validation_fraction, np.random.default_rng(seed))
+        else:
+            train, validation = train_test_split(X, test_size=self.validation_fraction, random_state=seed)
         if validation.shape[0] < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset: "
@@ -222,7 +231,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             problem = self._kept_problem(kept, X.dtype)
             return problem, unpack_state(kept, problem.resume(self._flat_weights()).astype(X.dtype)), kept["seed"]
         seed = draw_seed(self.random_state)
-        moments = column_moments(row_blocks(X, self.n_components))
+        moments = moments_of(X, self.n_components)
         problem = self._new_problem(X, moments)
         if self._is_fitted:
             start = problem.resume(self._flat_weights())

@@ -3,7 +3,7 @@
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
 from itertools import islice
 from threading import Lock
 
@@ -11,7 +11,8 @@ import numpy as np
 from scipy.sparse import issparse
 from threadpoolctl import ThreadpoolController  # which scikit-learn itself requires
 
-from skl_sparse_ae._rows import dense, take
+from skl_sparse_ae._row_source import POOL_BYTES, RowSource, chunk_starts
+from skl_sparse_ae._rows import dense, read, take
 
 # The temporaries of a block (three times its rows) should stay in the second-level cache, but a matrix product on a
 # handful of rows wastes its set-up. Measured over 64 to 784 features and 50 to 200 units, 1 MiB is within a few percent
@@ -24,7 +25,12 @@ WORK_OF_A_WORKER = 2**23
 
 
 def row_blocks(X, n_components, block_bytes=BLOCK_BYTES):
-    """Consecutive rows of X (views, if it is dense), as many to a block as suit the cache."""
+    """Consecutive rows of X (views, if it is dense), as many to a block as suit the cache.
+
+    Rows on a cluster have blocks of their own, each worker's rows being one, and with them a `map` of their own.
+    """
+    if hasattr(X, "blocks_on_workers"):
+        return X.blocks_on_workers(n_components)
     bytes_per_row = X.dtype.itemsize * max(X.shape[1], n_components)
     n_rows = int(np.clip(block_bytes // bytes_per_row, FEWEST_ROWS, MOST_ROWS))
     return [X[start : start + n_rows] for start in range(0, X.shape[0], n_rows)]
@@ -44,7 +50,12 @@ def mini_batches(X, batch_size, rng):
 
     All of one size, give or take a row: the mean activation of a last batch of five rows says nothing, and a step made
     from it would undo many. One buffer serves all batches, so a batch is valid until the next one is drawn.
+
+    Of rows on disk, chunks of consecutive rows are read in random order and shuffled, a pool of `POOL_BYTES` at a time.
     """
+    if isinstance(X, RowSource):
+        yield from (batch for pool in _pools(X, rng) for batch in mini_batches(pool, batch_size, rng))
+        return
     n_rows, n_features = X.shape
     order = rng.permutation(n_rows)
     buffer = None if issparse(X) else np.empty((min(batch_size, n_rows), n_features), dtype=X.dtype)
@@ -52,7 +63,18 @@ def mini_batches(X, batch_size, rng):
         yield take(X, rows, buffer)
 
 
-def column_moments(blocks):
+def _pools(X, rng):
+    """Arrays of randomly chosen chunks of the rows of a `RowSource`, each row once."""
+    starts, n_rows = chunk_starts(X)
+    for of_pool in np.array_split(rng.permutation(starts), -(-X.nbytes // POOL_BYTES)):
+        chunks = [X[start : start + n_rows] for start in of_pool]
+        pool = np.empty((sum(map(len, chunks)), X.shape[1]), dtype=X.dtype)
+        for chunk, part in zip(chunks, np.split(pool, np.cumsum([len(chunk) for chunk in chunks])[:-1]), strict=True):
+            part[...] = chunk.read()
+        yield pool
+
+
+def column_moments(blocks, map=map):
     """Mean and variance of each column (n_features,) over the rows of all blocks, in float64 and two passes.
 
     Measured from the first row, so that the variance of a constant column is 0 and not a rounding error, which whoever
@@ -60,9 +82,58 @@ def column_moments(blocks):
     """
     n_rows, first = sum(X.shape[0] for X in blocks), dense(blocks[0][:1])[0].astype(np.float64)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        mean = first + sum((dense(X) - first).sum(axis=0) for X in blocks) / n_rows
-        variance = sum(np.square(dense(X) - mean).sum(axis=0) for X in blocks) / n_rows
+        mean = first + add_up(map(partial(_deviations, first), blocks)) / n_rows
+        variance = add_up(map(partial(_square_deviations, mean), blocks)) / n_rows
     return mean, variance
+
+
+def _deviations(origin, X):
+    """Sums over the rows of a block (n_features,) of the deviations from `origin`."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return _sum_of_sparse(X, -origin, X.data - origin[X.indices]) if issparse(X) else (dense(X) - origin).sum(axis=0)
+
+
+def _square_deviations(origin, X):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        if issparse(X):
+            return _sum_of_sparse(X, np.square(origin), np.square(X.data - origin[X.indices]))
+        return np.square(dense(X) - origin).sum(axis=0)
+
+
+def _sum_of_sparse(X, of_a_zero, of_stored):
+    """Sums over the rows of CSR X of what is `of_stored` for stored elements and `of_a_zero` (n_features,) for the others."""
+    n_stored = np.bincount(X.indices, minlength=X.shape[1])
+    return np.bincount(X.indices, of_stored, minlength=X.shape[1]) + (X.shape[0] - n_stored) * of_a_zero
+
+
+def add_up(results):
+    """The sum of what a function of rows returned for each block, in order and in float64.
+
+    Results are arrays, numbers, tuples of those, or have a method `plus`. They are new objects: the first becomes the sum.
+    """
+    results = iter(results)
+    return reduce(_add, results, _as_float64(next(results)))
+
+
+def _as_float64(result):
+    if hasattr(result, "plus"):
+        return result
+    if isinstance(result, tuple):
+        return _rebuilt(result, [_as_float64(part) for part in result])
+    return np.asarray(result, dtype=np.float64)[()]
+
+
+def _add(total, other):
+    if hasattr(total, "plus"):
+        return total.plus(other)
+    if isinstance(total, tuple):
+        return _rebuilt(total, [_add(*parts) for parts in zip(total, other, strict=True)])
+    total += other  # in place, if they are arrays
+    return total
+
+
+def _rebuilt(result, parts):
+    return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
 
 
 @lru_cache(maxsize=1)
@@ -126,12 +197,12 @@ def row_workers(most):
     BLAS threads split every product and wait for each other after it, and leave all that lies in between to one core; on
     busy cores each wait costs a scheduling quantum. Whole row blocks have two meetings an evaluation
     (`benchmarks/objective.py` has both). Under a caller's own limit, say joblib's one thread a worker, or beside another
-    fit in this process, there is one worker.
+    fit in this process, there is one worker. Blocks on disk are read before the function sees them, by who calls it.
     """
     with _one_blas_thread() as n_threads:
         n_workers = max(1, min(n_threads, most))
         if n_workers == 1:
-            yield map, 1
+            yield map_rows, 1
             return
         pool = ThreadPoolExecutor(n_workers)
         try:
@@ -140,9 +211,45 @@ def row_workers(most):
             pool.shutdown(cancel_futures=True)  # so that Ctrl-C waits for the blocks in work, not for those in the queue
 
 
+@contextmanager
+def block_workers(blocks):
+    """``(map, n_workers)`` for these blocks: the `row_workers`, or those that have the rows already."""
+    with row_workers(1 if hasattr(blocks, "map") else len(blocks)) as (map, n_workers):
+        yield getattr(blocks, "map", map), n_workers
+
+
+def room_for_code(blocks, n_components):
+    """An array for the code of each block, or None if the rows are not in memory: nor will their code be."""
+    if not is_in_memory(blocks):
+        return None
+    n_rows = [block.shape[0] for block in blocks]
+    return np.split(np.empty((sum(n_rows), n_components), dtype=blocks[0].dtype), np.cumsum(n_rows)[:-1])
+
+
+def moments_of(X, n_components):
+    """The `column_moments` of all rows of X, by the workers that a fit of so many units has."""
+    blocks = row_blocks(X, n_components)
+    with block_workers(blocks) as (map, _):
+        return column_moments(blocks, map)
+
+
+def is_in_memory(blocks):
+    return isinstance(blocks[0], np.ndarray) or issparse(blocks[0])
+
+
+def map_rows(function, *iterables):
+    """The built-in `map`, but for blocks on disk: those are read first."""
+    return map(partial(_with_rows, function), *iterables)
+
+
+def _with_rows(function, *args):
+    return function(*(read(argument) for argument in args))
+
+
 def _map_in_order(pool, n_ahead, function, *iterables):
     """`map` on a pool's threads, at most `n_ahead` results in memory: each may be as large as the weights."""
     calls = zip(*iterables, strict=True)
+    function = partial(_with_rows, function)
     pending = deque(pool.submit(function, *call) for call in islice(calls, n_ahead))
     while pending:
         result = pending.popleft().result()

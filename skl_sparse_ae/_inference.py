@@ -5,9 +5,10 @@ from functools import partial
 
 import numpy as np
 
-from skl_sparse_ae._blocks import BLOCK_BYTES, column_moments, row_blocks, row_workers
-from skl_sparse_ae._objective import decode, encode
-from skl_sparse_ae._rows import dense
+from skl_sparse_ae._blocks import BLOCK_BYTES, add_up, block_workers, column_moments, map_rows, row_blocks, row_workers
+from skl_sparse_ae._gram import blocks_for, errors_of_columns, is_worthwhile
+from skl_sparse_ae._objective import decode, encode, losses_of
+from skl_sparse_ae._rows import dense, read
 
 ENCODING_BYTES = 4 * BLOCK_BYTES  # encoding alone has no temporaries, and larger products run faster
 LOWEST_SCORE = float(np.finfo(np.float64).min)  # of rows whose variance is next to nothing: a search sorts by finite scores
@@ -18,7 +19,7 @@ def code_of(w, X):
     blocks = row_blocks(X, len(w.be), ENCODING_BYTES)
     code = np.empty((X.shape[0], len(w.be)), dtype=X.dtype)
     if len(blocks) == 1:  # a row or two of a service: setting up workers would be most of its time
-        return _encode(w, X, code)
+        return _encode(w, read(X), code)
     parts = np.split(code, np.cumsum([block.shape[0] for block in blocks])[:-1])
     with row_workers(len(blocks)) as (map, _):
         deque(map(partial(_encode, w), blocks, parts), maxlen=0)
@@ -37,15 +38,15 @@ def rows_of(w, loss, A):
 
 
 def reconstructions(w, loss, X):
-    """Yield ``(rows, X_hat)`` for each block of rows."""
-    for block in row_blocks(X, len(w.be)):
-        yield block, rows_of(w, loss, _encode(w, block))
+    """Yield X_hat for each block of rows."""
+    for block in map_rows(partial(_encode, w), row_blocks(X, len(w.be))):
+        yield rows_of(w, loss, block)
 
 
 def losses_of_rows(w, loss, X):
     """The reconstruction loss of every row (n_rows,): mean over features, float64."""
     with np.errstate(over="ignore", invalid="ignore"):
-        losses = [loss.per_row(decode(w, _encode(w, block)), dense(block)) for block in row_blocks(X, len(w.be))]
+        losses = list(map_rows(partial(_losses, w, loss), blocks_for(loss, X, len(w.be))))
     if not all(np.isfinite(of_block).all() for of_block in losses):
         raise _overflow("losses", X)
     return np.concatenate(losses)
@@ -57,16 +58,28 @@ def explained_variance(w, loss, X):
     Equals ``r2_score(X, X_hat, multioutput="variance_weighted")`` without holding X_hat. Columns that are constant have
     no variance to explain and weigh nothing, their own errors included; if all are, the score is 0.
     """
-    errors = 0.0
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        for block, X_hat in reconstructions(w, loss, X):
-            errors = errors + np.square(np.subtract(X_hat, dense(block), dtype=np.float64)).sum(axis=0)
-        _, variance = column_moments(row_blocks(X, len(w.be)))
+    blocks = blocks_for(loss, X, len(w.be))
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"), block_workers(blocks) as (map, _):
+        errors = add_up(map(partial(_square_errors, w, loss), blocks))
+        _, variance = column_moments(blocks, map)
         varies = variance != 0
         error, total = errors[varies].sum(), X.shape[0] * variance[varies].sum()
         if not np.isfinite([error, total]).all():
             raise _overflow("squared errors", X)
         return max(1 - float(error / total), LOWEST_SCORE) if total else 0.0
+
+
+def _losses(w, loss, X):
+    return losses_of(loss, w, X, _encode(w, X))
+
+
+def _square_errors(w, loss, X):
+    """Sums over the rows of a block (n_features,)."""
+    A = _encode(w, X)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        if is_worthwhile(loss, X, len(w.be)):
+            return errors_of_columns(w, X, A)
+        return np.square(np.subtract(rows_of(w, loss, A), dense(X), dtype=np.float64)).sum(axis=0)
 
 
 def _encode(w, X, out=None):
@@ -86,4 +99,4 @@ def _overflow(what, X):
 
 
 def _largest(X):
-    return f"{float(abs(X).max()):.3g}"
+    return f"{max(abs(float(X.min())), abs(float(X.max()))):.3g}"

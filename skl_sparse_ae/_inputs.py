@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cholesky, get_blas_funcs, get_lapack_funcs
 
-from skl_sparse_ae._rows import dense
+from skl_sparse_ae._rows import dense, is_very_sparse
 
 # The two extra products of an evaluation cost a quarter of d / n of it; more features than this are too large a matrix.
 MOST_WHITE_FEATURES = 4096
@@ -77,6 +77,10 @@ def input_of(blocks, frame, map=map):
 
 def _products(frame, X):
     """Sums over a block's rows of the products of its columns, centred and in the frame's unit."""
+    if is_very_sparse(X):
+        shift = np.multiply.outer(np.ones(X.shape[0]) @ X, frame.input_mean)
+        products = (X.T @ X).toarray() - shift - shift.T + X.shape[0] * np.multiply.outer(frame.input_mean, frame.input_mean)
+        return products / frame.input_scale**2
     centred = ((dense(X) - frame.input_mean) / frame.input_scale).astype(X.dtype, copy=False)
     return (centred.T @ centred).astype(np.float64, copy=False)
 

@@ -25,12 +25,14 @@ coupling from the mean over all the blocks it is given: two passes over X, the c
 one block. Sums over rows are added block by block, in order and in float64, and divided once.
 """
 
-from functools import partial, reduce
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from skl_sparse_ae._activations import Tails, is_saturated, log_mean_gradient, sigmoid, tails
+from skl_sparse_ae._activations import is_saturated, log_mean_gradient, sigmoid, tails
+from skl_sparse_ae._blocks import add_up
+from skl_sparse_ae._gram import errors_of_rows, is_worthwhile, through_decoder
 from skl_sparse_ae._rows import dense, times, transposed_times
 from skl_sparse_ae._weights import n_weights, unflatten
 
@@ -93,16 +95,30 @@ def decode(w, A):
 
 def backpropagate(w, X, A, coupling, loss, scale):
     """Loss of one block of rows, summed over rows and features, and gradient of `scale` times that and of the coupling."""
+    gradient = np.empty(n_weights(*w.We.shape), dtype=X.dtype)
+    g = unflatten(gradient, *w.We.shape)
+    by_products = is_worthwhile(loss, X, len(w.be))
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        value, d_raw = loss.backward(decode(w, A), dense(X), scale)
-        d_Z = to_pre_activations(w, X, A, d_raw @ w.Wd.T, coupling)
-        gradient = np.empty(n_weights(*w.We.shape), dtype=X.dtype)
-        g = unflatten(gradient, *w.We.shape)
+        value, d_A = through_decoder(w, X, A, scale, g) if by_products else _through_residual(w, X, A, loss, scale, g)
+        d_Z = to_pre_activations(w, X, A, d_A, coupling)
         transposed_times(d_Z, X, out=g.We)
         g.be[...] = column_sum(d_Z)
-        np.matmul(A.T, d_raw, out=g.Wd)
-        g.bd[...] = column_sum(d_raw)
     return value, gradient
+
+
+def _through_residual(w, X, A, loss, scale, g):
+    """The loss of a block and its gradient to the code; that to the decoder is left in `g`."""
+    value, d_raw = loss.backward(decode(w, A), dense(X), scale)
+    np.matmul(A.T, d_raw, out=g.Wd)
+    g.bd[...] = column_sum(d_raw)
+    return value, d_raw @ w.Wd.T
+
+
+def losses_of(loss, w, X, A):
+    """The reconstruction loss (n_rows,) of rows with code A: mean over features, float64."""
+    if is_worthwhile(loss, X, len(w.be)):
+        return errors_of_rows(w, X, A) / X.shape[1]
+    return loss.per_row(decode(w, A), dense(X))
 
 
 def to_pre_activations(w, X, A, d_A, coupling):
@@ -111,7 +127,7 @@ def to_pre_activations(w, X, A, d_A, coupling):
     d_A *= A
     d_A *= 1 - A
     if len(coupling.saturated):
-        d_A[:, coupling.saturated] += _saturated_gradient(w, X, coupling)
+        d_A[:, coupling.saturated] += saturated_gradient(w, X, coupling)
     return d_A
 
 
@@ -130,20 +146,20 @@ def value_and_gradient(objective, w, blocks, code=None, map=map):
     step = partial(backpropagate, w, coupling=coupling, loss=objective.loss, scale=scale)
     loss, gradient = _total(map(step, blocks, code), len(blocks))  # pass 2
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        _add_weight_decay(objective, w, unflatten(gradient, *w.We.shape))
+        add_weight_decay(objective, w, unflatten(gradient, *w.We.shape))
     terms = Terms(loss * scale, sparsity, weight_decay(objective, w))
     return sum(terms), gradient, terms
 
 
 def evaluate(objective, w, blocks, map=map):
     """``(Terms, mean, variance)`` over all rows of `blocks`, the latter two of each code unit (k,). No gradient."""
-    losses, sums, squares = zip(*map(partial(_forward, w, objective.loss), blocks), strict=True)
-    n_rows = count_rows(blocks)
-    mean = mean_of(sums, n_rows)
-    sparsity, _ = couple(objective.penalty, w, blocks, mean, map)
-    terms = Terms(sum(losses) / n_rows, sparsity, weight_decay(objective, w))
     with np.errstate(under="ignore"):
-        return terms, mean, np.maximum(mean_of(squares, n_rows) - mean**2, 0)
+        loss, total, squares = add_up(map(partial(_forward, w, objective.loss), blocks))
+        n_rows = count_rows(blocks)
+        mean = total / n_rows
+        sparsity, _ = couple(objective.penalty, w, blocks, mean, map)
+        terms = Terms(loss / n_rows, sparsity, weight_decay(objective, w))
+        return terms, mean, np.maximum(squares / n_rows - mean**2, 0)
 
 
 def weight_decay(objective, w):
@@ -152,7 +168,7 @@ def weight_decay(objective, w):
     return (objective.encoder_alpha * encoder + objective.decoder_alpha * decoder) / (2 * w.We.shape[1])
 
 
-def _add_weight_decay(objective, w, g):
+def add_weight_decay(objective, w, g):
     n_features = w.We.shape[1]
     g.We[...] += objective.encoder_alpha / n_features * w.We
     g.Wd[...] += objective.decoder_alpha / n_features * w.Wd
@@ -165,7 +181,7 @@ def couple(penalty, w, blocks, mean, map):
     saturated, safe = np.flatnonzero(odd), np.where(odd, 0.5, mean)
     log_on, log_off, all_rows = np.log(safe), np.log1p(-safe), None
     if len(saturated):
-        all_rows = reduce(Tails.merge, map(partial(_saturated_tails, w, saturated), blocks))
+        all_rows = add_up(map(partial(_saturated_tails, w, saturated), blocks))
         log_on[saturated], log_off[saturated] = all_rows.log_means(n_rows)
     value, slope_on, slope_off = penalty(log_on, log_off)
     with np.errstate(over="ignore", under="ignore"):
@@ -182,7 +198,8 @@ def _saturated_tails(w, units, X):
     return tails(_pre_activations(w, units, X))
 
 
-def _saturated_gradient(w, X, coupling):
+def saturated_gradient(w, X, coupling):
+    """Gradient of the coupling of the saturated units to their pre-activations (n_rows, n_saturated), float64."""
     Z = _pre_activations(w, coupling.saturated, X)
     return log_mean_gradient(Z, coupling.tails, coupling.slope_on, coupling.slope_off)
 
@@ -191,7 +208,7 @@ def _forward(w, loss, X):
     """Sums over the rows of a block: the loss (mean over features), the code, its square."""
     A = encode(w, X)
     with np.errstate(under="ignore"):
-        return loss.per_row(decode(w, A), dense(X)).sum(), column_sum(A), column_sum(A * A)
+        return losses_of(loss, w, X, A).sum(), column_sum(A), column_sum(A * A)
 
 
 def column_sum(A):

@@ -2,8 +2,8 @@
 
 A problem has ``first(raw_output, sparsity_target, rng)`` and ``resume(theta)`` for where to start, is called as
 ``problem(x, blocks, code=None, map=map) -> (J, gradient, Terms)``, and turns any x into flat weights in the user's frame by
-``weights(x)``. A solver sees the call alone. Another form of the same objective, searching fewer parameters, is another class
-here: it needs no change to a solver, nor to `_objective`.
+``weights(x)``; all rows are its ``row_blocks(X)``. A solver sees the call alone. Another form of the same objective, searching
+fewer parameters, is another class here: it needs no change to a solver, nor to `_objective`.
 
 For Adam it has ``batch_blocks(batch, n_workers, rng)``, what it is called with for one mini-batch, ``work_of_a_row``, the
 multiplications in a product with one row, and its `unit`; for the estimators ``evaluate(theta, X)``, the terms and other
@@ -12,11 +12,27 @@ figures at flat weights in the user's frame, `terms`, their named tuple, and `fr
 
 import numpy as np
 
-from skl_sparse_ae._blocks import batch_blocks, row_blocks, row_workers
+from skl_sparse_ae._blocks import batch_blocks, block_workers, is_in_memory, row_workers
+from skl_sparse_ae._gram import blocks_for
 from skl_sparse_ae._inputs import input_of
+from skl_sparse_ae._losses import SquaredError
 from skl_sparse_ae._objective import Terms, count_rows, evaluate, value_and_gradient
-from skl_sparse_ae._projection import best_decoder, first_pass, value_and_encoder_gradient
+from skl_sparse_ae._one_pass import value_and_gradient_in_one_pass
+from skl_sparse_ae._projection import best_decoder, code_moments, is_worth_eliminating, value_and_encoder_gradient
 from skl_sparse_ae._weights import Weights, flatten, initial_weights, unflatten
+
+
+def for_all_rows(joint, X, total_variance):
+    """The form in which to search with all rows of X at every step, whose variances sum to `total_variance`.
+
+    Without the decoder, if it can be solved for; else all weights, `joint`, but with one reading of rows not in memory.
+    """
+    shape, blocks = (*X.shape, joint.n_components), joint.row_blocks(X)
+    if joint.objective.loss is SquaredError and is_worth_eliminating(joint.objective.decoder_alpha, *shape, joint.dtype):
+        return EliminatedProblem(joint, blocks, total_variance)
+    if is_in_memory(blocks):
+        return joint
+    return OnePassProblem(joint.objective, joint.frame, joint.n_components, joint.dtype)
 
 
 class JointProblem:
@@ -46,18 +62,33 @@ class JointProblem:
     def weights(self, x):
         return self.frame.to_user(x, self.dtype)
 
+    def row_blocks(self, X):
+        """All rows as the blocks that it is called with."""
+        return blocks_for(self.objective.loss, X, self.n_components)
+
     def batch_blocks(self, batch, n_workers, rng):
         return batch_blocks(batch, n_workers)
 
     def evaluate(self, theta, X):
         """Terms, and mean and variance (n_components,) of the code, at rows X."""
         w = unflatten(theta, self.n_components, self.n_features)
-        return evaluate(self.objective, w, row_blocks(X, self.n_components))
+        blocks = self.row_blocks(X)
+        with block_workers(blocks) as (map, _):
+            return evaluate(self.objective, w, blocks, map)
 
     def __call__(self, x, blocks, code=None, map=map):
         """The penalty sees the mean activations of `blocks`: of all rows, or of the one mini-batch."""
         w = unflatten(self.weights(x), self.n_components, self.n_features)
         value, gradient, terms = value_and_gradient(self.objective, w, blocks, code, map)
+        return value, self.frame.gradient(gradient), terms
+
+
+class OnePassProblem(JointProblem):
+    """The same, reading the rows once in an evaluation: for rows that are not in memory. See `_one_pass`."""
+
+    def __call__(self, x, blocks, code=None, map=map):
+        w = unflatten(self.weights(x), self.n_components, self.n_features)
+        value, gradient, terms = value_and_gradient_in_one_pass(self.objective, w, blocks, map)
         return value, self.frame.gradient(gradient), terms
 
 
@@ -72,7 +103,8 @@ class EliminatedProblem:
         self.joint, self.blocks, self.total_variance = joint, blocks, total_variance
         self.objective, self.n_components, self.n_features = joint.objective, joint.n_components, joint.n_features
         self.dtype, self.mean, self.terms, self.evaluate = joint.dtype, joint.frame.input_mean, joint.terms, joint.evaluate
-        with row_workers(len(blocks)) as (map, _):  # as in the fit: no bit depends on the number of BLAS threads
+        self.row_blocks = joint.row_blocks
+        with block_workers(blocks) as (map, _):  # as in the fit: no bit depends on the number of BLAS threads
             self.input = input_of(blocks, joint.frame, map)
 
     def first(self, raw_output, sparsity_target, rng):
@@ -84,14 +116,14 @@ class EliminatedProblem:
             return np.concatenate([self.input.from_user(w.We).ravel(), w.be + w.We @ self.mean])
 
     def weights(self, x):
-        with row_workers(len(self.blocks)) as (map, _):  # likewise
+        with block_workers(self.blocks) as (map, _):  # likewise
             w = self._encoder(x)
-            _, moments = first_pass(w, self.blocks, map=map)
+            moments = code_moments(w, self.blocks, map=map)
             return flatten(self._with_decoder(w, moments)[0], self.dtype)
 
     def __call__(self, x, blocks, code=None, map=map):
         w = self._encoder(x)
-        code, moments = first_pass(w, blocks, code, map)
+        moments = code_moments(w, blocks, code, map)
         w, explained = self._with_decoder(w, moments)
         value, gradient, terms = value_and_encoder_gradient(
             self.objective, w, blocks, code, moments, explained, self.total_variance, map

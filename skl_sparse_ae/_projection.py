@@ -17,14 +17,16 @@ which is four products with X and two of n k^2 (one by symmetry half) in place o
 X. Beyond k = d the residual is the cheaper way to the same gradient.
 """
 
-from functools import partial, reduce
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from skl_sparse_ae._blocks import add_up
+from skl_sparse_ae._gram import HalfGradient
 from skl_sparse_ae._objective import Terms, column_sum, count_rows, couple, decode, encode, to_pre_activations, weight_decay
-from skl_sparse_ae._rows import dense, times, transposed_times
+from skl_sparse_ae._rows import dense, transposed_times
 
 # A k x k matrix for each block in work must not be what fills the memory: up to here it is small beside the weights, or anyway.
 MOST_UNITS, MOST_UNITS_PER_FEATURE = 1000, 4
@@ -43,20 +45,13 @@ class CodeMoments(NamedTuple):
     with_itself: np.ndarray  # (n_components, n_components)
     with_rows: np.ndarray  # (n_components, n_features)
 
-    def plus(self, other):
-        """Both sums together: the first makes float64 arrays, later ones reuse them."""
-        mine = [a.astype(np.float64, copy=False) for a in self]
-        for a, b in zip(mine, other, strict=True):
-            a += b
-        return CodeMoments(*mine)
 
-
-def encode_block(w, X, out=None):
-    """The code of a block of rows, and its `CodeMoments`."""
+def _moments(w, X, out=None):
+    """`CodeMoments` of a block of rows, whose code is left in `out`."""
     A = encode(w, X, out)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         with_rows = transposed_times(A, X, out=np.empty_like(w.We))
-        return A, CodeMoments(column_sum(A), A.T @ A, with_rows)  # NumPy sees the symmetry of A'A
+        return CodeMoments(column_sum(A), A.T @ A, with_rows)  # NumPy sees the symmetry of A'A
 
 
 def best_decoder(moments, n_rows, input_mean, decoder_alpha):
@@ -76,25 +71,21 @@ def best_decoder(moments, n_rows, input_mean, decoder_alpha):
         return Wd, input_mean - mean @ Wd, float(np.vdot(C, Wd))
 
 
-def first_pass(w, blocks, code=None, map=map):
-    """The code of every block, and the `CodeMoments` of all rows. `w` needs no decoder."""
-    kept, moments = [], None
-    for A, part in map(partial(encode_block, w), blocks, [None] * len(blocks) if code is None else code):
-        kept.append(A)
-        moments = moments.plus(part) if moments else CodeMoments(*(a.astype(np.float64, copy=False) for a in part))
-    return kept, moments
+def code_moments(w, blocks, code=None, map=map):
+    """The `CodeMoments` of all rows, whose code is kept in `code`, if given. `w` needs no decoder."""
+    return add_up(map(partial(_moments, w), blocks, [None] * len(blocks) if code is None else code))
 
 
 def value_and_encoder_gradient(objective, w, blocks, code, moments, explained, total_variance, map=map):
     """``(J, gradient, Terms)`` over all rows of `blocks`, the gradient to We and be alone, flat and float64.
 
-    `w` has the best decoder of `code`, which explains `explained` of ``n_rows * total_variance``; see `first_pass` and
-    `best_decoder`.
+    `w` has the best decoder of the code, which explains `explained` of ``n_rows * total_variance``; see `code_moments` and
+    `best_decoder`. `code` is what `code_moments` kept, or None to compute it again.
     """
     n_rows, n_features = count_rows(blocks), w.We.shape[1]
     sparsity, coupling = couple(objective.penalty, w, blocks, moments.total / n_rows, map)
     step = partial(_encoder_gradient, w, coupling, _slope(w, 2 / (n_rows * n_features)))
-    gradient = reduce(_add, map(step, blocks, code))
+    gradient = add_up(map(step, blocks, [None] * len(blocks) if code is None else code))
     decoder_decay = objective.decoder_alpha * float(np.vdot(w.Wd, w.Wd)) / (2 * n_features)
     fit = total_variance / n_features - explained / (n_rows * n_features) - decoder_decay
     terms = Terms(fit, sparsity, weight_decay(objective, w))
@@ -103,34 +94,28 @@ def value_and_encoder_gradient(objective, w, blocks, code, moments, explained, t
     return sum(terms), gradient, terms
 
 
+class _ByResidual(NamedTuple):
+    """A function of a block's code and rows: ``(X_hat - X) W'``, where W is a multiple of Wd."""
+
+    w: Any
+    W: np.ndarray
+
+    def __call__(self, A, X):
+        return (decode(self.w, A) - dense(X)) @ self.W.T
+
+
 def _slope(w, scale):
     """A function of a block's code and rows: `scale` times ``(X_hat - X) Wd'``, by the cheaper of two ways."""
     n_components, n_features = w.We.shape
-    W = scale * w.Wd
-    if n_components > n_features:
-        return lambda A, X: (decode(w, A) - dense(X)) @ W.T
-    G, shift = W @ w.Wd.T, W @ w.bd
-
-    def by_gram(A, X):
-        d_A = A @ G
-        d_A -= times(X, W)
-        d_A += shift
-        return d_A
-
-    return by_gram
+    return _ByResidual(w, scale * w.Wd) if n_components > n_features else HalfGradient.of(w, scale)
 
 
 def _encoder_gradient(w, coupling, slope, X, A):
     """Gradient of loss and coupling to the encoder of one block of rows, summed over them: flat."""
+    A = encode(w, X) if A is None else A
     gradient = np.empty(w.We.size + w.be.size, dtype=X.dtype)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         d_Z = to_pre_activations(w, X, A, slope(A, X), coupling)
         transposed_times(d_Z, X, out=gradient[: w.We.size].reshape(w.We.shape))
         gradient[w.We.size :] = column_sum(d_Z)
     return gradient
-
-
-def _add(total, other):
-    total = total.astype(np.float64, copy=False)
-    total += other
-    return total

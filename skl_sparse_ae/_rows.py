@@ -1,10 +1,20 @@
-"""Rows X, dense or in compressed sparse rows (CSR): the few operations in which the two differ.
+"""Rows X, dense, in compressed sparse rows (CSR), or still on disk: the few operations in which they differ.
 
 A product with X costs what X stores. What the loss compares elementwise is made dense, one block of rows at a time.
 """
 
 import numpy as np
 from scipy.sparse import issparse
+
+from skl_sparse_ae._row_source import RowSource
+
+# Sparse products run at a fraction of the speed of dense ones: with more elements than this stored, dense blocks are faster.
+MOST_DENSITY = 0.05
+
+
+def is_very_sparse(X):
+    """Whether products are the cheaper way, even where they are more."""
+    return issparse(X) and X.nnz <= MOST_DENSITY * X.shape[0] * X.shape[1]
 
 
 def times(X, W, out=None):
@@ -27,8 +37,13 @@ def transposed_times(D, X, out):
 
 
 def dense(X):
-    """X itself, or a dense copy of a sparse block."""
-    return X.toarray() if issparse(X) else X
+    """X itself, or a dense copy of a sparse block or of one on disk."""
+    return X.toarray() if issparse(X) else read(X)
+
+
+def read(X):
+    """X itself, or the rows of a `RowSource`."""
+    return X.read() if isinstance(X, RowSource) else X
 
 
 def take(X, rows, out):

@@ -245,16 +245,16 @@ def adam_epoch(function, state, batches, learning_rate, epsilon=ADAM_EPSILON, ma
     return state, value / n_rows, details / n_rows
 
 
-def minimize_adam(function, state, epochs, *, learning_rate, patience, watch, epsilon=ADAM_EPSILON, map=map):
-    """Minimise the mean of ``function(x, batch) -> (value, gradient, details)`` over batches; return (Solution, state).
+def minimize_adam(epoch, state, *, max_iter, patience, watch):
+    """Repeat ``epoch(state) -> (state, value, details)``, say an `adam_epoch`; return (Solution, state).
 
-    `epochs` yields, for each epoch, an iterable of batches. An iterate's value and details are the epoch's means over
-    rows, taken while x was moving; its x is where the epoch ended. Raises FloatingPointError as `adam_step` does.
+    An iterate's value and details are the epoch's means over rows, taken while x was moving; its x is where the epoch ended.
+    Raises FloatingPointError as `adam_step` does.
     """
     best, best_watched, number, status = None, np.inf, 0, "max_iter"
     try:
-        for number, batches in enumerate(epochs, 1):
-            state, value, details = adam_epoch(function, state, batches, learning_rate, epsilon, map)
+        for number in range(1, max_iter + 1):
+            state, value, details = epoch(state)
             iterate = Iterate(number, state.x.copy(), value, details)
             try:
                 watched = watch(iterate)

@@ -11,18 +11,16 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._autoencoder import BaseAutoencoder
-from skl_sparse_ae._blocks import row_blocks
 from skl_sparse_ae._diagnostics import learned_nothing, not_converged, poor_code
 from skl_sparse_ae._inference import code_of, explained_variance, losses_of_rows, reconstructions, rows_of
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._objective import Objective
 from skl_sparse_ae._penalties import KullbackLeibler
 from skl_sparse_ae._persistence import check_arrays, check_numbers
-from skl_sparse_ae._problems import EliminatedProblem, JointProblem
-from skl_sparse_ae._projection import is_worth_eliminating
+from skl_sparse_ae._problems import JointProblem, for_all_rows
 from skl_sparse_ae._solvers import NOT_FINITE_AT_START, refuse_too_many_parameters
 from skl_sparse_ae._training import check_packed, run_lbfgs, unpack_frame
-from skl_sparse_ae._validation import check_code, check_rows, quiet
+from skl_sparse_ae._validation import check_code, quiet
 from skl_sparse_ae._weights import Frame, Weights, flatten, n_weights, unflatten
 
 LOSSES = {
@@ -274,10 +272,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     def _problem_of(self, X, moments):
         problem = self._new_problem(X, moments)
-        can_eliminate = self.solver == "lbfgs" and self._loss() is SquaredError
-        if can_eliminate and is_worth_eliminating(self.decoder_alpha, *X.shape, self.n_components, X.dtype):
-            return EliminatedProblem(problem, row_blocks(X, self.n_components), moments[1].sum())
-        return problem
+        return problem if self.solver == "adam" else for_all_rows(problem, X, moments[1].sum())
 
     def _first(self, problem, mean, rng):
         return problem.first(self._loss().raw_of_mean(mean), self.sparsity_target, rng)
@@ -348,7 +343,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
             If X is so large that an activation is undefined, among scikit-learn's usual reasons.
         """
         check_is_fitted(self)
-        X = check_rows(self, X, reset=False)
+        X = self._check_rows(X)
         return code_of(self._weights(X.dtype), X)
 
     @quiet
@@ -389,8 +384,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
             In the dtype of X.
         """
         check_is_fitted(self)
-        X = check_rows(self, X, reset=False)
-        return np.concatenate([X_hat for _, X_hat in reconstructions(self._weights(X.dtype), self._loss(), X)])
+        X = self._check_rows(X)
+        return np.concatenate(list(reconstructions(self._weights(X.dtype), self._loss(), X)))
 
     @quiet
     def score(self, X: ArrayLike, y: Any = None) -> float:
@@ -411,7 +406,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         score : float
         """
         check_is_fitted(self)
-        X = check_rows(self, X, reset=False)
+        X = self._check_rows(X)
         return explained_variance(self._weights(X.dtype), self._loss(), X)
 
     @quiet
@@ -429,7 +424,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
             Minus the loss named by `loss`, mean over features, float64.
         """
         check_is_fitted(self)
-        X = check_rows(self, X, reset=False)
+        X = self._check_rows(X)
         return -losses_of_rows(self._weights(X.dtype), self._loss(), X)
 
     def _messages(self, status, figures, X, scale):

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from skl_sparse_ae._blocks import WORK_OF_A_WORKER, mini_batches, row_blocks, row_workers
+from skl_sparse_ae._blocks import WORK_OF_A_WORKER, block_workers, mini_batches, room_for_code, row_workers
 from skl_sparse_ae._persistence import check_arrays, check_numbers, corrupted
 from skl_sparse_ae._solvers import ADAM_EPSILON, AdamState, Iterate, adam_epoch, adam_start, minimize_adam, minimize_lbfgs
 
@@ -58,38 +58,44 @@ class Watch:
 
 def run_lbfgs(problem, X, start, *, max_iter, patience, watch):
     """The exact objective over all rows of X by L-BFGS: a `Solution`."""
-    blocks = row_blocks(X, problem.n_components)
-    ends = np.cumsum([block.shape[0] for block in blocks])
-    code = np.split(np.empty((X.shape[0], problem.n_components), dtype=X.dtype), ends[:-1])
-    with row_workers(len(blocks)) as (map, _):
+    blocks = problem.row_blocks(X)
+    code = room_for_code(blocks, problem.n_components)
+    with block_workers(blocks) as (map, _):
         function = partial(problem, blocks=blocks, code=code, map=map)
         return minimize_lbfgs(function, start, max_iter=max_iter, patience=patience, watch=watch)
 
 
 def run_adam(problem, X, start, rng, *, batch_size, learning_rate, max_iter, patience, watch):
     """The objective of shuffled mini-batches of X by Adam: a `Solution`, and the optimiser's state at its end."""
-    epochs = (mini_batches(X, batch_size, rng) for _ in range(max_iter))
-    options = {"learning_rate": learning_rate, "patience": patience, "watch": watch, "epsilon": ADAM_EPSILON * problem.unit}
-    with _on_batches(problem, X, batch_size, rng) as (function, map):
-        return minimize_adam(function, adam_start(start.astype(X.dtype)), epochs, map=map, **options)
+    with _epoch_over(problem, X, rng, batch_size, learning_rate) as epoch:
+        return minimize_adam(epoch, adam_start(start.astype(X.dtype)), max_iter=max_iter, patience=patience, watch=watch)
 
 
 def run_adam_once(problem, X, state, seed, number, *, batch_size, learning_rate, watch):
     """One epoch over X from `state`, whose step counter and `seed` decide all that is random; `watch` sees it as `number`."""
-    rng = np.random.default_rng([seed, state.n_steps])
-    batches = mini_batches(X, batch_size, rng)
-    with _on_batches(problem, X, batch_size, rng) as (function, map):
-        state, value, terms = adam_epoch(function, state, batches, learning_rate, ADAM_EPSILON * problem.unit, map)
+    with _epoch_over(problem, X, np.random.default_rng([seed, state.n_steps]), batch_size, learning_rate) as epoch:
+        state, value, terms = epoch(state)
     watch(Iterate(number, state.x, value, terms))
     return state
 
 
 @contextmanager
-def _on_batches(problem, X, batch_size, rng):
-    """The problem as a function of x and one mini-batch; and its `map`."""
-    work = min(batch_size, X.shape[0]) * problem.work_of_a_row
-    with row_workers(work // WORK_OF_A_WORKER) as (map, n_workers):
-        yield (lambda x, batch: problem(x, problem.batch_blocks(batch, n_workers, rng), map=map)), map
+def _epoch_over(problem, X, rng, batch_size, learning_rate):
+    """An epoch over the rows of X, shuffled anew each time, as a function of Adam's state. Rows on a cluster have their own."""
+    if hasattr(X, "epoch_on_workers"):
+        yield partial(X.epoch_on_workers, problem, rng, batch_size, learning_rate)
+        return
+    with row_workers(min(batch_size, X.shape[0]) * problem.work_of_a_row // WORK_OF_A_WORKER) as (map, n_workers):
+        yield partial(epoch_by, map, n_workers, problem, X, rng, batch_size, learning_rate)
+
+
+def epoch_by(map, n_workers, problem, X, rng, batch_size, learning_rate, state):
+    """Adam's state after an epoch over X, and means over rows of the value and its terms."""
+
+    def function(x, batch):
+        return problem(x, problem.batch_blocks(batch, n_workers, rng), map=map)
+
+    return adam_epoch(function, state, mini_batches(X, batch_size, rng), learning_rate, ADAM_EPSILON * problem.unit, map)
 
 
 def pack(state, frame, seed):

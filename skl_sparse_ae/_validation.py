@@ -7,9 +7,12 @@ from contextlib import contextmanager
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import assert_all_finite, check_array, validate_data
+
+from skl_sparse_ae._row_source import RowSource, on_disk
 
 FLOATS = (np.float64, np.float32)
+BLOCK_ROWS = 1024  # of rows on disk, checked at a time
 NOT_FINITE = (
     "The objective became non-finite. The input data may contain large values and need to be preprocessed, e.g. with "
     "StandardScaler, or learning_rate_init is too large."
@@ -55,9 +58,32 @@ def draw_seed(random_state):
 
 
 def check_rows(estimator, X, reset):
-    """X finite, float32 or float64, as a 2-D array or a CSR matrix; feature names and number set (`reset`) or compared."""
-    X = _sound(X, type(estimator).__name__)
+    """X finite, float32 or float64, as a 2-D array or a CSR matrix; feature names and number set (`reset`) or compared.
+
+    Rows on disk that are too many to be read at once become a `RowSource`, which knows its least and largest value.
+    """
+    X = on_disk(_sound(X, type(estimator).__name__))
+    if isinstance(X, RowSource):
+        return _check_source(validate_data(estimator, X, reset=reset, skip_check_array=True), type(estimator).__name__)
     return validate_data(estimator, X, dtype=FLOATS, accept_sparse="csr", reset=reset)
+
+
+def _check_source(X, name):
+    """X with its limits, from one reading, a block at a time."""
+    if X.limits is not None:
+        return X
+    lows, highs = [], []
+    for start in range(0, len(X), BLOCK_ROWS):
+        block = X[start : start + BLOCK_ROWS]
+        rows = block.read()
+        lows.append(rows.min())
+        highs.append(rows.max())
+        if not np.isfinite([lows[-1], highs[-1]]).all():
+            try:
+                assert_all_finite(rows, estimator_name=name, input_name="X")
+            except ValueError as error:
+                raise ValueError(f"{block.name}: {error}") from None
+    return X.with_limits(min(lows), max(highs))
 
 
 def check_code(estimator, H, n_components):
@@ -73,7 +99,15 @@ def check_code(estimator, H, n_components):
 
 
 def _sound(X, name):
-    """X without what scikit-learn would let pass: times, masks, foreign byte orders, and indices that crash the process."""
+    """X without what scikit-learn would let pass: times, masks, foreign byte orders, and indices that crash the process.
+
+    And TypeError for a Dask collection, which it would gather into memory without a word.
+    """
+    if getattr(X, "__dask_graph__", lambda: None)() is not None:
+        raise TypeError(
+            f"{name} expects rows in memory or on disk, got a Dask collection of type {type(X).__name__}. Use "
+            "skl_sparse_ae.dask.DaskSparseAutoencoderTransformer, or X.compute() if it fits in memory."
+        )
     for dtype in _dtypes(X):
         is_polars = hasattr(dtype, "is_temporal")
         if dtype.is_temporal() if is_polars else getattr(dtype, "kind", None) in ("m", "M"):
@@ -162,6 +196,8 @@ def clip_to_unit_interval(X):
         )
     if low >= 0 and high <= 1:
         return X
+    if hasattr(X, "clipped"):  # rows that are not here
+        return X.clipped(0, 1)
     if not issparse(X):
         return np.clip(X, 0, 1)
     X = X.copy()

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from skl_sparse_ae._blocks import row_blocks, row_workers
 from skl_sparse_ae._layers import forward
 from skl_sparse_ae._noise import noise_of_rows
-from skl_sparse_ae._rows import dense
+from skl_sparse_ae._rows import dense, read
 from skl_sparse_ae._variational_objective import Networks, Shape, draw, kl_divergence, posterior
 
 
@@ -32,7 +32,7 @@ def posterior_of(model, X):
     both = np.empty((2, X.shape[0], k), dtype=X.dtype)
     parts = np.split(both, np.cumsum([block.shape[0] for block in blocks])[:-1], axis=1)
     if len(blocks) == 1:  # a row or two of a service: setting up workers would be most of its time
-        _encode_into(model, X, both)
+        _encode_into(model, read(X), both)
         return both
     with row_workers(len(blocks)) as (map, _):
         deque(map(partial(_encode_into, model), blocks, parts), maxlen=0)
@@ -74,7 +74,7 @@ def evidence_bounds(model, X, draws, bound):
     """`bound` on log p(x) of every row (n_rows,), in nats: a function of (model, dense rows, mean, log_variance, noise)."""
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         bounds = []
-        for block in row_blocks(X, model.shape.widest):
+        for block in map(read, row_blocks(X, model.shape.widest)):
             posterior, rows = _encode(model, block), dense(block)
             bounds.append(bound(model, rows, *posterior, draws.noise(rows, model.shape.n_components)))
     return _finite(np.concatenate(bounds), X)
@@ -117,7 +117,7 @@ def evaluate(model, X, draws):
     """`Figures` of all rows."""
     totals, n_rows = [0.0, 0.0, 0.0, 0.0], X.shape[0]
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        for block in row_blocks(X, model.shape.widest):
+        for block in map(read, row_blocks(X, model.shape.widest)):
             (mean, log_variance), rows = _encode(model, block), dense(block)
             noise, means = draws.noise(rows, model.shape.n_components), mean.astype(np.float64)
             totals[0] += reconstruction_losses(model, rows, mean, log_variance, noise).sum()
@@ -150,7 +150,7 @@ def _losses(model, X, Z):
 def _numbered(blocks):
     """Each block with the number of its first row."""
     start = 0
-    for block in blocks:
+    for block in map(read, blocks):
         yield start, block
         start += block.shape[0]
 
@@ -162,4 +162,4 @@ def _finite(bounds, X):
 
 
 def _largest(X):
-    return f"{float(abs(X).max()):.3g}"
+    return f"{max(abs(float(X.min())), abs(float(X.max()))):.3g}"

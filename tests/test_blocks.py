@@ -8,6 +8,7 @@ from skl_sparse_ae._blocks import (
     MOST_ROWS,
     batch_blocks,
     column_moments,
+    map_rows,
     mini_batches,
     row_blocks,
     row_workers,
@@ -121,7 +122,7 @@ def test_overlapping_fits_leave_the_limit_as_they_found_it():
     before = blas_threads()
     first, second = row_workers(4), row_workers(4)
     first.__enter__()
-    assert second.__enter__() == (map, 1)  # the cores are taken
+    assert second.__enter__() == (map_rows, 1)  # the cores are taken
     first.__exit__(None, None, None)
     assert set(blas_threads()) == {1}
     second.__exit__(None, None, None)

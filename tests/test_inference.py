@@ -33,7 +33,7 @@ def test_blocks_change_nothing(rows, w, loss):
     code = encode(w, rows)
     np.testing.assert_allclose(code_of(w, rows), code, rtol=1e-12)
     whole = loss.output(decode(w, code))
-    np.testing.assert_allclose(np.concatenate([X_hat for _, X_hat in reconstructions(w, loss, rows)]), whole, rtol=1e-12)
+    np.testing.assert_allclose(np.concatenate(list(reconstructions(w, loss, rows))), whole, rtol=1e-12)
     np.testing.assert_allclose(losses_of_rows(w, loss, rows), loss.per_row(decode(w, code), rows), rtol=1e-12)
     r2 = r2_score(rows, whole, multioutput="variance_weighted")
     assert explained_variance(w, loss, rows) == pytest.approx(r2, rel=1e-12)

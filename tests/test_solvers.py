@@ -339,9 +339,10 @@ def distance(x, batch):
 
 def run_adam(*, n_epochs=1000, learning_rate=0.05, patience=None, watch=lambda iterate: iterate.value):
     rows = np.array([[1.0, 2.0], [3.0, 2.0], [2.0, 2.0]])
-    epochs = ([rows[:2], rows[2:]] for _ in range(n_epochs))
-    options = {"learning_rate": learning_rate, "patience": patience or Patience(0, 10), "watch": watch}
-    return minimize_adam(distance, adam_start(np.zeros(2)), epochs, **options)
+    options = {"max_iter": n_epochs, "patience": patience or Patience(0, 10), "watch": watch}
+    return minimize_adam(
+        lambda state: adam_epoch(distance, state, [rows[:2], rows[2:]], learning_rate), adam_start(np.zeros(2)), **options
+    )
 
 
 def test_adam_comes_near_the_minimum():
@@ -403,14 +404,7 @@ def test_the_iterate_of_a_stop_is_not_compared_by_another_measure(solver, measur
 
 def test_adam_raises_on_a_function_that_is_not_finite():
     with pytest.raises(FloatingPointError):
-        minimize_adam(
-            lambda x, batch: (np.nan, np.full(2, np.nan), 0.0),
-            adam_start(np.zeros(2)),
-            [[np.zeros((1, 2))]],
-            learning_rate=0.1,
-            patience=Patience(0, 1),
-            watch=lambda iterate: iterate.value,
-        )
+        adam_epoch(lambda x, batch: (np.nan, np.full(2, np.nan), 0.0), adam_start(np.zeros(2)), [np.zeros((1, 2))], 0.1)
 
 
 def test_a_failed_line_search_after_a_non_finite_value_is_not_convergence(monkeypatch):

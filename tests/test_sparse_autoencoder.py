@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skl_sparse_ae import SparseAutoencoderTransformer, _sparse_autoencoder
+from skl_sparse_ae import SparseAutoencoderTransformer, _problems
 from skl_sparse_ae._autoencoder import DOCUMENTATION, PAGE
 from skl_sparse_ae._problems import EliminatedProblem
 
@@ -98,7 +98,7 @@ def test_the_end_of_a_search_without_the_decoder_is_stationary_for_all_weights(X
     """The same end, by J and by the joint gradient, as that of the search over all weights that starts there."""
     model = SparseAutoencoderTransformer(3, tol=1e-12, max_iter=5000, random_state=0, warm_start=True).fit(X[:, :20])
     w, n_searched = model.components_.copy(), len(model.loss_curve_)
-    monkeypatch.setattr(_sparse_autoencoder, "is_worth_eliminating", lambda *_: False)
+    monkeypatch.setattr(_problems, "is_worth_eliminating", lambda *_: False)
     model.fit(X[:, :20])
     assert model.loss_curve_[0] == pytest.approx(model.loss_, rel=1e-9)
     np.testing.assert_allclose(model.components_, w, atol=1e-3 * abs(w).max())

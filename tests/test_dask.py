@@ -1,0 +1,281 @@
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+
+from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae import dask as ours
+from skl_sparse_ae._losses import SquaredError
+from skl_sparse_ae._objective import Objective
+from skl_sparse_ae._penalties import KullbackLeibler
+from skl_sparse_ae._problems import JointProblem
+from skl_sparse_ae._solvers import adam_start
+from skl_sparse_ae._weights import Frame, n_weights
+from skl_sparse_ae.dask import DaskRows, DaskSparseAutoencoderTransformer
+
+da = pytest.importorskip("dask.array")
+distributed = pytest.importorskip("distributed")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::ResourceWarning")  # short fits; killed workers
+X = load_digits().data[:700, 20:50] / 16
+OPTIONS = {"n_components": 6, "max_iter": 10, "tol": 0, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Two processes of one thread."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+        with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+            yield client
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """Fits in memory, by their options."""
+    fits = {}
+
+    def fit(**options):
+        key = tuple(sorted(options.items()))
+        if key not in fits:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                fits[key] = SparseAutoencoderTransformer(**OPTIONS | options).fit(X)
+        return fits[key]
+
+    return fit
+
+
+def chunked(*chunks):
+    return da.from_array(X, chunks=chunks)
+
+
+def with_unknown_sizes():
+    rows = chunked(200, -1)
+    return rows[rows[:, 0] > -1]
+
+
+def with_empty_partitions():
+    rows = da.concatenate([chunked(200, -1), da.zeros((100, 30), chunks=(50, -1)) - 1, da.zeros((0, 30))])
+    return rows[rows[:, 0] >= 0]
+
+
+def agrees(model, other, tolerance=1e-8):
+    assert model.n_iter_ == other.n_iter_
+    assert model.loss_ == pytest.approx(other.loss_, rel=tolerance)
+    np.testing.assert_allclose(model.mean_activations_, other.mean_activations_, rtol=1e3 * tolerance)
+    assert {type(part) for part in (model.components_, model.decoder_intercept_, model.mean_activations_)} == {np.ndarray}
+
+
+@pytest.mark.parametrize("options", [{}, {"loss": "cross_entropy"}, {"decoder_activation": "logistic"}], ids=str)
+def test_a_fit_is_the_fit_in_memory(client, expected, options):
+    model = DaskSparseAutoencoderTransformer(**OPTIONS | options).fit(chunked(150, -1))
+    agrees(model, expected(**options))
+    np.testing.assert_allclose(model.components_, expected(**options).components_, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: chunked(700, -1), lambda: chunked(97, 7), with_unknown_sizes, with_empty_partitions], ids=range(4)
+)
+def test_the_chunks_change_nothing(client, expected, make):
+    model = DaskSparseAutoencoderTransformer(**OPTIONS).fit(make())
+    agrees(model, expected())
+    assert model.score(make()) == pytest.approx(expected().score(X), rel=1e-10)
+
+
+def test_weights_too_large_for_the_tasks_are_scattered(client, expected, monkeypatch):
+    monkeypatch.setattr(ours, "MOST_IN_TASKS", 0)
+    agrees(DaskSparseAutoencoderTransformer(**OPTIONS).fit(chunked(150, -1)), expected())
+
+
+def test_float32_and_integers(client):
+    rows = chunked(150, -1)
+    single = DaskSparseAutoencoderTransformer(**OPTIONS).fit(rows.astype(np.float32))
+    assert single.components_.dtype == single.transform(rows.astype(np.float32)).compute().dtype == np.float32
+    counts = DaskSparseAutoencoderTransformer(**OPTIONS).fit((16 * rows).astype(np.uint8))
+    assert counts.loss_ == pytest.approx(SparseAutoencoderTransformer(**OPTIONS).fit(16 * X).loss_, rel=1e-8)
+
+
+@pytest.mark.parametrize("method", ["transform", "reconstruct", "score_samples", "inverse_transform"])
+@pytest.mark.parametrize("make", [lambda: chunked(97, 7), with_unknown_sizes, with_empty_partitions], ids=range(3))
+def test_methods_are_lazy_and_those_of_the_local_estimator(client, expected, method, make):
+    model = DaskSparseAutoencoderTransformer(**OPTIONS)
+    vars(model).update(vars(expected()))
+    rows, local = make(), X
+    if method == "inverse_transform":
+        rows, local = model.transform(rows), expected().transform(X)
+    result = getattr(model, method)(rows)
+    assert isinstance(result, da.Array)
+    assert len(result.chunks[0]) == len(rows.chunks[0])
+    assert result.shape[1:] == getattr(expected(), method)(local).shape[1:]
+    np.testing.assert_allclose(result.compute(), getattr(expected(), method)(local), rtol=1e-12)
+
+
+def test_adam_repeats_learns_and_goes_on(client):
+    options = {"n_components": 6, "solver": "adam", "max_iter": 20, "batch_size": 50, "random_state": 0}
+    first, again = (DaskSparseAutoencoderTransformer(**options).fit(chunked(150, -1)) for _ in range(2))
+    np.testing.assert_array_equal(first.components_, again.components_)
+    assert first.loss_ < 1.2 * SparseAutoencoderTransformer(**options).fit(X).loss_
+    before = first.loss_
+    assert first._optimizer_state["n_steps"] == 20 * (4 * 3 + 2)  # of 150 rows, 3 batches; of the last 100, 2
+    for _ in range(5):
+        first.partial_fit(chunked(150, -1))
+    assert first.n_iter_ == 25
+    assert first.loss_ < before
+    first.to_local().partial_fit(X)
+
+
+def test_an_epoch_over_a_partition_writes_to_nothing_it_was_given():
+    frame = Frame(X.mean(axis=0), 1.0, 0.1, 1.0)
+    problem = JointProblem(Objective(SquaredError, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2), frame, 6, np.float64)
+    state = adam_start(np.full(n_weights(6, 30), 0.1))
+    for part in state[:3]:
+        part.flags.writeable = False
+    carried = ours._epoch_of_partition(problem, (state, 10, 5.0, 0.0), X[:100], 30, 0.01, 1)
+    other = ours._epoch_of_partition(problem, (state, 10, 5.0, 0.0), X[:100], 30, 0.01, 1)
+    np.testing.assert_array_equal(carried[0].x, other[0].x)
+    assert (carried[1], carried[0].n_steps) == (110, 4)
+
+
+def test_whole_partitions_are_held_out(client):
+    model = DaskSparseAutoencoderTransformer(**OPTIONS | {"early_stopping": True})
+    model.fit(chunked(70, -1))
+    assert model.best_validation_score_ == max(model.validation_scores_)
+    with pytest.raises(ValueError, match="needs at least two"):
+        model.fit(chunked(700, -1))
+    rows = DaskRows.of(chunked(70, -1), client)
+    train, out = rows.hold_out(0.2, np.random.default_rng(0))
+    assert (len(train), len(out)) == (560, 140)
+    assert not {part.key for part in train.parts} & {part.key for part in out.parts}
+
+
+def killing_a_worker(client, monkeypatch, at):
+    """From now on, call number `at` of `WorkerBlocks.map` comes just after the death of a worker."""
+    run, n_calls = ours.WorkerBlocks.map, [0]
+
+    def map_(self, *args):
+        n_calls[0] += 1
+        if n_calls[0] == at:
+            os.kill(client.run(os.getpid)[self[0].worker], signal.SIGKILL)
+        return run(self, *args)
+
+    monkeypatch.setattr(ours.WorkerBlocks, "map", map_)
+    return n_calls
+
+
+def test_a_lost_workers_partitions_are_computed_again_and_counted_once(client, expected, monkeypatch):
+    n_calls = killing_a_worker(client, monkeypatch, at=9)
+    agrees(DaskSparseAutoencoderTransformer(**OPTIONS).fit(chunked(150, -1)), expected())
+    assert n_calls[0] > 9
+    client.wait_for_workers(2)
+
+
+def test_rows_that_are_gone_with_a_worker_are_an_error(client, monkeypatch):
+    parts = [
+        client.scatter(part, workers=[worker], hash=False) for part, worker in zip(np.split(X, 2), workers(client), strict=True)
+    ]
+    rows = da.concatenate([da.from_delayed(part, (350, 30), dtype=float) for part in parts])
+    killing_a_worker(client, monkeypatch, at=9)
+    model = DaskSparseAutoencoderTransformer(**OPTIONS)
+    with pytest.raises(RuntimeError, match="Rows were lost with a worker"):
+        model.fit(rows)
+    assert not hasattr(model, "components_")
+    client.wait_for_workers(2)
+
+
+def workers(client):
+    return list(client.nthreads())
+
+
+def test_a_partition_that_changes_its_size_is_an_error():
+    with pytest.raises(ValueError, match=r"Partitions of \[100\] rows have \[99\]"):
+        ours._fold(pickle.dumps(np.sum), 6, [100], [], X[:99])
+
+
+def test_work_is_where_the_rows_are_and_shared_out(client):
+    rows = DaskRows.of(chunked(50, -1), client)
+    blocks = rows.blocks_on_workers(6)
+    assert sorted(block.worker for block in blocks) == sorted(workers(client))
+    assert sum(block.shape[0] for block in blocks) == 700
+    assert max(block.shape[0] for block in blocks) <= 1.25 * 350 + 50
+    client.replicate(rows.parts, n=1, workers=workers(client)[:1])
+    assert len(DaskRows.of(chunked(700, -1), client).blocks_on_workers(6)) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "options", "message"),
+    [
+        (np.nan, {}, "Partition 4: Input X contains NaN"),
+        (-np.inf, {}, "Partition 4: Input X contains infinity"),
+        (1.5, {"loss": "cross_entropy"}, r"X must be in \[0, 1\].*1\.5"),
+    ],
+)
+def test_values_are_checked_before_the_fit(client, value, options, message):
+    bad = X.copy()
+    bad[650, 3] = value
+    with pytest.raises(ValueError, match=message):
+        DaskSparseAutoencoderTransformer(**OPTIONS | options).fit(da.from_array(bad, chunks=(150, -1)))
+
+
+def test_rounding_errors_of_a_scaler_are_clipped(client, expected):
+    rows = chunked(150, -1) * (1 + 1e-12)
+    agrees(DaskSparseAutoencoderTransformer(**OPTIONS, loss="cross_entropy").fit(rows), expected(loss="cross_entropy"))
+
+
+def test_what_is_no_dask_array_of_numbers_is_refused_in_words(client, expected):
+    model = DaskSparseAutoencoderTransformer(**OPTIONS)
+    with pytest.raises(TypeError, match=r"expects a Dask array, got ndarray.*to_local"):
+        model.fit(X)
+    with pytest.raises(TypeError, match="does not support dtype complex128"):
+        model.fit(chunked(150, -1) * 1j)
+    with pytest.raises(ValueError, match="2-D"):
+        model.fit(chunked(150, -1)[:, 0])
+    with pytest.raises(ValueError, match="0 sample"):
+        model.fit(chunked(150, -1)[chunked(150, -1)[:, 0] > 2])
+    vars(model).update(vars(expected()))
+    with pytest.raises(ValueError, match="X has 29 features, but DaskSparseAutoencoderTransformer"):
+        model.transform(chunked(150, -1)[:, 1:])
+    with pytest.raises(ValueError, match="X has 29 features"):
+        model.score(chunked(150, -1)[:, 1:])
+
+
+@pytest.mark.parametrize("method", ["fit", "transform", "score"])
+def test_the_class_in_memory_names_this_one(expected, method):
+    with pytest.raises(TypeError, match=r"got a Dask collection of type Array.*DaskSparseAutoencoderTransformer"):
+        getattr(expected(), method)(chunked(150, -1))
+
+
+def test_the_client_is_the_current_one_or_that_set_and_goes_nowhere(client, expected, monkeypatch):
+    model = DaskSparseAutoencoderTransformer(**OPTIONS)
+    assert model.client is client
+    monkeypatch.setattr(distributed, "default_client", lambda: pytest.fail("not asked for"))
+    model.client = client
+    agrees(model.fit(chunked(150, -1)), expected())
+    monkeypatch.undo()
+    assert "client" not in model.get_params()
+    assert "_client" not in vars(clone(model))
+    assert "_client" not in vars(pickle.loads(pickle.dumps(model)))
+
+
+def test_the_local_estimator_needs_no_dask(client, expected, tmp_path):
+    local = DaskSparseAutoencoderTransformer(**OPTIONS).fit(chunked(150, -1)).to_local()
+    assert type(local) is SparseAutoencoderTransformer
+    agrees(local, expected())
+    (tmp_path / "model").write_bytes(pickle.dumps((local, X)))
+    code = (
+        "import pickle, sys; sys.modules['dask'] = sys.modules['distributed'] = None\n"
+        f"model, X = pickle.load(open({str(tmp_path / 'model')!r}, 'rb')); print(model.score(X))\n"
+        "from skl_sparse_ae.dask import DaskSparseAutoencoderTransformer\n"
+        "try: DaskSparseAutoencoderTransformer().fit(X)\n"
+        "except ImportError as error: print(error)"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert float(output.splitlines()[0]) == pytest.approx(local.score(X))
+    assert 'pip install "skl_sparse_ae[dask]"' in output
