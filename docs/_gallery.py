@@ -17,6 +17,7 @@ ORDER = (
     "stacking",
     "variational_digits",
     "elbo_anomalies",
+    "text_topics",
 )
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoder, _blocks, _row_source
+from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer, _blocks, _row_source
 from skl_sparse_ae._row_source import RowSource, on_disk
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # short fits
@@ -245,7 +245,7 @@ def test_columns_are_counted(mapped):
 
 @pytest.mark.usefixtures("always_on_disk")
 def test_the_variational_autoencoder_reads_files_too(mapped):
-    model = VariationalAutoencoder(2, max_iter=2, random_state=0).fit(mapped(ROWS))
+    model = VariationalAutoencoderTransformer(2, max_iter=2, random_state=0).fit(mapped(ROWS))
     np.testing.assert_allclose(model.transform(mapped(ROWS)), model.transform(ROWS), rtol=1e-6, atol=1e-9)
     assert model.score(mapped(ROWS)) == pytest.approx(model.score(ROWS), rel=1e-6)
     np.testing.assert_allclose(model.reconstruct(mapped(ROWS)), model.reconstruct(ROWS), rtol=1e-6)
