@@ -23,6 +23,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_non_negative
 
+from skl_sparse_ae import VariationalAutoencoderTransformer
 from skl_sparse_ae._blocks import row_blocks
 from skl_sparse_ae._diagnostics import LEAST_ACTIVITY
 from skl_sparse_ae._inference import LOWEST_SCORE
@@ -527,7 +528,7 @@ def feature_errors(estimator: Any, X: ArrayLike) -> np.ndarray:
 
 
 def explained_variance_scorer(estimator: Any, X: ArrayLike, y: Any = None) -> float:
-    """The autoencoder's `score`: R2 of the reconstruction, wherever in a Pipeline it is.
+    """R2 of the reconstruction, wherever in a Pipeline the autoencoder is: a sparse autoencoder's `score`.
 
     Alone in a search this always prefers the least sparse model; see `skl_sparse_ae.model_selection`.
 
@@ -560,7 +561,7 @@ def explained_variance_scorer(estimator: Any, X: ArrayLike, y: Any = None) -> fl
     array([0.7, 0.7, 0.7])
     """
     autoencoder, X = _at_autoencoder(estimator, X)
-    return autoencoder.score(X)
+    return _r2(autoencoder, X)
 
 
 def neg_reconstruction_error_scorer(estimator: Any, X: ArrayLike, y: Any = None) -> float:
@@ -729,7 +730,7 @@ def reconstruction_and_sparsity_scorer(estimator: Any, X: ArrayLike, y: Any = No
     {'r2': 0.7, 'hoyer': 0.7}
     """
     autoencoder, X = _at_autoencoder(estimator, X)
-    return {"r2": autoencoder.score(X), "hoyer": hoyer_scorer(autoencoder, X)}
+    return {"r2": _r2(autoencoder, X), "hoyer": hoyer_scorer(autoencoder, X)}
 
 
 # -------------------------------------------------------------------------------------------------------------------- parts
@@ -793,6 +794,12 @@ def _at_autoencoder(estimator, X):
 def _code(estimator, X):
     autoencoder, X = _at_autoencoder(estimator, X)
     return autoencoder.transform(X)
+
+
+def _r2(autoencoder, X):
+    if isinstance(autoencoder, VariationalAutoencoderTransformer):  # whose `score` is a likelihood
+        return explained_variance(dense(X), autoencoder.reconstruct(X))
+    return autoencoder.score(X)
 
 
 def _squared_errors(estimator, X):

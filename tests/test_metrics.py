@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array, csr_matrix
 from scipy.special import rel_entr
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -374,3 +374,11 @@ def test_all_that_is_public_is_listed_and_documented():
     public = {name for name in public if not name.startswith("_")}
     assert set(metrics.__all__) == public
     assert all(">>>" in getattr(metrics, name).__doc__ for name in public)
+
+
+def test_scores_of_the_other_autoencoder_are_r2_too(generator, images):
+    r2 = explained_variance(images, generator.reconstruct(images))
+    assert r2 < 1 < abs(generator.score(images))
+    assert explained_variance_scorer(generator, images) == r2
+    assert explained_variance_scorer(generator, csr_array(images)) == pytest.approx(r2)
+    assert reconstruction_and_sparsity_scorer(generator, images)["r2"] == r2

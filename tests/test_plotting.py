@@ -134,3 +134,14 @@ def test_import_loads_nothing_that_is_not_needed(module, absent):
 
 def test_classes_live_in_the_public_module():
     assert {getattr(plotting, name).__module__ for name in plotting.__all__} == {"skl_sparse_ae.plotting"}
+
+
+def test_the_other_autoencoder_has_these_pictures_or_says_why_not(generator, images):
+    for name, draw in FROM_ESTIMATOR.items():
+        if name == "features":
+            with pytest.raises(TypeError, match="VariationalAutoencoderTransformer has no 'components_', of which"):
+                draw(generator, images)
+        else:
+            assert draw(generator, images).ax_.has_data()
+    assert LossCurveDisplay.from_estimator(generator).ax_.get_xlabel() == "epoch"
+    assert ActivationsDisplay.from_estimator(generator, images).target is None

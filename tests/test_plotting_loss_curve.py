@@ -65,3 +65,8 @@ def test_styles_can_be_changed(autoencoder):
 def test_an_unknown_scale_is_refused(autoencoder):
     with pytest.raises(ValueError, match="yscale has to be one of 'auto', 'linear', 'log', got 'cubic'"):
         LossCurveDisplay.from_estimator(autoencoder, yscale="cubic")
+
+
+def test_curves_below_0_are_on_a_linear_scale():
+    assert LossCurveDisplay([50.0, 1.0, -2.0], {"kl_divergence": [0.1, 1.0, 2.0]}).plot().ax_.get_yscale() == "linear"
+    assert LossCurveDisplay([50.0, 5.0, 2.0], {"kl_divergence": [0.1, 1.0, 2.0]}).plot().ax_.get_yscale() == "log"

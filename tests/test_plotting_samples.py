@@ -37,7 +37,7 @@ def test_samples_of_a_pipeline_are_in_the_unit_of_its_input(generator, images):
 
 
 def test_what_draws_no_samples_is_refused(autoencoder, images):
-    with pytest.raises(TypeError, match="SparseAutoencoderTransformer has no method 'sample'"):
+    with pytest.raises(TypeError, match="SparseAutoencoderTransformer has no 'sample', of which"):
         SamplesDisplay.from_estimator(autoencoder, images, (8, 8))
 
 

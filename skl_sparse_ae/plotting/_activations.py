@@ -70,7 +70,7 @@ class ActivationsDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: ArrayLike, *, ax: Any = None, **kwargs: Any) -> Self:
-        """Draw the activations that X causes, and the estimator's `sparsity_target`.
+        """Draw the activations that X causes, and the estimator's `sparsity_target`, if it has one.
 
         Parameters
         ----------
@@ -101,7 +101,7 @@ class ActivationsDisplay:
         require_matplotlib(cls.__name__)
         before, autoencoder = fitted_autoencoder(estimator)
         code = autoencoder.transform(seen_by_autoencoder(before, X))
-        return cls.from_predictions(code, target=autoencoder.sparsity_target, ax=ax, **kwargs)
+        return cls.from_predictions(code, target=getattr(autoencoder, "sparsity_target", None), ax=ax, **kwargs)
 
     @classmethod
     def from_predictions(cls, code: ArrayLike, *, target: float | None = None, ax: Any = None, **kwargs: Any) -> Self:

@@ -21,12 +21,11 @@ def fitted_autoencoder(estimator):
     return (estimator[: places[-1]] if places[-1] else None), autoencoder
 
 
-def fitted_generator(estimator, *methods):
-    """As `fitted_autoencoder`, of one that also has these methods; TypeError that names those it has not."""
+def fitted_with(estimator, attribute):
+    """As `fitted_autoencoder`, of one that also has this attribute or method; TypeError that names it."""
     before, autoencoder = fitted_autoencoder(estimator)
-    missing = [method for method in methods if not hasattr(autoencoder, method)]
-    if missing:
-        raise TypeError(f"{type(autoencoder).__name__} has no method {', '.join(map(repr, missing))}.")
+    if not hasattr(autoencoder, attribute):
+        raise TypeError(f"{type(autoencoder).__name__} has no {attribute!r}, of which this is a picture.")
     return before, autoencoder
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
-from skl_sparse_ae.plotting._checks import check_choice, check_count, chosen_units, fitted_autoencoder
+from skl_sparse_ae.plotting._checks import check_choice, check_count, chosen_units, fitted_with
 from skl_sparse_ae.plotting._images import CAPTION_INCHES, draw, figsize, gap_of, signed, square, tiles_of
 
 LEAST_SHARE = 0.01  # of the largest norm: weights below it are what decay has left of an unused unit
@@ -107,14 +107,14 @@ class FeaturesDisplay:
         ValueError
             If `image_shape` does not have as many pixels as X had features, or for units that there are not.
         TypeError
-            If the estimator is no autoencoder.
+            If the estimator is no autoencoder, or one whose units are no images of weights.
         ImportError
             Without matplotlib.
         """
         require_matplotlib(cls.__name__)
         check_choice("order", order, (None, "norm", "mean_activation"))
         check_choice("weights", weights, ("encoder", "decoder"))
-        _, autoencoder = fitted_autoencoder(estimator)
+        _, autoencoder = fitted_with(estimator, "components_")
         W = autoencoder.components_ if weights == "encoder" else autoencoder.decoder_components_
         tiles_of(W[:1], image_shape, "the estimator")
         norms = np.linalg.norm(W, axis=1)

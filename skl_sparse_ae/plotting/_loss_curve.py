@@ -12,6 +12,7 @@ STYLES = {  # apart in line style, marker and grey as well as in colour
     "loss": {"color": "black", "linestyle": "-", "linewidth": 2},
     "reconstruction": {"color": "#0072B2", "linestyle": "--", "marker": "o"},
     "sparsity": {"color": "#D55E00", "linestyle": "-.", "marker": "s"},
+    "kl_divergence": {"color": "#D55E00", "linestyle": "-.", "marker": "s"},
     "weight_decay": {"color": "#555555", "linestyle": ":", "marker": "^"},
 }
 N_MARKERS = 8
@@ -19,7 +20,7 @@ LOG_RANGE = 10  # curves that span more than this ratio get a logarithmic axis
 
 
 class LossCurveDisplay:
-    """The loss and its three terms against iterations (L-BFGS) or epochs (Adam).
+    """The loss and its terms against iterations (L-BFGS) or epochs (Adam).
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ class LossCurveDisplay:
         """
         require_matplotlib(cls.__name__)
         _, autoencoder = fitted_autoencoder(estimator)
-        xlabel = "epoch" if autoencoder.solver == "adam" else "iteration"
+        xlabel = "iteration" if getattr(autoencoder, "solver", "adam") == "lbfgs" else "epoch"
         return cls(autoencoder.loss_curve_, autoencoder.loss_terms_, xlabel=xlabel).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, *, yscale: str = "auto", **line_kw: Any) -> Self:
@@ -139,5 +140,7 @@ def _draw(ax, name, curve, line_kw):
 
 def _scale(curves):
     values = np.concatenate(list(curves))
+    if values.size and values.min() < 0:  # a log-density's
+        return "linear"
     values = values[values > 0]
     return "log" if values.size and values.max() > LOG_RANGE * values.min() else "linear"

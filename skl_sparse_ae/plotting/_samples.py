@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
-from skl_sparse_ae.plotting._checks import check_count, dense, fitted_generator, some_rows
+from skl_sparse_ae.plotting._checks import check_count, dense, fitted_with, some_rows
 from skl_sparse_ae.plotting._images import draw, figsize, gap_of, painted, tiles_of
 
 TITLE_INCHES = 0.35
@@ -106,7 +106,7 @@ class SamplesDisplay:
         """
         require_matplotlib(cls.__name__)
         check_count("n_samples", n_samples)
-        before, generator = fitted_generator(estimator, "sample")
+        before, generator = fitted_with(estimator, "sample")
         X = dense(some_rows(X, range(min(n_samples, np.shape(X)[0]))))
         tiles_of(X, image_shape)
         samples = generator.sample(len(X), random_state=random_state)

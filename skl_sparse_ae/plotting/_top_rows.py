@@ -141,7 +141,7 @@ class TopRowsDisplay:
         """
         require_matplotlib(cls.__name__)
         before, autoencoder = fitted_autoencoder(estimator)
-        check_index("unit", unit, len(autoencoder.components_))
+        check_index("unit", unit, len(autoencoder.get_feature_names_out()))
         seen = seen_by_autoencoder(before, X)
         code = autoencoder.transform(seen)
         names = _names(autoencoder, estimator) if feature_names is None else feature_names
