@@ -33,6 +33,7 @@ from skl_sparse_ae._variational_problem import VariationalFrame, VariationalProb
 
 LIKELIHOODS = {"squared_error": Gaussian, "cross_entropy": Bernoulli}
 BOUNDS = {"elbo": elbo, "importance_weighted": importance_weighted}
+STACKS = {"encoder": ("encoder_coefs_", "encoder_intercepts_"), "decoder": ("decoder_coefs_", "decoder_intercepts_")}
 LOSS_DRAWS = 4  # of the code of each row, for `loss_` and, unless told otherwise, `score_samples`
 
 
@@ -294,13 +295,10 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         return flatten(self._networks(np.float64))
 
     def _networks(self, dtype):
-        stacks = [
-            [Layer(np.asarray(coef, dtype), np.asarray(intercept, dtype)) for coef, intercept in zip(*parts, strict=True)]
-            for parts in (
-                (self.encoder_coefs_, self.encoder_intercepts_),
-                (self.decoder_coefs_, self.decoder_intercepts_),
-            )
-        ]
+        stacks = []
+        for names in STACKS.values():
+            parts = zip(*(getattr(self, name) for name in names), strict=True)
+            stacks.append([Layer(np.asarray(coef, dtype), np.asarray(intercept, dtype)) for coef, intercept in parts])
         log_variance = np.log([] if self.noise_variance_ is None else [self.noise_variance_])
         return Networks(*stacks, log_variance)
 
@@ -539,9 +537,6 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
 def _draws(n_draws=LOSS_DRAWS, random_state=0):
     return Draws(n_draws, draw_seed(random_state))
-
-
-STACKS = {"encoder": ("encoder_coefs_", "encoder_intercepts_"), "decoder": ("decoder_coefs_", "decoder_intercepts_")}
 
 
 def _shape_of(values, name):

@@ -358,6 +358,14 @@ def test_hidden_layers_that_are_none_are_refused(digits, sizes):
         quick(hidden_layer_sizes=sizes).fit(digits)
 
 
+@pytest.mark.parametrize(
+    "parameters", [{"kl_weight": -1}, {"kl_weight": np.nan}, {"kl_weight": np.inf}, {"activation": "swish"}], ids=str
+)
+def test_parameters_of_its_own_are_checked(digits, parameters):
+    with pytest.raises(ValueError, match=f"The '{next(iter(parameters))}' parameter of Variational.* must be"):
+        quick(**parameters).fit(digits)
+
+
 def test_it_is_a_step_of_a_pipeline_with_names(digits):
     y = load_digits().target
     pipeline = make_pipeline(quick(8, max_iter=20, hidden_layer_sizes=64), LogisticRegression(max_iter=500)).fit(digits, y)
