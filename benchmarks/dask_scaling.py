@@ -75,7 +75,7 @@ def scaling_table(args):
     records = {}
     for _ in range(ROUNDS):
         for n_workers in args.workers:
-            options = {"n_workers": n_workers, "threads_per_worker": 1, "dashboard_address": None}
+            options = {"n_workers": n_workers, "threads_per_worker": 1, "dashboard_address": ":0"}
             with LocalCluster(**options) as cluster, Client(cluster) as client:
                 rows = ours.DaskRows.of(X, client)
                 for name, (problem, x, blocks) in problems(rows, args.units).items():
@@ -100,7 +100,7 @@ def echo(vector, _):
 
 def round_trip_table():
     print("\n| MB there and back | with the tasks, ms | scattered, ms | actors, ms |\n|---|---|---|---|")
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
         rows = ours.DaskRows.of(da.zeros((2, 1), chunks=1), client)
         blocks = rows.blocks_on_workers(1)
         actors = [client.submit(Actor, actor=True, workers=[block.worker]).result() for block in blocks]

@@ -1,7 +1,12 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+from joblib import Parallel, cpu_count, delayed, parallel_config
+from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from skl_sparse_ae import SparseAutoencoderTransformer, _blocks
 from skl_sparse_ae._blocks import (
     BLOCK_BYTES,
     FEWEST_ROWS,
@@ -143,3 +148,36 @@ def test_few_results_are_in_memory_at_a_time():
         next(results)
         assert len(started) <= 6
         assert len(list(results)) == 49
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # short fits
+def test_a_search_in_threads_has_one_fit_with_workers_at_a_time(images, monkeypatch):
+    """Where cores are taken, a fit does its blocks itself: jobs and workers never multiply."""
+    pools, most = set(), []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, *args):
+            super().__init__(*args)
+            pools.add(self)
+            most.append(len(pools))
+
+        def shutdown(self, **options):
+            pools.discard(self)
+            super().shutdown(**options)
+
+    monkeypatch.setattr(_blocks, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(_blocks, "MOST_ROWS", 64)
+    monkeypatch.setattr(_blocks, "FEWEST_ROWS", 64)
+    model = SparseAutoencoderTransformer(4, max_iter=10, tol=0, random_state=0)
+    with threadpool_limits(2, user_api="blas"), parallel_config("threading"):
+        GridSearchCV(model, {"sparsity_weight": [0.1, 0.2, 0.3]}, cv=2, n_jobs=3).fit(images)
+    assert set(most) == {1}
+
+
+def test_processes_of_a_search_share_the_cores():
+    def count():
+        with row_workers(99) as (_, n_workers):
+            return n_workers
+
+    counts = Parallel(n_jobs=2, backend="loky")(delayed(count)() for _ in range(4))
+    assert max(counts) <= max(1, cpu_count() // 2)

@@ -32,7 +32,7 @@ def client():
     """Two processes of one thread."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+        options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
         with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
             yield client
 
