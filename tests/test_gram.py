@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.sparse import csr_array, random_array
+from scipy.sparse import csr_array
 
 from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae._gram import HalfGradient, blocks_for, errors_of_columns, errors_of_rows, is_worthwhile, through_decoder
@@ -9,7 +9,14 @@ from skl_sparse_ae._objective import encode
 from skl_sparse_ae._weights import n_weights, unflatten
 
 N, D, K = 900, 150, 4
-X = random_array((N, D), density=0.03, format="csr", rng=np.random.default_rng(0))
+
+
+def sparse_rows(shape, density):
+    rng = np.random.default_rng(0)
+    return csr_array(rng.uniform(size=shape) * (rng.uniform(size=shape) < density))
+
+
+X = sparse_rows((N, D), 0.03)
 W = unflatten(np.random.default_rng(1).normal(size=n_weights(K, D)), K, D)
 A = encode(W, X)
 ERRORS = A @ W.Wd + W.bd - X.toarray()
@@ -41,7 +48,7 @@ def test_products_are_for_very_sparse_rows_few_units_and_squared_errors():
     assert not is_worthwhile(CrossEntropy, X, K)
     assert not is_worthwhile(SquaredError, X, D)
     assert not is_worthwhile(SquaredError, X.toarray(), K)
-    assert not is_worthwhile(SquaredError, random_array((90, 50), density=0.1, format="csr", rng=0), K)
+    assert not is_worthwhile(SquaredError, sparse_rows((90, 50), 0.1), K)
 
 
 def test_blocks_of_products_have_more_rows():
@@ -63,7 +70,7 @@ def test_blocks_of_products_have_more_rows():
     ids=str,
 )
 def test_a_very_sparse_fit_is_the_dense_fit(n_features, options):
-    rows = random_array((300, n_features), density=0.02, format="csr", rng=np.random.default_rng(0))
+    rows = sparse_rows((300, n_features), 0.02)
     model = SparseAutoencoderTransformer(3, max_iter=5, tol=0, random_state=0, **options)
     dense, sparse = model.fit(rows.toarray()), SparseAutoencoderTransformer(**model.get_params()).fit(rows)
     assert sparse.loss_ == pytest.approx(dense.loss_, rel=1e-10)
