@@ -142,6 +142,16 @@ def _blas():
     return ThreadpoolController().select(user_api="blas")
 
 
+def _take_control(controller):
+    """Let this thread set the limits: threadpoolctl 3.7 and later ignore all but the first that did, as long as it lives.
+
+    But the last to leave lifts the limit, not the one that set it.
+    """
+    for library in controller.lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
+
+
 class _OneBlasThread:
     """Holds BLAS to one thread while anyone is inside; yields how many it had to the first, and 1 to whoever joins.
 
@@ -178,12 +188,15 @@ class _OneBlasThread:
         controller = _blas()
         n_threads = [library["num_threads"] for library in controller.info()]
         self.limit = controller.limit(limits=None)  # sets nothing, but remembers
+        _take_control(controller)
         controller.limit(limits=1)
         return max(n_threads, default=1)
 
     def _end(self):
         if self.limit:
+            _take_control(_blas())
             self.limit.restore_original_limits()
+            _take_control(_blas())  # and leave it to whoever comes next
             self.limit = None
 
 

@@ -1,3 +1,4 @@
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -132,6 +133,48 @@ def test_overlapping_fits_leave_the_limit_as_they_found_it():
     assert set(blas_threads()) == {1}
     second.__exit__(None, None, None)
     assert blas_threads() == before
+
+
+def test_the_last_to_leave_lifts_the_limit_even_if_the_first_lives_on():
+    """As the threads of a pool do."""
+    entered, left, done = threading.Event(), threading.Event(), threading.Event()
+
+    def first():
+        with row_workers(4):
+            entered.set()
+            second_is_in.wait()
+        left.set()
+        done.wait()
+
+    second_is_in, thread = threading.Event(), threading.Thread(target=first, daemon=True)
+    with threadpool_limits(2, user_api="blas"):
+        _blocks._take_control(_blocks._blas())  # from this block, so that the first fit has it
+        before = blas_threads()
+        thread.start()
+        entered.wait()
+        with row_workers(4):
+            second_is_in.set()
+            left.wait()
+        after = blas_threads()
+        done.set()
+        thread.join()
+    assert after == before
+
+
+def test_a_limit_set_in_another_thread_is_overruled_for_the_time_of_a_fit():
+    seen = []
+
+    def fit():
+        with row_workers(4) as (_, n_workers):
+            seen.append((n_workers, set(blas_threads())))
+
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        thread = threading.Thread(target=fit)
+        thread.start()
+        thread.join()
+        assert blas_threads() == before
+    assert seen == [(2, {1})]
 
 
 def test_workers_keep_the_order_and_pass_errors_on():
