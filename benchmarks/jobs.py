@@ -1,6 +1,6 @@
 """The same job by other means: what a linear classifier makes of codes of equal width, and what they cost.
 
-    python -m benchmarks.jobs [--mnist PATH] [--quick] [--out jobs.json]
+    python -m benchmarks.jobs [--mnist PATH] [--defaults-only] [--quick] [--out jobs.json]
     python -m benchmarks.report jobs.json
 
 Digits with 64 units, three quarters to train on; MNIST with 196, 5,000 rows to train on and the rest to test. Every estimator
@@ -95,7 +95,7 @@ def classifier(C):
     return LogisticRegression(C=C, max_iter=500)
 
 
-def study(path, quick=False, n_seeds=3, n_threads=2):
+def study(path, quick=False, n_seeds=3, n_threads=2, search=True):
     """A list of records, one for each problem, estimator and seed, the estimators in turn."""
     problems = {"digits, k=64": (64, split(*digits(), 16, 0.25))}
     if path:
@@ -106,19 +106,19 @@ def study(path, quick=False, n_seeds=3, n_threads=2):
     for name, (k, data) in problems.items():
         with threads(n_threads), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of one C of several, of brief fits, of settings not chosen
-            contestants = entries(k, data[0], data[2], quick)
+            contestants = entries(k, data[0], data[2], quick, search)
             for seed, (who, (make, about)) in product(range(1 if quick else n_seeds), contestants.items()):
                 records.append({"problem": name, "who": who, "seed": seed} | about | run(make, k, seed, *data))
                 print(", ".join(map(str, records[-1].values())), flush=True)
     return records
 
 
-def entries(k, train, y_train, quick):
-    """``{name: (estimator, what was chosen and in how many seconds)}``, by default and as chosen."""
+def entries(k, train, y_train, quick, search):
+    """``{name: (estimator, what was chosen and in how many seconds)}``, by default and, if that is wanted, as chosen."""
     made = {}
     for who, (make, grid) in ESTIMATORS.items():
         made[who] = make, {"settings": {}, "choose": 0.0}
-        if grid:
+        if grid and search:
             start = time.perf_counter()
             settings = chosen(make, grid[-2:] if quick else grid, k, train, y_train, 2 if quick else 3)
             about = {"settings": settings, "choose": time.perf_counter() - start}
@@ -135,11 +135,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mnist", help="an .npz with X and y")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--defaults-only", action="store_true", help="without the searches, which take most of the time")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", default="jobs.json")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
-    result = {"machine": machine(), "jobs": study(args.mnist, args.quick, args.seeds, args.threads)}
+    result = {"machine": machine(), "jobs": study(args.mnist, args.quick, args.seeds, args.threads, not args.defaults_only)}
     with open(args.out, "w", encoding="utf-8") as file:
         json.dump(result, file, indent=1)
 
