@@ -26,10 +26,9 @@ def sigmoid(Z):
     it loses the lower tail, whose logarithm the penalty needs.
     """
     np.negative(Z, out=Z)
-    with np.errstate(over="ignore", under="ignore"):  # exp(710) = inf, and 1 / inf = 0 is the right answer
-        np.exp(Z, out=Z)
-        Z += 1
-        return np.reciprocal(Z, out=Z)
+    np.exp(Z, out=Z)  # exp(710) = inf, and 1 / inf = 0 is the right answer
+    Z += 1
+    return np.divide(1, Z, out=Z)  # two thirds of the time of `np.reciprocal`, which has no vector instructions
 
 
 def is_saturated(mean, dtype):
@@ -53,23 +52,20 @@ class Tails(NamedTuple):
         """The tails of both sets of rows together."""
         on_peak = np.maximum(self.on_peak, other.on_peak)
         off_peak = np.maximum(self.off_peak, other.off_peak)
-        with np.errstate(under="ignore", invalid="ignore"):
-            on = self.on_sum * np.exp(self.on_peak - on_peak) + other.on_sum * np.exp(other.on_peak - on_peak)
-            off = self.off_sum * np.exp(self.off_peak - off_peak) + other.off_sum * np.exp(other.off_peak - off_peak)
+        on = self.on_sum * np.exp(self.on_peak - on_peak) + other.on_sum * np.exp(other.on_peak - on_peak)
+        off = self.off_sum * np.exp(self.off_peak - off_peak) + other.off_sum * np.exp(other.off_peak - off_peak)
         return Tails(on_peak, on, off_peak, off)
 
     def log_means(self, n_rows):
         """Logarithms of the mean over rows of ``sigmoid(z)`` and of ``sigmoid(-z)``."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return self.on_peak + np.log(self.on_sum / n_rows), self.off_peak + np.log(self.off_sum / n_rows)
+        return self.on_peak + np.log(self.on_sum / n_rows), self.off_peak + np.log(self.off_sum / n_rows)
 
 
 def tails(Z):
     """`Tails` of one block of rows."""
     log_on, log_off = _log_sigmoids(Z)
     on_peak, off_peak = log_on.max(axis=0), log_off.max(axis=0)
-    with np.errstate(under="ignore", invalid="ignore"):
-        return Tails(on_peak, np.exp(log_on - on_peak).sum(axis=0), off_peak, np.exp(log_off - off_peak).sum(axis=0))
+    return Tails(on_peak, np.exp(log_on - on_peak).sum(axis=0), off_peak, np.exp(log_off - off_peak).sum(axis=0))
 
 
 def log_mean_gradient(Z, all_rows, slope_on, slope_off):
@@ -80,13 +76,11 @@ def log_mean_gradient(Z, all_rows, slope_on, slope_off):
     through one exponential instead loses a factor of n_rows to rounding once abs(z) > 1e15.
     """
     log_on, log_off = _log_sigmoids(Z)
-    with np.errstate(under="ignore", invalid="ignore"):
-        on = np.exp(log_on - all_rows.on_peak) / all_rows.on_sum
-        off = np.exp(log_off - all_rows.off_peak) / all_rows.off_sum
-        return slope_on * on * np.exp(log_off) - slope_off * off * np.exp(log_on)
+    on = np.exp(log_on - all_rows.on_peak) / all_rows.on_sum
+    off = np.exp(log_off - all_rows.off_peak) / all_rows.off_sum
+    return slope_on * on * np.exp(log_off) - slope_off * off * np.exp(log_on)
 
 
 def _log_sigmoids(Z):
     Z = Z.astype(np.float64)  # saturated units are few, and float64 is cheaper than being clever
-    with np.errstate(under="ignore", invalid="ignore"):
-        return log_expit(Z), log_expit(-Z)
+    return log_expit(Z), log_expit(-Z)

@@ -81,23 +81,20 @@ def column_moments(blocks, map=map):
     divides by it would take for a scale. Infinite or NaN, without a warning, where the sums overflow.
     """
     n_rows, first = sum(X.shape[0] for X in blocks), dense(blocks[0][:1])[0].astype(np.float64)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        mean = first + add_up(map(partial(_deviations, first), blocks)) / n_rows
-        variance = add_up(map(partial(_square_deviations, mean), blocks)) / n_rows
+    mean = first + add_up(map(partial(_deviations, first), blocks)) / n_rows
+    variance = add_up(map(partial(_square_deviations, mean), blocks)) / n_rows
     return mean, variance
 
 
 def _deviations(origin, X):
     """Sums over the rows of a block (n_features,) of the deviations from `origin`."""
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        return _sum_of_sparse(X, -origin, X.data - origin[X.indices]) if issparse(X) else (dense(X) - origin).sum(axis=0)
+    return _sum_of_sparse(X, -origin, X.data - origin[X.indices]) if issparse(X) else (dense(X) - origin).sum(axis=0)
 
 
 def _square_deviations(origin, X):
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        if issparse(X):
-            return _sum_of_sparse(X, np.square(origin), np.square(X.data - origin[X.indices]))
-        return np.square(dense(X) - origin).sum(axis=0)
+    if issparse(X):
+        return _sum_of_sparse(X, np.square(origin), np.square(X.data - origin[X.indices]))
+    return np.square(dense(X) - origin).sum(axis=0)
 
 
 def _sum_of_sparse(X, of_a_zero, of_stored):
@@ -259,10 +256,16 @@ def _with_rows(function, *args):
     return function(*(read(argument) for argument in args))
 
 
+def _quietly(function, *args):
+    """With the rows, and as quiet as the thread that waits: how NumPy meets an overflow is a setting of each thread."""
+    with np.errstate(all="ignore"):
+        return _with_rows(function, *args)
+
+
 def _map_in_order(pool, n_ahead, function, *iterables):
     """`map` on a pool's threads, at most `n_ahead` results in memory: each may be as large as the weights."""
     calls = zip(*iterables, strict=True)
-    function = partial(_with_rows, function)
+    function = partial(_quietly, function)
     pending = deque(pool.submit(function, *call) for call in islice(calls, n_ahead))
     while pending:
         result = pending.popleft().result()

@@ -45,8 +45,7 @@ def reconstructions(w, loss, X):
 
 def losses_of_rows(w, loss, X):
     """The reconstruction loss of every row (n_rows,): mean over features, float64."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        losses = list(map_rows(partial(_losses, w, loss), blocks_for(loss, X, len(w.be))))
+    losses = list(map_rows(partial(_losses, w, loss), blocks_for(loss, X, len(w.be))))
     if not all(np.isfinite(of_block).all() for of_block in losses):
         raise _overflow("losses", X)
     return np.concatenate(losses)
@@ -59,7 +58,7 @@ def explained_variance(w, loss, X):
     no variance to explain and weigh nothing, their own errors included; if all are, the score is 0.
     """
     blocks = blocks_for(loss, X, len(w.be))
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"), block_workers(blocks) as (map, _):
+    with block_workers(blocks) as (map, _):
         errors = add_up(map(partial(_square_errors, w, loss), blocks))
         _, variance = column_moments(blocks, map)
         varies = variance != 0
@@ -76,17 +75,14 @@ def _losses(w, loss, X):
 def _square_errors(w, loss, X):
     """Sums over the rows of a block (n_features,)."""
     A = _encode(w, X)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        if is_worthwhile(loss, X, len(w.be)):
-            return errors_of_columns(w, X, A)
-        return np.square(np.subtract(rows_of(w, loss, A), dense(X), dtype=np.float64)).sum(axis=0)
+    if is_worthwhile(loss, X, len(w.be)):
+        return errors_of_columns(w, X, A)
+    return np.square(np.subtract(rows_of(w, loss, A), dense(X), dtype=np.float64)).sum(axis=0)
 
 
 def _encode(w, X, out=None):
     A = encode(w, X, out)
-    with np.errstate(invalid="ignore"):
-        is_undefined = np.isnan(A.sum())  # codes are within [0, 1], so only a NaN makes their sum one
-    if is_undefined:
+    if np.isnan(A.sum()):  # codes are within [0, 1], so only a NaN makes their sum one
         raise ValueError(
             f"The pre-activations overflow: X has values up to {_largest(X)} and the encoder weights up to {_largest(w.We)}. "
             "Scale X as the rows given to fit were."

@@ -109,11 +109,10 @@ def stack(theta, sizes):
 def forward(layers, activation, A):
     """``[A, A1, ..., raw]``: the input (which may be sparse), the outputs of the hidden layers and the last one's, raw."""
     outputs = [A]
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        for layer in layers:
-            Z = times(outputs[-1], layer.coef.T)
-            Z += layer.intercept
-            outputs.append(activation.forward(Z) if layer is not layers[-1] else Z)
+    for layer in layers:
+        Z = times(outputs[-1], layer.coef.T)
+        Z += layer.intercept
+        outputs.append(activation.forward(Z) if layer is not layers[-1] else Z)
     return outputs
 
 

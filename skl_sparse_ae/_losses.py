@@ -106,13 +106,11 @@ def _cross_entropy(raw, X):
     wrong = np.where(raw > 0, 1 - X, X)
     wrong *= size
     np.negative(size, out=size)
-    with np.errstate(under="ignore"):
-        np.log1p(np.exp(size, out=size), out=size)
+    np.log1p(np.exp(size, out=size), out=size)
     size += wrong
     return size
 
 
 def _sum_of_squares(error):
     flat = error.reshape(-1)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        return float(np.dot(flat, flat))
+    return float(np.dot(flat, flat))

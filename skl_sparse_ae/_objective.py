@@ -25,7 +25,7 @@ coupling from the mean over all the blocks it is given: two passes over X, the c
 one block. Sums over rows are added block by block, in order and in float64, and divided once.
 """
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,9 +36,9 @@ from skl_sparse_ae._gram import errors_of_rows, is_worthwhile, through_decoder
 from skl_sparse_ae._rows import dense, times, transposed_times
 from skl_sparse_ae._weights import n_weights, unflatten
 
-FEW_BLOCKS = (
-    4  # the workers of a mini-batch: their gradients are added in its own precision, whose rounding drowns in its noise
-)
+# The workers of a mini-batch: their gradients are added in its own precision, whose rounding drowns in its noise.
+FEW_BLOCKS = 4
+NONE = np.arange(0)  # no unit
 
 
 class Objective(NamedTuple):
@@ -74,9 +74,8 @@ class Coupling(NamedTuple):
 
 def encode(w, X, out=None):
     """The code A of some rows."""
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        Z = times(X, w.We, out)
-        Z += w.be
+    Z = times(X, w.We, out)
+    Z += w.be
     return sigmoid(Z)
 
 
@@ -87,9 +86,8 @@ def _encode_and_sum(w, X, out):
 
 def decode(w, A):
     """The decoder's raw output for some codes; `loss.output` makes the reconstruction of it."""
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        raw = A @ w.Wd
-        raw += w.bd
+    raw = A @ w.Wd
+    raw += w.bd
     return raw
 
 
@@ -98,11 +96,10 @@ def backpropagate(w, X, A, coupling, loss, scale):
     gradient = np.empty(n_weights(*w.We.shape), dtype=X.dtype)
     g = unflatten(gradient, *w.We.shape)
     by_products = is_worthwhile(loss, X, len(w.be))
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        value, d_A = through_decoder(w, X, A, scale, g) if by_products else _through_residual(w, X, A, loss, scale, g)
-        d_Z = to_pre_activations(w, X, A, d_A, coupling)
-        transposed_times(d_Z, X, out=g.We)
-        g.be[...] = column_sum(d_Z)
+    value, d_A = through_decoder(w, X, A, scale, g) if by_products else _through_residual(w, X, A, loss, scale, g)
+    d_Z = to_pre_activations(w, X, A, d_A, coupling)
+    transposed_times(d_Z, X, out=g.We)
+    g.be[...] = column_sum(d_Z)
     return value, gradient
 
 
@@ -145,26 +142,24 @@ def value_and_gradient(objective, w, blocks, code=None, map=map):
     scale = 1 / (count_rows(blocks) * w.We.shape[1])
     step = partial(backpropagate, w, coupling=coupling, loss=objective.loss, scale=scale)
     loss, gradient = _total(map(step, blocks, code), len(blocks))  # pass 2
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        add_weight_decay(objective, w, unflatten(gradient, *w.We.shape))
+    add_weight_decay(objective, w, unflatten(gradient, *w.We.shape))
     terms = Terms(loss * scale, sparsity, weight_decay(objective, w))
     return sum(terms), gradient, terms
 
 
 def evaluate(objective, w, blocks, map=map):
     """``(Terms, mean, variance)`` over all rows of `blocks`, the latter two of each code unit (k,). No gradient."""
-    with np.errstate(under="ignore"):
-        loss, total, squares = add_up(map(partial(_forward, w, objective.loss), blocks))
-        n_rows = count_rows(blocks)
-        mean = total / n_rows
-        sparsity, _ = couple(objective.penalty, w, blocks, mean, map)
-        terms = Terms(loss / n_rows, sparsity, weight_decay(objective, w))
-        return terms, mean, np.maximum(squares / n_rows - mean**2, 0)
+    loss, total, squares = add_up(map(partial(_forward, w, objective.loss), blocks))
+    n_rows = count_rows(blocks)
+    mean = total / n_rows
+    sparsity, _ = couple(objective.penalty, w, blocks, mean, map)
+    terms = Terms(loss / n_rows, sparsity, weight_decay(objective, w))
+    return terms, mean, np.maximum(squares / n_rows - mean**2, 0)
 
 
 def weight_decay(objective, w):
     """``(encoder_alpha * ||We||^2 + decoder_alpha * ||Wd||^2) / (2 d)``."""
-    encoder, decoder = (float(np.vdot(W, W)) for W in (w.We, w.Wd))
+    encoder, decoder = float(np.vdot(w.We, w.We)), float(np.vdot(w.Wd, w.Wd))
     return (objective.encoder_alpha * encoder + objective.decoder_alpha * decoder) / (2 * w.We.shape[1])
 
 
@@ -178,20 +173,29 @@ def couple(penalty, w, blocks, mean, map):
     """The penalty's value at these mean activations (k,), and its `Coupling` to every row they are the mean of."""
     n_rows, dtype = count_rows(blocks), w.We.dtype
     odd = is_saturated(mean, dtype)
-    saturated, safe = np.flatnonzero(odd), np.where(odd, 0.5, mean)
-    log_on, log_off, all_rows = np.log(safe), np.log1p(-safe), None
-    if len(saturated):
-        all_rows = add_up(map(partial(_saturated_tails, w, saturated), blocks))
-        log_on[saturated], log_off[saturated] = all_rows.log_means(n_rows)
+    if odd.any():
+        return _couple_saturated(penalty, w, blocks, mean, odd, map)
+    value, slope_on, slope_off = penalty(np.log(mean), np.log1p(-mean))
+    return value, Coupling(_plain(slope_on, slope_off, mean, n_rows).astype(dtype), NONE, None, NONE, NONE)
+
+
+def _couple_saturated(penalty, w, blocks, mean, odd, map):
+    n_rows, saturated, safe = count_rows(blocks), np.flatnonzero(odd), np.where(odd, 0.5, mean)
+    log_on, log_off = np.log(safe), np.log1p(-safe)
+    all_rows = add_up(map(partial(_saturated_tails, w, saturated), blocks))
+    log_on[saturated], log_off[saturated] = all_rows.log_means(n_rows)
     value, slope_on, slope_off = penalty(log_on, log_off)
-    with np.errstate(over="ignore", under="ignore"):
-        plain = np.where(odd, 0, (slope_on / safe - slope_off / (1 - safe)) / n_rows).astype(dtype)
+    plain = np.where(odd, 0, _plain(slope_on, slope_off, safe, n_rows)).astype(w.We.dtype)
     return value, Coupling(plain, saturated, all_rows, slope_on[saturated], slope_off[saturated])
 
 
+def _plain(slope_on, slope_off, mean, n_rows):
+    """Slopes to the logarithms of a mean and of its complement as one to each activation's share of the mean."""
+    return (slope_on / mean - slope_off / (1 - mean)) / n_rows
+
+
 def _pre_activations(w, units, X):
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        return times(X, w.We[units]) + w.be[units]
+    return times(X, w.We[units]) + w.be[units]
 
 
 def _saturated_tails(w, units, X):
@@ -207,19 +211,23 @@ def saturated_gradient(w, X, coupling):
 def _forward(w, loss, X):
     """Sums over the rows of a block: the loss (mean over features), the code, its square."""
     A = encode(w, X)
-    with np.errstate(under="ignore"):
-        return losses_of(loss, w, X, A).sum(), column_sum(A), column_sum(A * A)
+    return losses_of(loss, w, X, A).sum(), column_sum(A), column_sum(A * A)
 
 
 def column_sum(A):
     """Sum over the rows of a block, by BLAS: three to seven times faster than `sum`, and exact enough for so few rows."""
-    return np.ones(len(A), dtype=A.dtype) @ A
+    return _ones(len(A), A.dtype) @ A
+
+
+@lru_cache(maxsize=16)
+def _ones(n, dtype):
+    """Of a block or a mini-batch: making them anew takes as long as adding up the rows of a small one."""
+    return np.ones(n, dtype=dtype)
 
 
 def mean_of(sums, n_rows):
     """Of the blocks' sums (k,), added in order and in float64."""
-    with np.errstate(under="ignore"):
-        return sum(total.astype(np.float64) for total in sums) / n_rows
+    return sum(total.astype(np.float64) for total in sums) / n_rows
 
 
 def count_rows(blocks):

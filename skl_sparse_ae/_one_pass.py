@@ -45,17 +45,16 @@ def value_and_gradient_in_one_pass(objective, w, blocks, map=map):
     """``(J, gradient, Terms)`` over all rows of `blocks`, as `value_and_gradient`; the gradient float64."""
     n_rows = count_rows(blocks)
     scale = 1 / (n_rows * w.We.shape[1])
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        sums = add_up(map(partial(_sums, w, objective.loss, scale), blocks))
-        sparsity, coupling = couple(objective.penalty, w, blocks, sums.total / n_rows, map)
-        g = unflatten(sums.gradient, *w.We.shape)
-        g.We[...] += coupling.plain[:, np.newaxis] * sums.sensitivity
-        g.be[...] += coupling.plain * sums.bias_sensitivity
-        if len(coupling.saturated):
-            to_weights, to_biases = add_up(map(partial(_saturated_sums, w, coupling), blocks))
-            g.We[coupling.saturated] += to_weights
-            g.be[coupling.saturated] += to_biases
-        add_weight_decay(objective, w, g)
+    sums = add_up(map(partial(_sums, w, objective.loss, scale), blocks))
+    sparsity, coupling = couple(objective.penalty, w, blocks, sums.total / n_rows, map)
+    g = unflatten(sums.gradient, *w.We.shape)
+    g.We[...] += coupling.plain[:, np.newaxis] * sums.sensitivity
+    g.be[...] += coupling.plain * sums.bias_sensitivity
+    if len(coupling.saturated):
+        to_weights, to_biases = add_up(map(partial(_saturated_sums, w, coupling), blocks))
+        g.We[coupling.saturated] += to_weights
+        g.be[coupling.saturated] += to_biases
+    add_weight_decay(objective, w, g)
     terms = Terms(sums.loss * scale, sparsity, weight_decay(objective, w))
     return sum(terms), sums.gradient, terms
 
@@ -63,10 +62,9 @@ def value_and_gradient_in_one_pass(objective, w, blocks, map=map):
 def _sums(w, loss, scale, X):
     A = encode(w, X)
     uncoupled = Coupling(np.zeros_like(w.be), np.arange(0), None, None, None)
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        value, gradient = backpropagate(w, X, A, uncoupled, loss, scale)
-        slope = A * (1 - A)
-        return Sums(value, column_sum(A), gradient, *_to_encoder(slope, X))
+    value, gradient = backpropagate(w, X, A, uncoupled, loss, scale)
+    slope = A * (1 - A)
+    return Sums(value, column_sum(A), gradient, *_to_encoder(slope, X))
 
 
 def _saturated_sums(w, coupling, X):

@@ -49,9 +49,8 @@ class CodeMoments(NamedTuple):
 def _moments(w, X, out=None):
     """`CodeMoments` of a block of rows, whose code is left in `out`."""
     A = encode(w, X, out)
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        with_rows = transposed_times(A, X, out=np.empty_like(w.We))
-        return CodeMoments(column_sum(A), A.T @ A, with_rows)  # NumPy sees the symmetry of A'A
+    with_rows = transposed_times(A, X, out=np.empty_like(w.We))
+    return CodeMoments(column_sum(A), A.T @ A, with_rows)  # NumPy sees the symmetry of A'A
 
 
 def best_decoder(moments, n_rows, input_mean, decoder_alpha):
@@ -60,15 +59,14 @@ def best_decoder(moments, n_rows, input_mean, decoder_alpha):
     NaN where the code's moments are not finite or the system is not positive definite to working precision.
     """
     mean = moments.total / n_rows
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        S = moments.with_itself - n_rows * np.multiply.outer(mean, mean)
-        C = moments.with_rows - n_rows * np.multiply.outer(mean, input_mean)
-        S.flat[:: len(S) + 1] += n_rows * decoder_alpha / 2
-        try:
-            Wd = cho_solve(cho_factor(S, lower=True, overwrite_a=True), C)
-        except (LinAlgError, ValueError):  # the latter for what is not finite
-            Wd = np.full_like(C, np.nan)
-        return Wd, input_mean - mean @ Wd, float(np.vdot(C, Wd))
+    S = moments.with_itself - n_rows * np.multiply.outer(mean, mean)
+    C = moments.with_rows - n_rows * np.multiply.outer(mean, input_mean)
+    S.flat[:: len(S) + 1] += n_rows * decoder_alpha / 2
+    try:
+        Wd = cho_solve(cho_factor(S, lower=True, overwrite_a=True), C)
+    except (LinAlgError, ValueError):  # the latter for what is not finite
+        Wd = np.full_like(C, np.nan)
+    return Wd, input_mean - mean @ Wd, float(np.vdot(C, Wd))
 
 
 def code_moments(w, blocks, code=None, map=map):
@@ -89,8 +87,7 @@ def value_and_encoder_gradient(objective, w, blocks, code, moments, explained, t
     decoder_decay = objective.decoder_alpha * float(np.vdot(w.Wd, w.Wd)) / (2 * n_features)
     fit = total_variance / n_features - explained / (n_rows * n_features) - decoder_decay
     terms = Terms(fit, sparsity, weight_decay(objective, w))
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        gradient[: w.We.size] += objective.encoder_alpha / n_features * w.We.ravel()
+    gradient[: w.We.size] += objective.encoder_alpha / n_features * w.We.ravel()
     return sum(terms), gradient, terms
 
 
@@ -114,8 +111,7 @@ def _encoder_gradient(w, coupling, slope, X, A):
     """Gradient of loss and coupling to the encoder of one block of rows, summed over them: flat."""
     A = encode(w, X) if A is None else A
     gradient = np.empty(w.We.size + w.be.size, dtype=X.dtype)
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        d_Z = to_pre_activations(w, X, A, slope(A, X), coupling)
-        transposed_times(d_Z, X, out=gradient[: w.We.size].reshape(w.We.shape))
-        gradient[w.We.size :] = column_sum(d_Z)
+    d_Z = to_pre_activations(w, X, A, slope(A, X), coupling)
+    transposed_times(d_Z, X, out=gradient[: w.We.size].reshape(w.We.shape))
+    gradient[w.We.size :] = column_sum(d_Z)
     return gradient

@@ -72,11 +72,10 @@ class Draws(NamedTuple):
 
 def evidence_bounds(model, X, draws, bound):
     """`bound` on log p(x) of every row (n_rows,), in nats: a function of (model, dense rows, mean, log_variance, noise)."""
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        bounds = []
-        for block in map(read, row_blocks(X, model.shape.widest)):
-            posterior, rows = _encode(model, block), dense(block)
-            bounds.append(bound(model, rows, *posterior, draws.noise(rows, model.shape.n_components)))
+    bounds = []
+    for block in map(read, row_blocks(X, model.shape.widest)):
+        posterior, rows = _encode(model, block), dense(block)
+        bounds.append(bound(model, rows, *posterior, draws.noise(rows, model.shape.n_components)))
     return _finite(np.concatenate(bounds), X)
 
 
@@ -116,16 +115,15 @@ class Figures(NamedTuple):
 def evaluate(model, X, draws):
     """`Figures` of all rows."""
     totals, n_rows = [0.0, 0.0, 0.0, 0.0], X.shape[0]
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        for block in map(read, row_blocks(X, model.shape.widest)):
-            (mean, log_variance), rows = _encode(model, block), dense(block)
-            noise, means = draws.noise(rows, model.shape.n_components), mean.astype(np.float64)
-            totals[0] += reconstruction_losses(model, rows, mean, log_variance, noise).sum()
-            totals[1] += kl_divergence(mean, log_variance).sum()
-            totals[2] = totals[2] + means.sum(axis=0)
-            totals[3] = totals[3] + np.square(means).sum(axis=0)
-        fit, divergence, mean, square = (total / n_rows for total in totals)
-        return Figures(float(fit), float(model.objective.kl_weight * divergence), mean, square - np.square(mean))
+    for block in map(read, row_blocks(X, model.shape.widest)):
+        (mean, log_variance), rows = _encode(model, block), dense(block)
+        noise, means = draws.noise(rows, model.shape.n_components), mean.astype(np.float64)
+        totals[0] += reconstruction_losses(model, rows, mean, log_variance, noise).sum()
+        totals[1] += kl_divergence(mean, log_variance).sum()
+        totals[2] = totals[2] + means.sum(axis=0)
+        totals[3] = totals[3] + np.square(means).sum(axis=0)
+    fit, divergence, mean, square = (total / n_rows for total in totals)
+    return Figures(float(fit), float(model.objective.kl_weight * divergence), mean, square - np.square(mean))
 
 
 def _encode(model, X):

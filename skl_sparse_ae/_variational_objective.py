@@ -179,16 +179,14 @@ def kl_divergence(mean, log_variance):
 
     ``exp(l) - 1 - l`` through `expm1`, without which a float32 posterior near the prior has no digit right.
     """
-    with np.errstate(under="ignore", over="ignore"):
-        excess = np.expm1(log_variance, dtype=np.float64) - log_variance
-        return 0.5 * (np.einsum("ij,ij->i", mean, mean, dtype=np.float64) + excess.sum(axis=1))
+    excess = np.expm1(log_variance, dtype=np.float64) - log_variance
+    return 0.5 * (np.einsum("ij,ij->i", mean, mean, dtype=np.float64) + excess.sum(axis=1))
 
 
 def draw(mean, log_variance, noise):
     """z, and its deviations from the mean, from noise of their shape."""
-    with np.errstate(under="ignore"):
-        deviation = np.exp(0.5 * log_variance)
-        deviation *= noise
+    deviation = np.exp(0.5 * log_variance)
+    deviation *= noise
     return mean + deviation, deviation
 
 
@@ -201,16 +199,15 @@ def backpropagate(objective, frame, networks, shape, block, scale):
     likelihood, activation, kl_weight = objective
     gradient = np.empty(shape.n_weights, dtype=X.dtype)
     g = unflatten(gradient, shape)
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        hidden = forward(networks.encoder, activation, frame.inputs(X))
-        mean, log_variance = posterior(hidden[-1])
-        z, deviation = draw(mean, log_variance, noise)
-        outputs = forward(networks.decoder, activation, z)
-        fit, d_raw, g.log_variance[...] = likelihood.backward(outputs[-1], frame.targets(X), networks.log_variance, scale)
-        d_first = backward(networks.decoder, activation, outputs, d_raw, g.decoder)
-        d_posterior = to_posterior(mean, log_variance, deviation, d_first @ networks.decoder[0].coef.T, kl_weight * scale)
-        backward(networks.encoder, activation, hidden, d_posterior, g.encoder)
-        return fit, kl_weight * kl_divergence(mean, log_variance).sum(), gradient
+    hidden = forward(networks.encoder, activation, frame.inputs(X))
+    mean, log_variance = posterior(hidden[-1])
+    z, deviation = draw(mean, log_variance, noise)
+    outputs = forward(networks.decoder, activation, z)
+    fit, d_raw, g.log_variance[...] = likelihood.backward(outputs[-1], frame.targets(X), networks.log_variance, scale)
+    d_first = backward(networks.decoder, activation, outputs, d_raw, g.decoder)
+    d_posterior = to_posterior(mean, log_variance, deviation, d_first @ networks.decoder[0].coef.T, kl_weight * scale)
+    backward(networks.encoder, activation, hidden, d_posterior, g.encoder)
+    return fit, kl_weight * kl_divergence(mean, log_variance).sum(), gradient
 
 
 def to_posterior(mean, log_variance, deviation, d_z, kl_scale):

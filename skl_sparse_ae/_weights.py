@@ -104,15 +104,17 @@ class Frame(NamedTuple):
         return out.astype(dtype, copy=False)
 
     def gradient(self, gradient):
-        """Turn the gradient to the user's weights into that to the primed ones, in place (the transpose of `to_user`)."""
+        """Turn the gradient to the user's weights into that to the primed ones, in place (the transpose of `to_user`).
+
+        Whether it is finite, the solvers look.
+        """
         k, d = _shape(gradient, self.input_mean)
         g = unflatten(gradient, k, d)
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # the solvers look whether it is finite
-            _subtract_outer(g.We, g.be, self.input_mean)
-            g.We[...] /= self.input_scale
-            g.Wd[...] -= self.code_mean * g.bd
-            g.Wd[...] *= self.output_scale
-            g.bd[...] *= self.output_scale
+        _subtract_outer(g.We, g.be, self.input_mean)
+        g.We[...] /= self.input_scale
+        g.Wd[...] -= self.code_mean * g.bd
+        g.Wd[...] *= self.output_scale
+        g.bd[...] *= self.output_scale
         return gradient
 
 

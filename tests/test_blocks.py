@@ -224,3 +224,9 @@ def test_processes_of_a_search_share_the_cores():
 
     counts = Parallel(n_jobs=2, backend="loky")(delayed(count)() for _ in range(4))
     assert max(counts) <= max(1, cpu_count() // 2)
+
+
+def test_workers_are_as_quiet_as_the_estimators():
+    with threadpool_limits(2, user_api="blas"), row_workers(2) as (parallel_map, n_workers):
+        assert n_workers == 2
+        np.testing.assert_array_equal(list(parallel_map(np.exp, [np.full(3, 1e3)] * 4)), np.inf)

@@ -8,6 +8,8 @@ from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._objective import encode
 from skl_sparse_ae._weights import n_weights, unflatten
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 N, D, K = 900, 150, 4
 
 

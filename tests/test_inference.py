@@ -8,6 +8,8 @@ from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._objective import decode, encode
 from skl_sparse_ae._weights import n_weights, unflatten
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 N_ROWS, N_FEATURES, N_COMPONENTS = 23, 6, 4
 
 

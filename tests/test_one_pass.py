@@ -6,6 +6,8 @@ from skl_sparse_ae._objective import Objective, value_and_gradient
 from skl_sparse_ae._one_pass import value_and_gradient_in_one_pass
 from skl_sparse_ae._penalties import KullbackLeibler
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 PLAIN, SATURATED = [-2.0, -1.0, 0.0, 1.0, 2.0], [-2000.0, -1.0, 0.0, 1.0, 2000.0]
 
 

@@ -11,6 +11,8 @@ from skl_sparse_ae._penalties import KullbackLeibler
 from skl_sparse_ae._projection import best_decoder, code_moments, is_worth_eliminating, value_and_encoder_gradient
 from skl_sparse_ae._weights import Weights
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 OBJECTIVE = Objective(SquaredError, KullbackLeibler(0.05, 0.7), 0.3, 0.02)
 PLAIN, SATURATED = [0.3, -1, 0.1, -2, 0.5], [-60, 60, -800, 800, 3]
 BIASES = pytest.mark.parametrize("biases", [PLAIN, SATURATED], ids=["plain", "saturated"])

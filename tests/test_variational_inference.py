@@ -18,6 +18,8 @@ from skl_sparse_ae._variational_inference import (
 )
 from skl_sparse_ae._variational_objective import Bernoulli, Gaussian, Objective, Shape, unflatten
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 RNG = np.random.default_rng(0)
 X = RNG.uniform(size=(17, 6))
 DRAWS = Draws(4, 0)

@@ -23,6 +23,8 @@ from skl_sparse_ae._variational_objective import (
 )
 from skl_sparse_ae._variational_problem import VariationalFrame
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 RNG = np.random.default_rng(0)
 X, NOISE = RNG.uniform(size=(11, 6)), RNG.normal(size=(11, 2))
 PLAIN = VariationalFrame(np.zeros(6), 1.0, np.zeros(6), 1.0)
