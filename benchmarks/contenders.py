@@ -15,7 +15,7 @@ from skl_sparse_ae._blocks import column_moments, row_blocks, row_workers
 from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._objective import Objective
 from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._problems import EliminatedProblem, JointProblem
+from skl_sparse_ae._problems import EliminatedProblem, JointProblem, MiniBatchProblem
 from skl_sparse_ae._solvers import Patience, adam_start, adam_step
 from skl_sparse_ae._training import Watch, run_adam
 from skl_sparse_ae._weights import Frame, n_weights, unflatten
@@ -29,10 +29,10 @@ def objective_of(loss):
     return Objective(OWN_LOSSES[loss], KullbackLeibler(RHO, WEIGHT), ENCODER_ALPHA, DECODER_ALPHA)
 
 
-def own_problem(X, k, loss="squared_error"):
-    """Our problem with all weights free, in our frame, and its first weights in the user's frame."""
+def own_problem(X, k, loss="squared_error", form=JointProblem):
+    """Our problem with all weights free, in our frame, and where it starts."""
     objective, (mean, variance) = objective_of(loss), column_moments(row_blocks(X, k))
-    problem = JointProblem(objective, Frame.of(mean, variance, RHO, objective.loss.raw_scale(variance)), k, X.dtype)
+    problem = form(objective, Frame.of(mean, variance, RHO, objective.loss.raw_scale(variance)), k, X.dtype)
     return problem, problem.first(objective.loss.raw_of_mean(mean), RHO, np.random.default_rng(0))
 
 
@@ -94,7 +94,7 @@ def compiled_objective(X, k, loss="squared_error"):
 
 
 def own_adam(X, k, batch, n_epochs):
-    problem, start = own_problem(X, k)
+    problem, start = own_problem(X, k, form=MiniBatchProblem)
     options = {"batch_size": batch, "learning_rate": RATE, "max_iter": n_epochs, "patience": Patience(0, 1)}
     return lambda: run_adam(problem, X, start, np.random.default_rng(0), **options, watch=Watch(problem.terms, 0))
 

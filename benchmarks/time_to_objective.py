@@ -26,6 +26,7 @@ from benchmarks.datasets import digits, mnist
 from benchmarks.rounds import machine, threads
 from skl_sparse_ae._blocks import row_blocks
 from skl_sparse_ae._objective import Terms, evaluate
+from skl_sparse_ae._problems import MiniBatchProblem
 from skl_sparse_ae._solvers import LBFGS_HISTORY, Patience
 from skl_sparse_ae._training import Watch, run_adam, run_lbfgs
 from skl_sparse_ae._weights import unflatten
@@ -129,7 +130,7 @@ def by_ours_eliminated(X, k, loss, theta, clock):
 
 
 def by_adam(X, k, loss, theta, clock):
-    problem, _ = contenders.own_problem(X, k, loss)
+    problem, _ = contenders.own_problem(X, k, loss, MiniBatchProblem)
     blocks = row_blocks(X, k)
 
     def exactly(x):

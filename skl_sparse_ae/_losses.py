@@ -10,6 +10,8 @@ and nothing of weights or codes. Its functions:
 ``raw_scale(variance)``       the size of the raw output's deviations from it, from the column variances
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from scipy.special import logit
 
@@ -42,6 +44,17 @@ class SquaredError:
     @staticmethod
     def raw_scale(variance):
         return float(np.sqrt(variance.mean())) or 1.0  # constant data have no scale
+
+
+class Multiple(NamedTuple):
+    """A loss so many times, for rows in another unit."""
+
+    loss: Any
+    factor: float
+
+    def backward(self, raw, X, scale=1.0):
+        value, gradient = self.loss.backward(raw, X, scale * self.factor)
+        return value * self.factor, gradient
 
 
 class _LogisticDecoder:

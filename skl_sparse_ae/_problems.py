@@ -5,8 +5,9 @@ A problem has ``first(raw_output, sparsity_target, rng)`` and ``resume(theta)`` 
 ``weights(x)``; all rows are its ``row_blocks(X)``. A solver sees the call alone. Another form of the same objective, searching
 fewer parameters, is another class here: it needs no change to a solver, nor to `_objective`.
 
-For Adam it has ``batch_blocks(batch, n_workers, rng)``, what it is called with for one mini-batch, ``work_of_a_row``, the
-multiplications in a product with one row, and its `unit`; for the estimators ``evaluate(theta, X)``, the terms and other
+For Adam it has ``batch_blocks(batch, n_workers, rng)``, what it is called with for one mini-batch, which it may overwrite;
+``work_of_a_row``, the multiplications in a product with one row; the objective's `unit`; and `strides`, pairs of a number
+of parameters and by how many times the learning rate Adam is to move them. For the estimators it has ``evaluate(theta, X)``, the terms and other
 figures at flat weights in the user's frame, `terms`, their named tuple, and `frame`.
 """
 
@@ -15,11 +16,11 @@ import numpy as np
 from skl_sparse_ae._blocks import batch_blocks, block_workers, is_in_memory, row_workers
 from skl_sparse_ae._gram import blocks_for
 from skl_sparse_ae._inputs import input_of
-from skl_sparse_ae._losses import SquaredError
-from skl_sparse_ae._objective import Terms, count_rows, evaluate, value_and_gradient
+from skl_sparse_ae._losses import Multiple, SquaredError
+from skl_sparse_ae._objective import Terms, column_sum, count_rows, evaluate, value_and_gradient
 from skl_sparse_ae._one_pass import value_and_gradient_in_one_pass
 from skl_sparse_ae._projection import best_decoder, code_moments, is_worth_eliminating, value_and_encoder_gradient
-from skl_sparse_ae._weights import Weights, flatten, initial_weights, unflatten
+from skl_sparse_ae._weights import Weights, flatten, initial_weights, least_scale, n_weights, unflatten
 
 
 def for_all_rows(joint, X, total_variance):
@@ -41,33 +42,21 @@ class JointProblem:
     terms = Terms
 
     def __init__(self, objective, frame, n_components, dtype):
-        self.objective, self.frame = objective, frame
+        self.objective, self.frame, self.searched = objective, frame, frame
         self.n_components, self.n_features, self.dtype = n_components, len(frame.input_mean), dtype
-
-    @property
-    def work_of_a_row(self):
-        return self.n_features * self.n_components
-
-    @property
-    def unit(self):
-        """What the objective is measured in: with squared error, the square of the unit of X."""
-        return self.frame.output_scale**2
 
     def first(self, raw_output, sparsity_target, rng):
         return initial_weights(self.n_components, self.n_features, sparsity_target, raw_output, self.frame, rng)
 
     def resume(self, theta):
-        return self.frame.from_user(theta, np.float64)
+        return self.searched.from_user(theta, np.float64)
 
     def weights(self, x):
-        return self.frame.to_user(x, self.dtype)
+        return self.searched.to_user(x, self.dtype)
 
     def row_blocks(self, X):
         """All rows as the blocks that it is called with."""
         return blocks_for(self.objective.loss, X, self.n_components)
-
-    def batch_blocks(self, batch, n_workers, rng):
-        return batch_blocks(batch, n_workers)
 
     def evaluate(self, theta, X):
         """Terms, and mean and variance (n_components,) of the code, at rows X."""
@@ -80,7 +69,55 @@ class JointProblem:
         """The penalty sees the mean activations of `blocks`: of all rows, or of the one mini-batch."""
         w = unflatten(self.weights(x), self.n_components, self.n_features)
         value, gradient, terms = value_and_gradient(self.objective, w, blocks, code, map)
-        return value, self.frame.gradient(gradient), terms
+        return value, self.searched.gradient(gradient), terms
+
+
+class MiniBatchProblem(JointProblem):
+    """The same for Adam, which sees few rows at a time: where they are dense, the frame is laid on them and not on the weights.
+
+    That is for squared error, where rows are reproduced in the unit in which they are read. So the two scales of the frame are
+    one here, unless it is too small to divide by, and by what it differs from the encoder's own is left to Adam, as its stride.
+    """
+
+    def __init__(self, objective, frame, n_components, dtype):
+        super().__init__(objective, frame, n_components, dtype)
+        self.is_on_rows = objective.loss is SquaredError and frame.output_scale >= least_scale(dtype)
+        self.searched = frame._replace(input_scale=frame.output_scale) if self.is_on_rows else frame
+        self.mean_output = (frame.input_mean / frame.output_scale).astype(dtype)  # of the rows before the frame is laid on them
+        self.unit = frame.output_scale**2  # with squared error, the square of the unit of X
+        loss, penalty, encoder_alpha, decoder_alpha = objective
+        self.of_framed = objective._replace(
+            loss=Multiple(loss, self.unit), encoder_alpha=encoder_alpha / self.unit, decoder_alpha=decoder_alpha * self.unit
+        )
+
+    @property
+    def work_of_a_row(self):
+        return self.n_features * self.n_components
+
+    @property
+    def strides(self):
+        n_encoder = self.n_components * self.n_features
+        others = n_weights(self.n_components, self.n_features) - n_encoder
+        return (n_encoder, self.searched.input_scale / self.frame.input_scale), (others, 1.0)
+
+    def first(self, raw_output, sparsity_target, rng):
+        return self.resume(self.frame.to_user(super().first(raw_output, sparsity_target, rng), np.float64))
+
+    def batch_blocks(self, batch, n_workers, rng):
+        return batch_blocks(self.searched.rows(batch) if self._is_framed(batch) else batch, n_workers)
+
+    def _is_framed(self, rows):
+        return self.is_on_rows and isinstance(rows, np.ndarray)
+
+    def __call__(self, x, blocks, code=None, map=map):
+        if not self._is_framed(blocks[0]):
+            return super().__call__(x, blocks, code, map)
+        w, code_mean = unflatten(x, self.n_components, self.n_features), self.frame.code_mean
+        w = w._replace(bd=w.bd - code_mean * column_sum(w.Wd) - self.mean_output)
+        value, gradient, terms = value_and_gradient(self.of_framed, w, blocks, code, map)
+        g = unflatten(gradient, self.n_components, self.n_features)
+        g.Wd[...] -= code_mean * g.bd
+        return value, gradient, terms
 
 
 class OnePassProblem(JointProblem):
@@ -89,7 +126,7 @@ class OnePassProblem(JointProblem):
     def __call__(self, x, blocks, code=None, map=map):
         w = unflatten(self.weights(x), self.n_components, self.n_features)
         value, gradient, terms = value_and_gradient_in_one_pass(self.objective, w, blocks, map)
-        return value, self.frame.gradient(gradient), terms
+        return value, self.searched.gradient(gradient), terms
 
 
 class EliminatedProblem:

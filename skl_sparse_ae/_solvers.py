@@ -10,6 +10,7 @@ after the first iterate has been watched, ends the run with the best iterate so 
 
 from collections import deque
 from functools import partial
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -197,52 +198,63 @@ def adam_start(x):
     return AdamState(x.copy(), np.zeros_like(x), np.zeros_like(x))
 
 
-def adam_step(state, gradient, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=ADAM_EPSILON, map=map):
+def adam_step(state, gradient, learning_rate, strides=(), epsilon=ADAM_EPSILON, map=map, beta_1=0.9, beta_2=0.999):
     """One step of Adam, in place; return the state with its counter raised.
+
+    It steps in ``x / stride``, and its moments are of the gradient to that: `strides` are pairs of a number of neighbouring
+    parameters and their stride, or none, which is 1 for all.
 
     ``m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  x -= lr * m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps)``:
     Kingma & Ba, Adam: A Method for Stochastic Optimization (2015), algorithm 1. Raises FloatingPointError, before
     anything is changed, if the gradient is not finite or its square overflows: either would freeze or poison the state
     for good. Factors are Python floats, since a NumPy float64 would promote float32 arrays. `map` runs the chunks.
     """
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        if not np.isfinite(np.dot(gradient, gradient)):
-            raise FloatingPointError("the gradient is not finite")
+    if not isfinite(np.dot(gradient, gradient)):
+        raise FloatingPointError("the gradient is not finite")
     t = state.n_steps + 1
     rate = learning_rate * (1 - beta_1) / (1 - beta_1**t)
     unbias = ((1 - beta_2) / (1 - beta_2**t)) ** 0.5
     epsilon = max(epsilon, float(np.finfo(state.x.dtype).tiny))  # 0 / 0 where the gradient is 0 otherwise
     update = partial(_update_chunk, state, gradient, rate, unbias, beta_1, beta_2, epsilon)
-    deque(map(update, range(0, len(gradient), ADAM_CHUNK)), maxlen=0)
+    deque(map(update, _chunks(strides or ((len(gradient), 1.0),))), maxlen=0)
     return state._replace(n_steps=t)
 
 
-def _update_chunk(state, gradient, rate, unbias, beta_1, beta_2, epsilon, start):
-    x, m, v, g = (a[start : start + ADAM_CHUNK] for a in (*state[:3], gradient))
-    with np.errstate(under="ignore"):
-        m *= beta_1
-        m += g
-        s = g * g
-        v *= beta_2
-        v += s
-        np.sqrt(v, out=s)
-        s *= unbias
-        s += epsilon
-        np.divide(m, s, out=s)
-        s *= rate
-        x -= s
+def _chunks(strides):
+    """Pairs of a slice of the parameters and their stride."""
+    end = 0
+    for size, stride in strides:
+        start, end = end, end + size
+        yield from ((slice(i, min(i + ADAM_CHUNK, end)), stride) for i in range(start, end, ADAM_CHUNK))
 
 
-def adam_epoch(function, state, batches, learning_rate, epsilon=ADAM_EPSILON, map=map):
+def _update_chunk(state, gradient, rate, unbias, beta_1, beta_2, epsilon, chunk):
+    where, stride = chunk
+    x, m, v, g = state.x[where], state.first_moment[where], state.second_moment[where], gradient[where]
+    s = g * stride
+    m *= beta_1
+    m += s
+    s *= s
+    v *= beta_2
+    v += s
+    np.sqrt(v, out=s)
+    s *= unbias
+    s += epsilon
+    np.divide(m, s, out=s)
+    s *= rate * stride
+    x -= s
+
+
+def adam_epoch(function, state, batches, learning_rate, strides=(), epsilon=ADAM_EPSILON, map=map):
     """One step for each batch. Return the state, and value and details averaged over rows."""
-    n_rows, value, details = 0, 0.0, 0.0
+    sizes, values, details = [], [], []
     for batch in batches:
-        batch_value, gradient, batch_details = function(state.x, batch)
-        state = adam_step(state, gradient, learning_rate, epsilon=epsilon, map=map)
-        n_rows += batch.shape[0]
-        value += batch.shape[0] * batch_value
-        details = details + batch.shape[0] * np.asarray(batch_details)
-    return state, value / n_rows, details / n_rows
+        value, gradient, of_batch = function(state.x, batch)
+        state = adam_step(state, gradient, learning_rate, strides, epsilon, map)
+        sizes.append(batch.shape[0])
+        values.append(value)
+        details.append(of_batch)
+    return state, np.average(values, weights=sizes), np.average(details, axis=0, weights=sizes)
 
 
 def minimize_adam(epoch, state, *, max_iter, patience, watch):

@@ -17,7 +17,7 @@ from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredErr
 from skl_sparse_ae._objective import Objective
 from skl_sparse_ae._penalties import KullbackLeibler
 from skl_sparse_ae._persistence import check_arrays, check_numbers
-from skl_sparse_ae._problems import JointProblem, for_all_rows
+from skl_sparse_ae._problems import JointProblem, MiniBatchProblem, for_all_rows
 from skl_sparse_ae._solvers import NOT_FINITE_AT_START, refuse_too_many_parameters
 from skl_sparse_ae._training import check_packed, run_lbfgs, unpack_frame
 from skl_sparse_ae._validation import check_code, quiet
@@ -258,7 +258,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     def _problem(self, frame, dtype):
         penalty = KullbackLeibler(self.sparsity_target, self.sparsity_weight)
         objective = Objective(self._loss(), penalty, self.encoder_alpha, self.decoder_alpha)
-        return JointProblem(objective, frame, self.n_components, dtype)
+        form = MiniBatchProblem if self.solver == "adam" else JointProblem
+        return form(objective, frame, self.n_components, dtype)
 
     def _new_problem(self, X, moments):
         mean, variance = moments

@@ -95,7 +95,8 @@ def epoch_by(map, n_workers, problem, X, rng, batch_size, learning_rate, state):
     def function(x, batch):
         return problem(x, problem.batch_blocks(batch, n_workers, rng), map=map)
 
-    return adam_epoch(function, state, mini_batches(X, batch_size, rng), learning_rate, ADAM_EPSILON * problem.unit, map)
+    batches, epsilon = mini_batches(X, batch_size, rng), ADAM_EPSILON * problem.unit
+    return adam_epoch(function, state, batches, learning_rate, problem.strides, epsilon, map)
 
 
 def pack(state, frame, seed):

@@ -99,6 +99,7 @@ class VariationalProblem:
 
     terms = Terms
     unit = 1.0  # nats, whatever X is measured in
+    strides = ()
 
     def __init__(self, objective, frame, shape, dtype, draws):
         self.objective, self.frame, self.shape, self.dtype, self.draws = objective, frame, shape, dtype, draws

@@ -69,8 +69,8 @@ class Frame(NamedTuple):
         Data so small that in `dtype` the weight decay of the weights that magnify them would overflow count as constant.
         """
         input_scale = float(np.sqrt(variance.sum() / TOTAL_VARIANCE))
-        least = float(np.finfo(dtype).tiny) ** 0.25  # Adam squares the gradient, which holds 1 / input_scale^2
-        return cls(mean, input_scale if input_scale >= least else 1.0, code_mean, OUTPUT_DEVIATIONS * raw_scale)
+        input_scale = input_scale if input_scale >= least_scale(dtype) else 1.0
+        return cls(mean, input_scale, code_mean, OUTPUT_DEVIATIONS * raw_scale)
 
     @staticmethod
     def limits(n_features):
@@ -90,6 +90,12 @@ class Frame(NamedTuple):
         np.multiply(primed.bd, self.output_scale, out=w.bd)
         w.bd[...] -= self.code_mean * w.Wd.sum(axis=0)
         return out.astype(dtype, copy=False)
+
+    def rows(self, X):
+        """Overwrite rows by those that the network of the primed weights reads; return them."""
+        X -= self.input_mean.astype(X.dtype, copy=False)
+        X *= 1 / self.input_scale
+        return X
 
     def from_user(self, theta, dtype):
         """The inverse of `to_user`."""
@@ -116,6 +122,11 @@ class Frame(NamedTuple):
         g.Wd[...] *= self.output_scale
         g.bd[...] *= self.output_scale
         return gradient
+
+
+def least_scale(dtype):
+    """The smallest scale to divide rows by: Adam squares the gradient, which then holds ``1 / scale**2``."""
+    return float(np.finfo(dtype).tiny) ** 0.25
 
 
 def _subtract_outer(M, u, v):

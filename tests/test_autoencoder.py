@@ -26,7 +26,7 @@ class Frame(NamedTuple):
 class MeanProblem:
     """The mean of squares of X minus x, over rows and features."""
 
-    frame, terms, unit, work_of_a_row = Frame(), Terms, 1.0, 1
+    frame, terms, unit, strides, work_of_a_row = Frame(), Terms, 1.0, (), 1
 
     def __init__(self, n_features):
         self.n_features = n_features

@@ -15,7 +15,7 @@ from skl_sparse_ae import dask as ours
 from skl_sparse_ae._losses import SquaredError
 from skl_sparse_ae._objective import Objective
 from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._problems import JointProblem
+from skl_sparse_ae._problems import MiniBatchProblem
 from skl_sparse_ae._solvers import adam_start
 from skl_sparse_ae._weights import Frame, n_weights
 from skl_sparse_ae.dask import DaskRows, DaskSparseAutoencoderTransformer
@@ -134,7 +134,7 @@ def test_adam_repeats_learns_and_goes_on(client):
 
 def test_an_epoch_over_a_partition_writes_to_nothing_it_was_given():
     frame = Frame(X.mean(axis=0), 1.0, 0.1, 1.0)
-    problem = JointProblem(Objective(SquaredError, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2), frame, 6, np.float64)
+    problem = MiniBatchProblem(Objective(SquaredError, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2), frame, 6, np.float64)
     state = adam_start(np.full(n_weights(6, 30), 0.1))
     for part in state[:3]:
         part.flags.writeable = False

@@ -49,6 +49,7 @@ INTERRUPTED = "^Training interrupted by user.$"
 PLACES = {
     "evaluation": [
         (_problems.JointProblem, "__call__"),
+        (_problems.MiniBatchProblem, "__call__"),
         (_problems.EliminatedProblem, "__call__"),
         (_variational_problem.VariationalProblem, "__call__"),
     ],
@@ -293,7 +294,7 @@ STRANGE = {
     "NaN": np.where(X.max() == X, np.nan, X),
     "infinite": np.where(X.max() == X, -np.inf, X),
     "huge": X * 1e200,
-    "huge mean": X + 1e308,
+    "huge mean": X * 1e292 + 1e308,
     "no columns": X[:, :0],
     "no rows": X[:0],
     "one row as a vector": X[0],

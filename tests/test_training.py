@@ -4,7 +4,7 @@ import pytest
 from skl_sparse_ae._losses import SquaredError
 from skl_sparse_ae._objective import Objective, Terms
 from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._problems import JointProblem
+from skl_sparse_ae._problems import MiniBatchProblem
 from skl_sparse_ae._solvers import Iterate, Patience, adam_start
 from skl_sparse_ae._training import Watch, pack, run_adam, run_adam_once, run_lbfgs, unpack_frame, unpack_state
 from skl_sparse_ae._weights import Frame
@@ -16,7 +16,7 @@ NEVER = {"tol": 0, "n_iter_no_change": 1}
 @pytest.fixture
 def problem():
     frame = Frame(X.mean(axis=0), 0.3, 0.1, 0.3)
-    return JointProblem(Objective(SquaredError, KullbackLeibler(0.1, 0.2), 1e-3, 1e-3), frame, 4, X.dtype)
+    return MiniBatchProblem(Objective(SquaredError, KullbackLeibler(0.1, 0.2), 1e-3, 1e-3), frame, 4, X.dtype)
 
 
 @pytest.fixture
