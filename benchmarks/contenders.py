@@ -11,7 +11,7 @@ from sklearn.neural_network import MLPRegressor
 from torch.nn import functional
 
 from benchmarks.objective import DECODER_ALPHA, ENCODER_ALPHA, RHO, WEIGHT, textbook
-from skl_sparse_ae._blocks import column_moments, row_blocks, row_workers
+from skl_sparse_ae._blocks import column_moments, rooms_for_code, row_blocks, row_workers
 from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._objective import Objective
 from skl_sparse_ae._penalties import KullbackLeibler
@@ -45,9 +45,9 @@ def eliminated(problem, X):
 def own_evaluation(problem, x, X):
     """As in a fit: the row workers and the memory of the code are there."""
     blocks = row_blocks(X, problem.n_components)
-    code = [np.empty((len(block), problem.n_components), dtype=X.dtype) for block in blocks]
+    rooms = rooms_for_code(blocks, problem.n_components)
     with row_workers(len(blocks)) as (map, _):
-        yield lambda: problem(x, blocks, code, map)
+        yield lambda: problem(x, blocks, rooms, map)
 
 
 # ------------------------------------------------------------------------------------------------- the same objective

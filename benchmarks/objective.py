@@ -19,7 +19,7 @@ import scipy
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from skl_sparse_ae._blocks import row_blocks, row_workers
+from skl_sparse_ae._blocks import rooms_for_code, row_blocks, row_workers
 from skl_sparse_ae._losses import SquaredError
 from skl_sparse_ae._objective import Objective, value_and_gradient
 from skl_sparse_ae._penalties import KullbackLeibler
@@ -79,7 +79,7 @@ def compare(n, d, k, dtype, n_runs):
     w = unflatten((0.1 * rng.normal(size=n_weights(k, d))).astype(dtype), k, d)
     objective = Objective(SquaredError, KullbackLeibler(RHO, WEIGHT), ENCODER_ALPHA, DECODER_ALPHA)
     blocks = row_blocks(X, k)
-    code = np.split(np.empty((n, k), dtype=dtype), np.cumsum([len(block) for block in blocks[:-1]]))
+    rooms = rooms_for_code(blocks, k)
 
     value, gradient = textbook(X, w)
     own_value, own_gradient, _ = value_and_gradient(objective, w, blocks)
@@ -93,7 +93,7 @@ def compare(n, d, k, dtype, n_runs):
             map,
             _,
         ):  # entered once for all the evaluations of a fit: the first one wakes the threads
-            evaluation = partial(value_and_gradient, objective, w, blocks, code, map)
+            evaluation = partial(value_and_gradient, objective, w, blocks, rooms, map)
             own = settled(evaluation)
         runs.append([own, *(settled(function) for function in others)])
     runs = np.array(runs)

@@ -4,8 +4,9 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache, partial, reduce
-from itertools import islice
+from itertools import islice, pairwise
 from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -59,8 +60,10 @@ def mini_batches(X, batch_size, rng):
     n_rows, n_features = X.shape
     order = rng.permutation(n_rows)
     buffer = None if issparse(X) else np.empty((min(batch_size, n_rows), n_features), dtype=X.dtype)
-    for rows in np.array_split(order, -(-n_rows // batch_size)):
-        yield take(X, rows, buffer)
+    n_batches = -(-n_rows // batch_size)
+    ends = [n_rows * i // n_batches for i in range(n_batches + 1)]
+    for start, end in pairwise(ends):
+        yield take(X, order[start:end], buffer)
 
 
 def _pools(X, rng):
@@ -228,12 +231,41 @@ def block_workers(blocks):
         yield getattr(blocks, "map", map), n_workers
 
 
-def room_for_code(blocks, n_components):
-    """An array for the code of each block, or None if the rows are not in memory: nor will their code be."""
+class Room(NamedTuple):
+    """Memory for what becomes of a block of rows; what has none is put where there is some."""
+
+    code: np.ndarray | None = None  # (n_rows, n_components)
+    raw: np.ndarray | None = None  # (n_rows, n_features)
+    d_code: np.ndarray | None = None  # (n_rows, n_components)
+    gradient: np.ndarray | None = None  # flat
+
+    def of(self, n_rows):
+        """For so many of its rows."""
+        return Room(self.code[:n_rows], self.raw[:n_rows], self.d_code[:n_rows], self.gradient)
+
+
+def rooms_for_code(blocks, n_components):
+    """For the code of each block, or None if the rows are not in memory: nor will their code be."""
     if not is_in_memory(blocks):
         return None
     n_rows = [block.shape[0] for block in blocks]
-    return np.split(np.empty((sum(n_rows), n_components), dtype=blocks[0].dtype), np.cumsum(n_rows)[:-1])
+    code = np.empty((sum(n_rows), n_components), dtype=blocks[0].dtype)
+    return [Room(part) for part in np.split(code, np.cumsum(n_rows)[:-1])]
+
+
+def rooms_for_batches(batch_size, n_workers, shape, n_weights, dtype):
+    """For each of the `batch_blocks`, batch after batch, or None where they are so many that their gradients would fill it.
+
+    The system clears memory that it hands out anew, which takes as long as a pass over it.
+    """
+    n_rows = -(-batch_size // n_workers)
+    if n_rows > MOST_ROWS:
+        return None
+    n_components, n_features = shape
+    widths = n_components, n_features, n_components
+    return [
+        Room(*(np.empty((n_rows, width), dtype) for width in widths), np.empty(n_weights, dtype)) for _ in range(n_workers)
+    ]
 
 
 def moments_of(X, n_components):
@@ -252,8 +284,8 @@ def map_rows(function, *iterables):
     return map(partial(_with_rows, function), *iterables)
 
 
-def _with_rows(function, *args):
-    return function(*(read(argument) for argument in args))
+def _with_rows(function, block, *args):
+    return function(read(block), *args)
 
 
 def _quietly(function, *args):

@@ -29,9 +29,10 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.linalg import get_blas_funcs
 
 from skl_sparse_ae._activations import is_saturated, log_mean_gradient, sigmoid, tails
-from skl_sparse_ae._blocks import add_up
+from skl_sparse_ae._blocks import Room, add_up
 from skl_sparse_ae._gram import errors_of_rows, is_worthwhile, through_decoder
 from skl_sparse_ae._rows import dense, times, transposed_times
 from skl_sparse_ae._weights import n_weights, unflatten
@@ -84,31 +85,34 @@ def _encode_and_sum(w, X, out):
     return A, column_sum(A)
 
 
-def decode(w, A):
+def decode(w, A, out=None):
     """The decoder's raw output for some codes; `loss.output` makes the reconstruction of it."""
-    raw = A @ w.Wd
+    raw = np.matmul(A, w.Wd, out=out)
     raw += w.bd
     return raw
 
 
-def backpropagate(w, X, A, coupling, loss, scale):
-    """Loss of one block of rows, summed over rows and features, and gradient of `scale` times that and of the coupling."""
-    gradient = np.empty(n_weights(*w.We.shape), dtype=X.dtype)
+def backpropagate(w, X, A, room, coupling, loss, scale):
+    """Loss of one block of rows, summed over rows and features, and gradient of `scale` times that and of the coupling.
+
+    Overwrites A. What `room` has is used.
+    """
+    gradient = np.empty(n_weights(*w.We.shape), dtype=X.dtype) if room.gradient is None else room.gradient
     g = unflatten(gradient, *w.We.shape)
     by_products = is_worthwhile(loss, X, len(w.be))
-    value, d_A = through_decoder(w, X, A, scale, g) if by_products else _through_residual(w, X, A, loss, scale, g)
+    value, d_A = through_decoder(w, X, A, scale, g) if by_products else _through_residual(w, X, A, room, loss, scale, g)
     d_Z = to_pre_activations(w, X, A, d_A, coupling)
     transposed_times(d_Z, X, out=g.We)
     g.be[...] = column_sum(d_Z)
     return value, gradient
 
 
-def _through_residual(w, X, A, loss, scale, g):
+def _through_residual(w, X, A, room, loss, scale, g):
     """The loss of a block and its gradient to the code; that to the decoder is left in `g`."""
-    value, d_raw = loss.backward(decode(w, A), dense(X), scale)
+    value, d_raw = loss.backward(decode(w, A, room.raw), dense(X), scale)
     np.matmul(A.T, d_raw, out=g.Wd)
     g.bd[...] = column_sum(d_raw)
-    return value, d_raw @ w.Wd.T
+    return value, np.matmul(d_raw, w.Wd.T, out=room.d_code)
 
 
 def losses_of(loss, w, X, A):
@@ -119,29 +123,32 @@ def losses_of(loss, w, X, A):
 
 
 def to_pre_activations(w, X, A, d_A, coupling):
-    """Turn the gradient of the loss to the code into that of loss and coupling to the pre-activations, in place."""
+    """Turn the gradient of the loss to the code into that of loss and coupling to the pre-activations, in place.
+
+    Overwrites A.
+    """
     d_A += coupling.plain
     d_A *= A
-    d_A *= 1 - A
+    d_A *= np.subtract(1, A, out=A)
     if len(coupling.saturated):
         d_A[:, coupling.saturated] += saturated_gradient(w, X, coupling)
     return d_A
 
 
-def value_and_gradient(objective, w, blocks, code=None, map=map):
+def value_and_gradient(objective, w, blocks, rooms=None, map=map):
     """``(J, gradient, Terms)`` over all rows of `blocks`: J a float, the gradient flat.
 
-    `code` is a list of arrays, one for each block, to keep the code in (made if None). `map` runs the blocks: the
-    built-in one, a thread pool's, or any function of that signature that yields results in order. The gradient has
-    the dtype of X for a few blocks and is float64 for more.
+    `rooms` is a list of `Room`, one for each block, whose memory is used. `map` runs the blocks: the built-in one, a thread
+    pool's, or any function of that signature that yields results in order. The gradient has the dtype of X for a few blocks
+    and is float64 for more.
     """
-    code = [None] * len(blocks) if code is None else code
-    code, sums = zip(*map(partial(_encode_and_sum, w), blocks, code), strict=True)  # pass 1
+    rooms = [Room()] * len(blocks) if rooms is None else rooms
+    code, sums = zip(*map(partial(_encode_and_sum, w), blocks, [room.code for room in rooms]), strict=True)  # pass 1
     mean = mean_of(sums, count_rows(blocks))
     sparsity, coupling = couple(objective.penalty, w, blocks, mean, map)
     scale = 1 / (count_rows(blocks) * w.We.shape[1])
     step = partial(backpropagate, w, coupling=coupling, loss=objective.loss, scale=scale)
-    loss, gradient = _total(map(step, blocks, code), len(blocks))  # pass 2
+    loss, gradient = _total(map(step, blocks, code, rooms), len(blocks))  # pass 2
     add_weight_decay(objective, w, unflatten(gradient, *w.We.shape))
     terms = Terms(loss * scale, sparsity, weight_decay(objective, w))
     return sum(terms), gradient, terms
@@ -165,8 +172,13 @@ def weight_decay(objective, w):
 
 def add_weight_decay(objective, w, g):
     n_features = w.We.shape[1]
-    g.We[...] += objective.encoder_alpha / n_features * w.We
-    g.Wd[...] += objective.decoder_alpha / n_features * w.Wd
+    _add_multiple(g.We, objective.encoder_alpha / n_features, w.We)
+    _add_multiple(g.Wd, objective.decoder_alpha / n_features, w.Wd)
+
+
+def _add_multiple(Y, factor, X):
+    """``Y += factor * X`` in one pass, for contiguous arrays, Y in the wider dtype: twice as fast, and no temporary."""
+    get_blas_funcs("axpy", (X, Y))(X.ravel(), Y.ravel(), a=factor)
 
 
 def couple(penalty, w, blocks, mean, map):

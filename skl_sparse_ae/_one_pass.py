@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skl_sparse_ae._blocks import add_up
+from skl_sparse_ae._blocks import Room, add_up
 from skl_sparse_ae._objective import (
     Coupling,
     Terms,
@@ -62,9 +62,9 @@ def value_and_gradient_in_one_pass(objective, w, blocks, map=map):
 def _sums(w, loss, scale, X):
     A = encode(w, X)
     uncoupled = Coupling(np.zeros_like(w.be), np.arange(0), None, None, None)
-    value, gradient = backpropagate(w, X, A, uncoupled, loss, scale)
-    slope = A * (1 - A)
-    return Sums(value, column_sum(A), gradient, *_to_encoder(slope, X))
+    total, slope = column_sum(A), A * (1 - A)
+    value, gradient = backpropagate(w, X, A, Room(), uncoupled, loss, scale)
+    return Sums(value, total, gradient, *_to_encoder(slope, X))
 
 
 def _saturated_sums(w, coupling, X):

@@ -34,6 +34,5 @@ class KullbackLeibler(NamedTuple):
 
     def __call__(self, log_on, log_off):
         rho = self.target
-        value = self.weight * float(divergences(rho, log_on, log_off).sum())
-        slope = np.full_like(log_on, self.weight)
-        return value, -rho * slope, (rho - 1) * slope
+        value = self.weight * float(np.add.reduce(divergences(rho, log_on, log_off)))
+        return value, np.full_like(log_on, -rho * self.weight), np.full_like(log_on, (rho - 1) * self.weight)

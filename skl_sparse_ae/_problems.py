@@ -1,19 +1,19 @@
 """Forms of the objective that a solver can be handed: functions of one flat vector, and the way back to the weights.
 
 A problem has ``first(raw_output, sparsity_target, rng)`` and ``resume(theta)`` for where to start, is called as
-``problem(x, blocks, code=None, map=map) -> (J, gradient, Terms)``, and turns any x into flat weights in the user's frame by
+``problem(x, blocks, rooms=None, map=map) -> (J, gradient, Terms)``, and turns any x into flat weights in the user's frame by
 ``weights(x)``; all rows are its ``row_blocks(X)``. A solver sees the call alone. Another form of the same objective, searching
 fewer parameters, is another class here: it needs no change to a solver, nor to `_objective`.
 
 For Adam it has ``batch_blocks(batch, n_workers, rng)``, what it is called with for one mini-batch, which it may overwrite;
-``work_of_a_row``, the multiplications in a product with one row; the objective's `unit`; and `strides`, pairs of a number
+``rooms(batch_size, n_workers)``, memory for that, or None; ``work_of_a_row``, the multiplications in a product with one row; the objective's `unit`; and `strides`, pairs of a number
 of parameters and by how many times the learning rate Adam is to move them. For the estimators it has ``evaluate(theta, X)``, the terms and other
 figures at flat weights in the user's frame, `terms`, their named tuple, and `frame`.
 """
 
 import numpy as np
 
-from skl_sparse_ae._blocks import batch_blocks, block_workers, is_in_memory, row_workers
+from skl_sparse_ae._blocks import batch_blocks, block_workers, is_in_memory, rooms_for_batches, row_workers
 from skl_sparse_ae._gram import blocks_for
 from skl_sparse_ae._inputs import input_of
 from skl_sparse_ae._losses import Multiple, SquaredError
@@ -65,10 +65,10 @@ class JointProblem:
         with block_workers(blocks) as (map, _):
             return evaluate(self.objective, w, blocks, map)
 
-    def __call__(self, x, blocks, code=None, map=map):
+    def __call__(self, x, blocks, rooms=None, map=map):
         """The penalty sees the mean activations of `blocks`: of all rows, or of the one mini-batch."""
         w = unflatten(self.weights(x), self.n_components, self.n_features)
-        value, gradient, terms = value_and_gradient(self.objective, w, blocks, code, map)
+        value, gradient, terms = value_and_gradient(self.objective, w, blocks, rooms, map)
         return value, self.searched.gradient(gradient), terms
 
 
@@ -103,18 +103,24 @@ class MiniBatchProblem(JointProblem):
     def first(self, raw_output, sparsity_target, rng):
         return self.resume(self.frame.to_user(super().first(raw_output, sparsity_target, rng), np.float64))
 
+    def rooms(self, batch_size, n_workers):
+        shape = self.n_components, self.n_features
+        return rooms_for_batches(batch_size, n_workers, shape, n_weights(*shape), self.dtype)
+
     def batch_blocks(self, batch, n_workers, rng):
         return batch_blocks(self.searched.rows(batch) if self._is_framed(batch) else batch, n_workers)
 
     def _is_framed(self, rows):
         return self.is_on_rows and isinstance(rows, np.ndarray)
 
-    def __call__(self, x, blocks, code=None, map=map):
+    def __call__(self, x, blocks, rooms=None, map=map):
+        rooms = rooms and [room.of(block.shape[0]) for room, block in zip(rooms, blocks, strict=False)]
         if not self._is_framed(blocks[0]):
-            return super().__call__(x, blocks, code, map)
-        w, code_mean = unflatten(x, self.n_components, self.n_features), self.frame.code_mean
-        w = w._replace(bd=w.bd - code_mean * column_sum(w.Wd) - self.mean_output)
-        value, gradient, terms = value_and_gradient(self.of_framed, w, blocks, code, map)
+            return super().__call__(x, blocks, rooms, map)
+        We, be, Wd, bd = unflatten(x, self.n_components, self.n_features)
+        code_mean = self.frame.code_mean
+        w = Weights(We, be, Wd, bd - code_mean * column_sum(Wd) - self.mean_output)
+        value, gradient, terms = value_and_gradient(self.of_framed, w, blocks, rooms, map)
         g = unflatten(gradient, self.n_components, self.n_features)
         g.Wd[...] -= code_mean * g.bd
         return value, gradient, terms
@@ -123,7 +129,7 @@ class MiniBatchProblem(JointProblem):
 class OnePassProblem(JointProblem):
     """The same, reading the rows once in an evaluation: for rows that are not in memory. See `_one_pass`."""
 
-    def __call__(self, x, blocks, code=None, map=map):
+    def __call__(self, x, blocks, rooms=None, map=map):
         w = unflatten(self.weights(x), self.n_components, self.n_features)
         value, gradient, terms = value_and_gradient_in_one_pass(self.objective, w, blocks, map)
         return value, self.searched.gradient(gradient), terms
@@ -158,8 +164,8 @@ class EliminatedProblem:
             moments = code_moments(w, self.blocks, map=map)
             return flatten(self._with_decoder(w, moments)[0], self.dtype)
 
-    def __call__(self, x, blocks, code=None, map=map):
-        w = self._encoder(x)
+    def __call__(self, x, blocks, rooms=None, map=map):
+        w, code = self._encoder(x), rooms and [room.code for room in rooms]
         moments = code_moments(w, blocks, code, map)
         w, explained = self._with_decoder(w, moments)
         value, gradient, terms = value_and_encoder_gradient(

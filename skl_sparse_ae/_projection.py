@@ -108,7 +108,7 @@ def _slope(w, scale):
 
 
 def _encoder_gradient(w, coupling, slope, X, A):
-    """Gradient of loss and coupling to the encoder of one block of rows, summed over them: flat."""
+    """Gradient of loss and coupling to the encoder of one block of rows, summed over them: flat. Overwrites A."""
     A = encode(w, X) if A is None else A
     gradient = np.empty(w.We.size + w.be.size, dtype=X.dtype)
     d_Z = to_pre_activations(w, X, A, slope(A, X), coupling)

@@ -48,4 +48,4 @@ def read(X):
 
 def take(X, rows, out):
     """The given rows of X: in `out`, which has room for them, unless X is sparse."""
-    return X[rows] if issparse(X) else np.take(X, rows, axis=0, out=out[: len(rows)], mode="clip")
+    return X[rows] if issparse(X) else X.take(rows, 0, out[: len(rows)], "clip")

@@ -215,9 +215,9 @@ def adam_step(state, gradient, learning_rate, strides=(), epsilon=ADAM_EPSILON, 
     rate = learning_rate * (1 - beta_1) / (1 - beta_1**t)
     unbias = ((1 - beta_2) / (1 - beta_2**t)) ** 0.5
     epsilon = max(epsilon, float(np.finfo(state.x.dtype).tiny))  # 0 / 0 where the gradient is 0 otherwise
-    update = partial(_update_chunk, state, gradient, rate, unbias, beta_1, beta_2, epsilon)
+    update = partial(_update_chunk, state, gradient, rate / unbias, beta_1, beta_2, epsilon / unbias)
     deque(map(update, _chunks(strides or ((len(gradient), 1.0),))), maxlen=0)
-    return state._replace(n_steps=t)
+    return AdamState(*state[:3], t)
 
 
 def _chunks(strides):
@@ -228,7 +228,7 @@ def _chunks(strides):
         yield from ((slice(i, min(i + ADAM_CHUNK, end)), stride) for i in range(start, end, ADAM_CHUNK))
 
 
-def _update_chunk(state, gradient, rate, unbias, beta_1, beta_2, epsilon, chunk):
+def _update_chunk(state, gradient, rate, beta_1, beta_2, epsilon, chunk):
     where, stride = chunk
     x, m, v, g = state.x[where], state.first_moment[where], state.second_moment[where], gradient[where]
     s = g * stride
@@ -238,7 +238,6 @@ def _update_chunk(state, gradient, rate, unbias, beta_1, beta_2, epsilon, chunk)
     v *= beta_2
     v += s
     np.sqrt(v, out=s)
-    s *= unbias
     s += epsilon
     np.divide(m, s, out=s)
     s *= rate * stride
@@ -254,7 +253,8 @@ def adam_epoch(function, state, batches, learning_rate, strides=(), epsilon=ADAM
         sizes.append(batch.shape[0])
         values.append(value)
         details.append(of_batch)
-    return state, np.average(values, weights=sizes), np.average(details, axis=0, weights=sizes)
+    share = np.array(sizes) / sum(sizes)
+    return state, share @ values, share @ details
 
 
 def minimize_adam(epoch, state, *, max_iter, patience, watch):

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from skl_sparse_ae._blocks import WORK_OF_A_WORKER, block_workers, mini_batches, room_for_code, row_workers
+from skl_sparse_ae._blocks import WORK_OF_A_WORKER, block_workers, mini_batches, rooms_for_code, row_workers
 from skl_sparse_ae._persistence import check_arrays, check_numbers, corrupted
 from skl_sparse_ae._solvers import ADAM_EPSILON, AdamState, Iterate, adam_epoch, adam_start, minimize_adam, minimize_lbfgs
 
@@ -59,9 +59,9 @@ class Watch:
 def run_lbfgs(problem, X, start, *, max_iter, patience, watch):
     """The exact objective over all rows of X by L-BFGS: a `Solution`."""
     blocks = problem.row_blocks(X)
-    code = room_for_code(blocks, problem.n_components)
+    rooms = rooms_for_code(blocks, problem.n_components)
     with block_workers(blocks) as (map, _):
-        function = partial(problem, blocks=blocks, code=code, map=map)
+        function = partial(problem, blocks=blocks, rooms=rooms, map=map)
         return minimize_lbfgs(function, start, max_iter=max_iter, patience=patience, watch=watch)
 
 
@@ -91,9 +91,10 @@ def _epoch_over(problem, X, rng, batch_size, learning_rate):
 
 def epoch_by(map, n_workers, problem, X, rng, batch_size, learning_rate, state):
     """Adam's state after an epoch over X, and means over rows of the value and its terms."""
+    rooms = problem.rooms(min(batch_size, X.shape[0]), n_workers)
 
     def function(x, batch):
-        return problem(x, problem.batch_blocks(batch, n_workers, rng), map=map)
+        return problem(x, problem.batch_blocks(batch, n_workers, rng), rooms, map)
 
     batches, epsilon = mini_batches(X, batch_size, rng), ADAM_EPSILON * problem.unit
     return adam_epoch(function, state, batches, learning_rate, problem.strides, epsilon, map)

@@ -141,7 +141,10 @@ class VariationalProblem:
         figures = evaluate(self.model(theta), X, self.draws)
         return Terms(*figures[:2]), *figures[2:]
 
-    def __call__(self, x, blocks, map=map):
+    def rooms(self, batch_size, n_workers):
+        return None
+
+    def __call__(self, x, blocks, rooms=None, map=map):
         w = unflatten(x, self.shape)
         log_variance = bounded(NOISE_STRIDE * w.log_variance)
         networks = w._replace(log_variance=log_variance)

@@ -44,7 +44,10 @@ class MeanProblem:
         value, _, terms = self(theta, [X])
         return terms, value
 
-    def __call__(self, x, blocks, code=None, map=map):
+    def rooms(self, batch_size, n_workers):
+        return None
+
+    def __call__(self, x, blocks, rooms=None, map=map):
         error = x - dense(blocks[0])
         value = np.square(error).mean()
         return value, 2 * error.mean(axis=0) / len(x), Terms(value)

@@ -4,7 +4,7 @@ import pytest
 from scipy.special import expit
 
 from skl_sparse_ae._blocks import column_moments
-from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
+from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, Multiple, SquaredError
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -141,3 +141,11 @@ def test_float32_is_close_to_float64(loss):
     np.testing.assert_allclose(gradient, exact_gradient, rtol=1e-5, atol=1e-6)
     exact_rows = loss.per_row(raw.astype(np.float64), X.astype(np.float64))
     np.testing.assert_allclose(loss.per_row(raw.copy(), X), exact_rows, rtol=1e-5)
+
+
+def test_a_multiple_of_a_loss_is_the_loss_of_rows_in_another_unit():
+    X, raw = np.random.default_rng(0).normal(size=(2, 5, 3))
+    value, gradient = Multiple(SquaredError, 4.0).backward(raw.copy(), X, 0.5)
+    expected, expected_gradient = SquaredError.backward(2 * raw, 2 * X, 0.5)
+    assert value == pytest.approx(expected, rel=1e-14)
+    np.testing.assert_allclose(gradient, 2 * expected_gradient, rtol=1e-14)

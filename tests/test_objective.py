@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.special import expit, logsumexp
 
+from skl_sparse_ae._blocks import rooms_for_batches
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._objective import Objective, Terms, evaluate, value_and_gradient
 from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._weights import Weights, flatten, unflatten
+from skl_sparse_ae._weights import Weights, flatten, n_weights, unflatten
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -149,13 +150,18 @@ def test_threads_give_the_same_bits(network, biases):
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_code_is_kept_in_the_arrays_given(network):
-    objective, w, blocks = objective_of(SquaredError), network.weights, in_blocks(network.X, 7)
-    code = [np.full((len(block), 5), np.nan) for block in blocks]
-    J, gradient, _ = value_and_gradient(objective, w, blocks, code)
-    np.testing.assert_allclose(np.vstack(code), expit(network.X @ w.We.T + w.be), rtol=1e-14)
-    np.testing.assert_array_equal(gradient, value_and_gradient(objective, w, blocks)[1])
-    assert value_and_gradient(objective, w, blocks)[0] == J
+@LOSS
+def test_what_was_in_the_rooms_changes_nothing(network, loss):
+    objective, w, blocks = objective_of(loss), network.weights, in_blocks(network.X, 9)
+    rooms = rooms_for_batches(17, 2, (5, 6), n_weights(5, 6), network.X.dtype)
+    rooms = [room.of(len(block)) for room, block in zip(rooms, blocks, strict=True)]
+    for array in (part for room in rooms for part in room):
+        array.fill(np.nan)
+    J, gradient, terms = value_and_gradient(objective, w, blocks, rooms)
+    assert np.shares_memory(gradient, rooms[0].gradient)
+    others = value_and_gradient(objective, w, blocks)
+    assert (J, terms) == (others[0], others[2])
+    np.testing.assert_array_equal(gradient, others[1])
 
 
 @DTYPE

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._objective import Objective, value_and_gradient
 from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._problems import EliminatedProblem, JointProblem
+from skl_sparse_ae._problems import EliminatedProblem, JointProblem, MiniBatchProblem
+from skl_sparse_ae._solvers import adam_start, adam_step
 from skl_sparse_ae._weights import Frame, unflatten
 
 FRAMES = [Frame(np.zeros(6), 1.0, 0.0, 1.0), Frame(np.linspace(0.2, 0.7, 6), 0.3, 0.1, 2.5)]
@@ -66,6 +68,73 @@ def test_first_weights_are_on_target_for_the_average_row(network):
     np.testing.assert_allclose(1 / (1 + np.exp(-(frame.input_mean @ w.We.T + w.be))), 0.1, rtol=1e-12)
     again = problem.first(np.zeros(6), 0.1, np.random.default_rng(0))
     np.testing.assert_array_equal(x, again)
+
+
+# --- mini-batches ---
+
+LOSS = pytest.mark.parametrize("loss", [SquaredError, LogisticSquaredError, CrossEntropy])
+KIND = pytest.mark.parametrize("kind", [np.array, csr_array])
+
+
+def both_forms(frame, loss, dtype=np.float64):
+    joint = joint_problem(frame, loss, dtype)
+    return joint, MiniBatchProblem(joint.objective, frame, 5, joint.dtype)
+
+
+def blocks_of(problem, X, n_workers=2):
+    return problem.batch_blocks(X.copy(), n_workers, None)
+
+
+@LOSS
+@KIND
+@FRAME
+def test_a_mini_batch_costs_what_its_rows_cost(network, frame, loss, kind):
+    joint, problem = both_forms(frame, loss)
+    value, _, terms = problem(problem.resume(network.theta), blocks_of(problem, kind(network.X)))
+    expected = value_and_gradient(joint.objective, network.weights, [network.X])
+    assert value == pytest.approx(expected[0], rel=1e-12)
+    np.testing.assert_allclose(terms, expected[2], rtol=1e-12)
+    np.testing.assert_allclose(problem.weights(problem.resume(network.theta)), network.theta, rtol=0, atol=1e-13)
+
+
+@LOSS
+@KIND
+@FRAME
+def test_steps_from_mini_batches_are_those_in_the_frame(network, frame, loss, kind):
+    """Whatever the frame is laid on, and in whatever unit the encoder is searched."""
+    joint, problem = both_forms(frame, loss)
+    x, state = (adam_start(p.resume(network.theta)) for p in (joint, problem))
+    rooms = problem.rooms(17, 2)
+    for _ in range(5):
+        x = adam_step(x, joint(x.x, [network.X])[1], 0.05)
+        state = adam_step(state, problem(state.x, blocks_of(problem, kind(network.X)), rooms)[1], 0.05, problem.strides)
+    np.testing.assert_allclose(problem.weights(state.x), joint.weights(x.x), rtol=0, atol=1e-8)
+    for mine, theirs in zip(state[1:3], x[1:3], strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-6, atol=1e-12)
+
+
+def test_mini_batches_start_where_all_rows_do(network):
+    joint, problem = both_forms(FRAMES[1], SquaredError)
+    starts = [p.weights(p.first(np.zeros(6), 0.1, np.random.default_rng(0))) for p in (joint, problem)]
+    np.testing.assert_allclose(*starts, rtol=1e-12, atol=1e-15)
+
+
+def test_the_frame_of_rows_too_small_to_divide_by_stays_on_the_weights(network):
+    _, problem = both_forms(FRAMES[1]._replace(input_scale=1.0, output_scale=1e-30), SquaredError, np.float32)
+    (block,) = blocks_of(problem, network.X.astype(np.float32), n_workers=1)
+    np.testing.assert_array_equal(block, network.X.astype(np.float32))
+    assert problem.strides[0] == (30, 1.0)
+
+
+def test_an_offset_costs_a_mini_batch_of_float32_no_digits(network):
+    """Laid on the weights, the frame would take the difference of two pre-activations of size 1,000 in float32."""
+    X = network.X + 1000
+    frame = FRAMES[1]._replace(input_mean=X.mean(axis=0))
+    exact, rounded = (both_forms(frame, SquaredError, dtype)[1] for dtype in (np.float64, np.float32))
+    at = exact.first(np.zeros(6), 0.1, np.random.default_rng(0))
+    gradient = exact(at, blocks_of(exact, X))[1]
+    single = rounded(at.astype(np.float32), blocks_of(rounded, X.astype(np.float32)))[1]
+    np.testing.assert_allclose(single, gradient, rtol=0, atol=1e-3 * abs(gradient).max())
 
 
 def eliminated_problem(network, frame, dtype=np.float64):

@@ -4,7 +4,7 @@ from scipy.sparse import csr_array
 from sklearn.linear_model import Ridge
 
 from skl_sparse_ae import _projection
-from skl_sparse_ae._blocks import room_for_code
+from skl_sparse_ae._blocks import rooms_for_code
 from skl_sparse_ae._losses import SquaredError
 from skl_sparse_ae._objective import Objective, encode, evaluate, value_and_gradient
 from skl_sparse_ae._penalties import KullbackLeibler
@@ -26,7 +26,7 @@ def in_blocks(X, size=7):
 def solved(w, blocks):
     """The weights with the best decoder, the code, its moments and what the decoder explains."""
     mean = np.concatenate([X.toarray() if hasattr(X, "toarray") else X for X in blocks]).mean(axis=0, dtype=np.float64)
-    code = room_for_code(blocks, len(w.be))
+    code = [room.code for room in rooms_for_code(blocks, len(w.be))]
     moments = code_moments(w, blocks, code)
     Wd, bd, explained = best_decoder(moments, sum(X.shape[0] for X in blocks), mean, OBJECTIVE.decoder_alpha)
     return Weights(w.We, w.be, Wd.astype(w.We.dtype), bd.astype(w.We.dtype)), code, moments, explained

@@ -278,6 +278,20 @@ def test_adam_is_scikit_learns():
     np.testing.assert_allclose(state.second_moment * (1 - 0.99), optimizer.vs[0], rtol=1e-12)
 
 
+def test_strides_are_units_of_the_parameters():
+    """Steps of x with strides are those of x / stride without."""
+    rng = np.random.default_rng(0)
+    x, gradients = rng.normal(size=5), rng.normal(size=(4, 5))
+    stride = np.array([3.0, 3.0, 3.0, 0.2, 0.2])
+    with_strides, without = adam_start(x), adam_start(x / stride)
+    for gradient in gradients:
+        with_strides = adam_step(with_strides, gradient, 0.1, ((3, 3.0), (2, 0.2)))
+        without = adam_step(without, stride * gradient, 0.1)
+    np.testing.assert_allclose(with_strides.x, stride * without.x, rtol=1e-12)
+    for mine, theirs in zip(with_strides[1:3], without[1:3], strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12)
+
+
 def test_epsilon_is_added_after_the_bias_correction():
     state = adam_step(adam_start(np.zeros(1)), np.array([2.0]), 0.1, epsilon=2.0)
     assert state.x[0] == pytest.approx(-0.1 * 2 / (2 + 2))

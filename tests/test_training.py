@@ -4,7 +4,7 @@ import pytest
 from skl_sparse_ae._losses import SquaredError
 from skl_sparse_ae._objective import Objective, Terms
 from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._problems import MiniBatchProblem
+from skl_sparse_ae._problems import JointProblem, MiniBatchProblem
 from skl_sparse_ae._solvers import Iterate, Patience, adam_start
 from skl_sparse_ae._training import Watch, pack, run_adam, run_adam_once, run_lbfgs, unpack_frame, unpack_state
 from skl_sparse_ae._weights import Frame
@@ -13,10 +13,14 @@ X = np.random.default_rng(0).random((40, 6))
 NEVER = {"tol": 0, "n_iter_no_change": 1}
 
 
+def problem_of(form):
+    frame = Frame(X.mean(axis=0), 0.3, 0.1, 0.4)
+    return form(Objective(SquaredError, KullbackLeibler(0.1, 0.2), 1e-3, 1e-3), frame, 4, X.dtype)
+
+
 @pytest.fixture
 def problem():
-    frame = Frame(X.mean(axis=0), 0.3, 0.1, 0.3)
-    return MiniBatchProblem(Objective(SquaredError, KullbackLeibler(0.1, 0.2), 1e-3, 1e-3), frame, 4, X.dtype)
+    return problem_of(MiniBatchProblem)
 
 
 @pytest.fixture
@@ -39,9 +43,11 @@ def test_the_watch_judges_by_the_score_if_there_is_one(capsys):
     assert "Validation score: 3.000000" in capsys.readouterr().out
 
 
-def test_both_runs_watch_every_iteration_and_lower_the_objective(problem, start):
-    for run, options in ((run_lbfgs, {}), (run_adam, {"batch_size": 10, "learning_rate": 0.01})):
-        watch = Watch(Terms, 0)
+def test_both_runs_watch_every_iteration_and_lower_the_objective():
+    adam = {"batch_size": 10, "learning_rate": 0.01}
+    for run, form, options in ((run_lbfgs, JointProblem, {}), (run_adam, MiniBatchProblem, adam)):
+        problem, watch = problem_of(form), Watch(Terms, 0)
+        start = problem.first(X.mean(axis=0), 0.1, np.random.default_rng(0))
         extra = (np.random.default_rng(1),) if run is run_adam else ()
         result = run(problem, X, start, *extra, max_iter=9, patience=Patience(**NEVER), watch=watch, **options)
         solution = result[0] if run is run_adam else result

@@ -123,3 +123,11 @@ def test_start_does_not_depend_on_the_unit_of_X(network):
 def test_data_too_small_to_be_magnified_count_as_constant(scale, dtype, counts):
     frame = Frame.of(np.zeros(16), np.full(16, scale**2), 0.1, scale, np.dtype(dtype))
     assert frame.input_scale == pytest.approx(scale if counts else 1, rel=1e-12)
+
+
+def test_rows_in_the_frame_are_read_as_the_weights_read_rows(network):
+    frame = Frame(np.linspace(0.2, 0.7, 6), 0.3, 0.1, 2.5)
+    primed, user = (unflatten(theta, K, D) for theta in (network.theta, frame.to_user(network.theta, np.float64)))
+    rows = network.X.copy()
+    assert frame.rows(rows) is rows
+    np.testing.assert_allclose(rows @ primed.We.T + primed.be, network.X @ user.We.T + user.be, rtol=1e-12)
