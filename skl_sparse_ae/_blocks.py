@@ -13,20 +13,24 @@ from scipy.sparse import issparse
 from threadpoolctl import ThreadpoolController  # which scikit-learn itself requires
 
 from skl_sparse_ae._row_source import POOL_BYTES, RowSource, chunk_starts
-from skl_sparse_ae._rows import dense, read, take
+from skl_sparse_ae._rows import dense, empty_code, read, take
 
-# The temporaries of a block (three times its rows) should stay in the second-level cache, but a matrix product on a
-# handful of rows wastes its set-up. Measured over 64 to 784 features and 50 to 200 units, 1 MiB is within a few percent
-# of the best size, float32 and float64. Reusing explicit buffers measured no faster than
-# fresh ones: at this size the allocator hands the same pages back.
-BLOCK_BYTES = 2**20
+# A block should stay in the cache, but a matrix product on a handful of rows wastes its set-up, and workers take turns at the
+# interpreter between any two operations. Measured over 64 to 784 features and 50 to 200 units, one thread cares little between
+# 0.5 and 4 MiB (within 5%); two are up to 10% slower with 1 MiB and, by blocks that do not come out even, with 4. Reusing explicit
+# buffers measured no faster than fresh ones: at this size the allocator hands the same pages back.
+BLOCK_BYTES = 2**21
 FEWEST_ROWS, MOST_ROWS = 256, 4096  # more rows than that would lose float32 digits in the block's own sums
+LONGEST_RUN = 4  # blocks that a worker does in one go, and Ctrl-C has to wait for
+EVEN = (
+    2  # blocks come in multiples of this, for two workers to have equally many; not of how many there are: no sum depends on it
+)
 # Multiplications in one product of a mini-batch that make a second worker worth the two meetings, some 0.2 ms.
 WORK_OF_A_WORKER = 2**23
 
 
 def row_blocks(X, n_components, block_bytes=BLOCK_BYTES):
-    """Consecutive rows of X (views, if it is dense), as many to a block as suit the cache.
+    """Consecutive rows of X (views, if it is dense), as many to a block as suit the cache, and all blocks of one size.
 
     Rows on a cluster have blocks of their own, each worker's rows being one, and with them a `map` of their own.
     """
@@ -34,6 +38,9 @@ def row_blocks(X, n_components, block_bytes=BLOCK_BYTES):
         return X.blocks_on_workers(n_components)
     bytes_per_row = X.dtype.itemsize * max(X.shape[1], n_components)
     n_rows = int(np.clip(block_bytes // bytes_per_row, FEWEST_ROWS, MOST_ROWS))
+    if X.shape[0] >= EVEN * FEWEST_ROWS and X.shape[0] * bytes_per_row > block_bytes // 4:
+        n_blocks = EVEN * -(-X.shape[0] // (EVEN * n_rows))
+        n_rows = -(-X.shape[0] // n_blocks)
     return [X[start : start + n_rows] for start in range(0, X.shape[0], n_rows)]
 
 
@@ -84,8 +91,8 @@ def column_moments(blocks, map=map):
     divides by it would take for a scale. Infinite or NaN, without a warning, where the sums overflow.
     """
     n_rows, first = sum(X.shape[0] for X in blocks), dense(blocks[0][:1])[0].astype(np.float64)
-    mean = first + add_up(map(partial(_deviations, first), blocks)) / n_rows
-    variance = add_up(map(partial(_square_deviations, mean), blocks)) / n_rows
+    mean = first + sum_over(partial(_deviations, first), blocks, map=map) / n_rows
+    variance = sum_over(partial(_square_deviations, mean), blocks, map=map) / n_rows
     return mean, variance
 
 
@@ -104,6 +111,23 @@ def _sum_of_sparse(X, of_a_zero, of_stored):
     """Sums over the rows of CSR X of what is `of_stored` for stored elements and `of_a_zero` (n_features,) for the others."""
     n_stored = np.bincount(X.indices, minlength=X.shape[1])
     return np.bincount(X.indices, of_stored, minlength=X.shape[1]) + (X.shape[0] - n_stored) * of_a_zero
+
+
+def sum_over(function, blocks, *others, map=map):
+    """The sum, by `add_up`, of what a function of blocks, and of others, one for each block, returns.
+
+    Runs of neighbouring blocks are added up by whoever works on them, so that little is handed over; as long runs as leave
+    some eight to share.
+    """
+    if hasattr(blocks, "map"):  # they are sums of many already
+        return add_up(map(function, blocks, *others))
+    length = int(np.clip(len(blocks) // 8, 1, LONGEST_RUN))
+    runs = ([of_all[i : i + length] for i in range(0, len(blocks), length)] for of_all in (blocks, *others))
+    return add_up(map(partial(_sum_of_run, function), *runs))
+
+
+def _sum_of_run(function, *run):
+    return add_up(map_rows(function, *run))
 
 
 def add_up(results):
@@ -248,9 +272,7 @@ def rooms_for_code(blocks, n_components):
     """For the code of each block, or None if the rows are not in memory: nor will their code be."""
     if not is_in_memory(blocks):
         return None
-    n_rows = [block.shape[0] for block in blocks]
-    code = np.empty((sum(n_rows), n_components), dtype=blocks[0].dtype)
-    return [Room(part) for part in np.split(code, np.cumsum(n_rows)[:-1])]
+    return [Room(empty_code(block.shape[0], n_components, block.dtype)) for block in blocks]
 
 
 def rooms_for_batches(batch_size, n_workers, shape, n_weights, dtype):
@@ -262,9 +284,14 @@ def rooms_for_batches(batch_size, n_workers, shape, n_weights, dtype):
     if n_rows > MOST_ROWS:
         return None
     n_components, n_features = shape
-    widths = n_components, n_features, n_components
     return [
-        Room(*(np.empty((n_rows, width), dtype) for width in widths), np.empty(n_weights, dtype)) for _ in range(n_workers)
+        Room(
+            code=empty_code(n_rows, n_components, dtype),
+            raw=np.empty((n_rows, n_features), dtype),
+            d_code=empty_code(n_rows, n_components, dtype),
+            gradient=np.empty(n_weights, dtype),
+        )
+        for _ in range(n_workers)
     ]
 
 

@@ -43,7 +43,7 @@ class HalfGradient(NamedTuple):
         return cls(W @ w.Wd.T, W, W @ w.bd)
 
     def __call__(self, A, X):
-        d_A = A @ self.G
+        d_A = times(A, self.G)  # G is symmetric
         d_A -= times(X, self.W)
         d_A += self.shift
         return d_A

@@ -5,12 +5,12 @@ from functools import partial
 
 import numpy as np
 
-from skl_sparse_ae._blocks import BLOCK_BYTES, add_up, block_workers, column_moments, map_rows, row_blocks, row_workers
+from skl_sparse_ae._blocks import BLOCK_BYTES, block_workers, column_moments, map_rows, row_blocks, row_workers, sum_over
 from skl_sparse_ae._gram import blocks_for, errors_of_columns, is_worthwhile
 from skl_sparse_ae._objective import decode, encode, losses_of
 from skl_sparse_ae._rows import dense, read
 
-ENCODING_BYTES = 4 * BLOCK_BYTES  # encoding alone has no temporaries, and larger products run faster
+ENCODING_BYTES = 2 * BLOCK_BYTES  # encoding alone has no temporaries, and larger products run faster
 LOWEST_SCORE = float(np.finfo(np.float64).min)  # of rows whose variance is next to nothing: a search sorts by finite scores
 
 
@@ -59,7 +59,7 @@ def explained_variance(w, loss, X):
     """
     blocks = blocks_for(loss, X, len(w.be))
     with block_workers(blocks) as (map, _):
-        errors = add_up(map(partial(_square_errors, w, loss), blocks))
+        errors = sum_over(partial(_square_errors, w, loss), blocks, map=map)
         _, variance = column_moments(blocks, map)
         varies = variance != 0
         error, total = errors[varies].sum(), X.shape[0] * variance[varies].sum()

@@ -32,7 +32,7 @@ import numpy as np
 from scipy.linalg import get_blas_funcs
 
 from skl_sparse_ae._activations import is_saturated, log_mean_gradient, sigmoid, tails
-from skl_sparse_ae._blocks import Room, add_up
+from skl_sparse_ae._blocks import Room, sum_over
 from skl_sparse_ae._gram import errors_of_rows, is_worthwhile, through_decoder
 from skl_sparse_ae._rows import dense, times, transposed_times
 from skl_sparse_ae._weights import n_weights, unflatten
@@ -112,7 +112,7 @@ def _through_residual(w, X, A, room, loss, scale, g):
     value, d_raw = loss.backward(decode(w, A, room.raw), dense(X), scale)
     np.matmul(A.T, d_raw, out=g.Wd)
     g.bd[...] = column_sum(d_raw)
-    return value, np.matmul(d_raw, w.Wd.T, out=room.d_code)
+    return value, times(d_raw, w.Wd, room.d_code)
 
 
 def losses_of(loss, w, X, A):
@@ -148,7 +148,10 @@ def value_and_gradient(objective, w, blocks, rooms=None, map=map):
     sparsity, coupling = couple(objective.penalty, w, blocks, mean, map)
     scale = 1 / (count_rows(blocks) * w.We.shape[1])
     step = partial(backpropagate, w, coupling=coupling, loss=objective.loss, scale=scale)
-    loss, gradient = _total(map(step, blocks, code, rooms), len(blocks))  # pass 2
+    if len(blocks) > FEW_BLOCKS:  # in float64, because float32 sums would lose digits
+        loss, gradient = sum_over(step, blocks, code, rooms, map=map)  # pass 2
+    else:
+        loss, gradient = _total(map(step, blocks, code, rooms))
     add_weight_decay(objective, w, unflatten(gradient, *w.We.shape))
     terms = Terms(loss * scale, sparsity, weight_decay(objective, w))
     return sum(terms), gradient, terms
@@ -156,7 +159,7 @@ def value_and_gradient(objective, w, blocks, rooms=None, map=map):
 
 def evaluate(objective, w, blocks, map=map):
     """``(Terms, mean, variance)`` over all rows of `blocks`, the latter two of each code unit (k,). No gradient."""
-    loss, total, squares = add_up(map(partial(_forward, w, objective.loss), blocks))
+    loss, total, squares = sum_over(partial(_forward, w, objective.loss), blocks, map=map)
     n_rows = count_rows(blocks)
     mean = total / n_rows
     sparsity, _ = couple(objective.penalty, w, blocks, mean, map)
@@ -194,7 +197,7 @@ def couple(penalty, w, blocks, mean, map):
 def _couple_saturated(penalty, w, blocks, mean, odd, map):
     n_rows, saturated, safe = count_rows(blocks), np.flatnonzero(odd), np.where(odd, 0.5, mean)
     log_on, log_off = np.log(safe), np.log1p(-safe)
-    all_rows = add_up(map(partial(_saturated_tails, w, saturated), blocks))
+    all_rows = sum_over(partial(_saturated_tails, w, saturated), blocks, map=map)
     log_on[saturated], log_off[saturated] = all_rows.log_means(n_rows)
     value, slope_on, slope_off = penalty(log_on, log_off)
     plain = np.where(odd, 0, _plain(slope_on, slope_off, safe, n_rows)).astype(w.We.dtype)
@@ -246,11 +249,10 @@ def count_rows(blocks):
     return sum(X.shape[0] for X in blocks)
 
 
-def _total(parts, n_parts):
-    """Sums of the blocks' losses and gradients; over many blocks in float64, because float32 sums would lose digits."""
+def _total(parts):
+    """Sums of the blocks' losses and gradients, in the latter's own precision."""
     parts = iter(parts)
     loss, gradient = next(parts)
-    gradient = gradient if n_parts <= FEW_BLOCKS else gradient.astype(np.float64, copy=False)
     for other_loss, other_gradient in parts:
         loss += other_loss
         gradient += other_gradient

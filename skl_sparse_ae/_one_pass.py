@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skl_sparse_ae._blocks import Room, add_up
+from skl_sparse_ae._blocks import Room, sum_over
 from skl_sparse_ae._objective import (
     Coupling,
     Terms,
@@ -45,13 +45,13 @@ def value_and_gradient_in_one_pass(objective, w, blocks, map=map):
     """``(J, gradient, Terms)`` over all rows of `blocks`, as `value_and_gradient`; the gradient float64."""
     n_rows = count_rows(blocks)
     scale = 1 / (n_rows * w.We.shape[1])
-    sums = add_up(map(partial(_sums, w, objective.loss, scale), blocks))
+    sums = sum_over(partial(_sums, w, objective.loss, scale), blocks, map=map)
     sparsity, coupling = couple(objective.penalty, w, blocks, sums.total / n_rows, map)
     g = unflatten(sums.gradient, *w.We.shape)
     g.We[...] += coupling.plain[:, np.newaxis] * sums.sensitivity
     g.be[...] += coupling.plain * sums.bias_sensitivity
     if len(coupling.saturated):
-        to_weights, to_biases = add_up(map(partial(_saturated_sums, w, coupling), blocks))
+        to_weights, to_biases = sum_over(partial(_saturated_sums, w, coupling), blocks, map=map)
         g.We[coupling.saturated] += to_weights
         g.be[coupling.saturated] += to_biases
     add_weight_decay(objective, w, g)

