@@ -6,8 +6,9 @@ A problem has ``first(raw_output, sparsity_target, rng)`` and ``resume(theta)`` 
 fewer parameters, is another class here: it needs no change to a solver, nor to `_objective`.
 
 For Adam it has ``batch_blocks(batch, n_workers, rng)``, what it is called with for one mini-batch, which it may overwrite;
-``rooms(batch_size, n_workers)``, memory for that, or None; ``work_of_a_row``, the multiplications in a product with one row; the objective's `unit`; and `strides`, pairs of a number
-of parameters and by how many times the learning rate Adam is to move them. For the estimators it has ``evaluate(theta, X)``, the terms and other
+``rooms(batch_size, n_workers)``, memory for that, or None; ``work_of_a_row``, the multiplications in a product with one row;
+the objective's `unit`; and `strides`, pairs of a number of parameters and by how many times the learning rate Adam is to move
+them. For the estimators it has ``evaluate(theta, X)``, the terms and other
 figures at flat weights in the user's frame, `terms`, their named tuple, and `frame`.
 """
 
@@ -17,7 +18,7 @@ from skl_sparse_ae._blocks import batch_blocks, block_workers, is_in_memory, roo
 from skl_sparse_ae._gram import blocks_for
 from skl_sparse_ae._inputs import input_of
 from skl_sparse_ae._losses import Multiple, SquaredError
-from skl_sparse_ae._objective import Terms, column_sum, count_rows, evaluate, value_and_gradient
+from skl_sparse_ae._objective import Objective, Terms, column_sum, count_rows, evaluate, value_and_gradient
 from skl_sparse_ae._one_pass import value_and_gradient_in_one_pass
 from skl_sparse_ae._projection import best_decoder, code_moments, is_worth_eliminating, value_and_encoder_gradient
 from skl_sparse_ae._weights import Weights, flatten, initial_weights, least_scale, n_weights, unflatten
@@ -85,9 +86,11 @@ class MiniBatchProblem(JointProblem):
         self.searched = frame._replace(input_scale=frame.output_scale) if self.is_on_rows else frame
         self.mean_output = (frame.input_mean / frame.output_scale).astype(dtype)  # of the rows before the frame is laid on them
         self.unit = frame.output_scale**2  # with squared error, the square of the unit of X
-        loss, penalty, encoder_alpha, decoder_alpha = objective
-        self.of_framed = objective._replace(
-            loss=Multiple(loss, self.unit), encoder_alpha=encoder_alpha / self.unit, decoder_alpha=decoder_alpha * self.unit
+        self.of_framed = Objective(
+            loss=Multiple(objective.loss, self.unit),
+            penalty=objective.penalty,
+            encoder_alpha=objective.encoder_alpha / self.unit,
+            decoder_alpha=objective.decoder_alpha * self.unit,
         )
 
     @property

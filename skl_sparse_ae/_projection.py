@@ -67,8 +67,9 @@ def best_decoder(moments, n_rows, input_mean, decoder_alpha):
 
 
 def _solve(S, C):
-    """``inv(S) @ C`` for a symmetric S, or NaN. From the right of C', which LAPACK sees in the memory of C: copies, there and back,
-    would take longer than the work.
+    """``inv(S) @ C`` for a symmetric S, or NaN.
+
+    From the right of C', which is what BLAS sees in the memory of C: copies there and back would take longer than the work.
     """
     try:
         root = cholesky(S, lower=True)

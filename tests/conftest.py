@@ -46,7 +46,7 @@ def network():
 
 @pytest.fixture
 def quiet():
-    """Floating point as the estimators set it, once and at the door: the formulas rely on it, and a test of theirs has no door."""
+    """Floating point as the estimators set it, once and at the door: the formulas rely on it, and their tests have no door."""
     with np.errstate(all="ignore"):
         yield
 
