@@ -239,11 +239,18 @@ def row_workers(most):
         if n_workers == 1:
             yield map_rows, 1
             return
-        pool = ThreadPoolExecutor(n_workers)
-        try:
-            yield partial(_map_in_order, pool, 2 * n_workers), n_workers
-        finally:
-            pool.shutdown(cancel_futures=True)  # so that Ctrl-C waits for the blocks in work, not for those in the queue
+        with thread_pool(n_workers) as map:
+            yield map, n_workers
+
+
+@contextmanager
+def thread_pool(n_threads):
+    """A `map` over blocks on so many threads."""
+    pool = ThreadPoolExecutor(n_threads)
+    try:
+        yield partial(_map_in_order, pool, 2 * n_threads)
+    finally:
+        pool.shutdown(cancel_futures=True)  # so that Ctrl-C waits for the blocks in work, not for those in the queue
 
 
 @contextmanager

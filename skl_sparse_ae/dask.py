@@ -16,15 +16,14 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae._blocks import add_up, row_blocks
+from skl_sparse_ae._blocks import row_blocks, sum_over, thread_pool
 from skl_sparse_ae._training import epoch_by
 from skl_sparse_ae._validation import quiet
 
 __all__ = ["DaskSparseAutoencoderTransformer"]
 
 MOST_OF_A_SHARE = 1.25  # a worker computes on the rows it has, unless they are so many times the average
-# Bytes sent with the tasks, through the scheduler: as fast as any other way up to here, and slower beyond. Futures rather than
-# actors, which save 5 ms of 15 in a round, because an actor's rows would be gone with its worker (`benchmarks/dask_scaling`).
+# Bytes sent with the tasks, through the scheduler: as fast as any other way up to here, and slower beyond.
 MOST_IN_TASKS = 2**20
 
 
@@ -158,7 +157,7 @@ class DaskRows:
     """
 
     def __init__(self, client, parts, lengths, first_row, dtype, limits):
-        self.client, self.parts, self.lengths, self.first_row = client, parts, lengths, first_row
+        self.client, self.parts, self.lengths, self.first_row, self.blocks = client, parts, lengths, first_row, {}
         self.dtype, self.limits, self.shape = np.dtype(dtype), limits, (sum(lengths), first_row.shape[1])
 
     @classmethod
@@ -207,19 +206,25 @@ class DaskRows:
         return DaskRows(self.client, parts, lengths, self.first_row, self.dtype, self.limits)
 
     def blocks_on_workers(self, n_components):
-        """The rows as `WorkerBlocks`, one for each thread of the workers, which computes on the partitions that it has."""
-        holders = self.client.who_has(self.parts)
-        slots = [(worker, thread) for worker, n in sorted(self.client.nthreads().items()) for thread in range(n)]
-        taken, share = {slot: [] for slot in slots}, MOST_OF_A_SHARE * len(self) / len(slots)
-        rows = dict.fromkeys(slots, 0)
+        """The rows as `WorkerBlocks`, one for each worker, which computes on the partitions that it has."""
+        if n_components not in self.blocks:
+            groups = [(worker, n, self._only(chosen)) for worker, n, chosen in self._shared_out()]
+            self.blocks[n_components] = WorkerBlocks(self.client, n_components, groups)
+        return self.blocks[n_components]
+
+    def _shared_out(self):
+        """Triples of a worker, how many threads it has, and the partitions that it is to compute on."""
+        n_threads, holders = dict(sorted(self.client.nthreads().items())), self.client.who_has(self.parts)
+        share = MOST_OF_A_SHARE * len(self) / sum(n_threads.values())
+        taken, load = {worker: [] for worker in n_threads}, dict.fromkeys(n_threads, 0.0)  # rows for each thread
         for i in np.argsort(self.lengths, kind="stable")[::-1]:
-            has_it = [slot for slot in slots if slot[0] in holders.get(self.parts[i].key, ())]
-            slot = min(has_it or slots, key=rows.get)
-            slot = min(slots, key=rows.get) if rows[slot] + self.lengths[i] > share else slot
-            taken[slot].append(i)
-            rows[slot] += self.lengths[i]
-        groups = [(worker, sorted(chosen)) for (worker, _), chosen in taken.items() if chosen]
-        return WorkerBlocks(self.client, n_components, [(worker, self._only(chosen)) for worker, chosen in groups])
+            has_it = [worker for worker in n_threads if worker in holders.get(self.parts[i].key, ())]
+            worker = min(has_it or n_threads, key=load.get)
+            if load[worker] + self.lengths[i] / n_threads[worker] > share:
+                worker = min(n_threads, key=load.get)
+            taken[worker].append(i)
+            load[worker] += self.lengths[i] / n_threads[worker]
+        return [(worker, n_threads[worker], sorted(chosen)) for worker, chosen in taken.items() if chosen]
 
     def epoch_on_workers(self, problem, rng, batch_size, learning_rate, state):
         """As `_training.epoch_by`: the state goes to the partitions in random order, and is worked on where they are."""
@@ -234,31 +239,52 @@ class DaskRows:
 
 
 class WorkerBlocks(list):
-    """The partitions of each worker thread as one block to the formulas, and the `map` that computes on them."""
+    """The partitions of each worker as one block to the formulas, and the `map` that computes on them.
+
+    An actor beside the partitions answers in 3 ms where a task takes 15, but goes with its worker. The partitions do not, so
+    when one fails, tasks do what it did, and all that follows.
+    """
 
     def __init__(self, client, n_components, groups):
-        super().__init__(_WorkerBlock(worker, rows) for worker, rows in groups)
+        super().__init__(_WorkerBlock(*group) for group in groups)
         self.client, self.n_components = client, n_components
+        self.futures = [self._submit(_Rows, block, actor=True) for block in self]
+        with client.as_current(), _loss_of_rows_in_words():
+            self.actors = client.gather(self.futures)
 
     def map(self, function, blocks, *others):
         """The sum of the function over the rows of each block, where those are. A lost worker's part is made by another."""
-        function = _import("cloudpickle").dumps(function)
-        if len(blocks) * len(function) > MOST_IN_TASKS:
-            function = self.client.scatter(function, broadcast=True, hash=False)
-        where = {"allow_other_workers": True, "pure": False}
-        futures = [
-            self.client.submit(
-                _fold, function, self.n_components, block.rows.lengths, args, *block.rows.parts, workers=[block.worker], **where
-            )
-            for block, *args in zip(blocks, *others, strict=True)
-        ]
+        function, others = _import("cloudpickle").dumps(function), list(zip(*others, strict=True)) or [()] * len(self)
         with _loss_of_rows_in_words():
-            return self.client.gather(futures)
+            if self.actors:
+                try:
+                    return self._by_actors(function, others)
+                except (OSError, RuntimeError):  # the worker is gone; if it is the function that failed, it does so again
+                    self.actors = None
+            return self._by_tasks(function, others)
+
+    def _by_actors(self, function, others):
+        answers = [actor.total(function, args) for actor, args in zip(self.actors, others, strict=True)]
+        return [answer.result() for answer in answers]
+
+    def _by_tasks(self, function, others):
+        if len(self) * len(function) > MOST_IN_TASKS:
+            function = self.client.scatter(function, broadcast=True, hash=False)
+        return self.client.gather(
+            [self._submit(_total, block, function, args) for block, args in zip(self, others, strict=True)]
+        )
+
+    def _submit(self, call, block, *args, **options):
+        """With the arguments, and with what `_Rows` is made of, by whoever has the rows."""
+        options |= {"workers": [block.worker], "allow_other_workers": True, "pure": False}
+        return self.client.submit(
+            call, *args, self.n_components, block.n_threads, block.rows.lengths, *block.rows.parts, **options
+        )
 
 
 class _WorkerBlock:
-    def __init__(self, worker, rows):
-        self.worker, self.rows, self.shape, self.dtype = worker, rows, rows.shape, rows.dtype
+    def __init__(self, worker, n_threads, rows):
+        self.worker, self.n_threads, self.rows, self.shape, self.dtype = worker, n_threads, rows, rows.shape, rows.dtype
 
     def __getitem__(self, rows):
         """The first row of all: nothing else is known here, and nothing else is asked for."""
@@ -277,14 +303,26 @@ class _loss_of_rows_in_words:  # noqa: N801  used as a function
             ) from error
 
 
-def _fold(function, n_components, lengths, others, *parts):
-    """The sum over partitions of a function of rows, which came pickled, block by block."""
-    function = pickle.loads(function)
-    found = [len(part) for part in parts]
-    if found != lengths:
-        raise ValueError(f"Partitions of {lengths} rows have {found} after they were computed again: X is not always the same.")
-    with np.errstate(all="ignore"):  # as here, in the client's process
-        return add_up(function(block, *others) for part in parts for block in row_blocks(part, n_components))
+class _Rows:
+    """The partitions of a worker in its own process, and as many threads for them as it has."""
+
+    def __init__(self, n_components, n_threads, lengths, *parts):
+        found = [len(part) for part in parts]
+        if found != lengths:
+            raise ValueError(
+                f"Partitions of {lengths} rows have {found} after they were computed again: X is not always the same."
+            )
+        self.blocks, self.n_threads = [block for part in parts for block in row_blocks(part, n_components)], n_threads
+
+    def total(self, function, others):
+        """The sum over all rows of a function of some, which comes pickled."""
+        function, others = pickle.loads(function), [[other] * len(self.blocks) for other in others]
+        with thread_pool(self.n_threads) as map:
+            return sum_over(function, self.blocks, *others, map=map)
+
+
+def _total(function, others, *rows):
+    return _Rows(*rows).total(function, others)
 
 
 def _epoch_of_partition(problem, carried, X, batch_size, learning_rate, seed):
