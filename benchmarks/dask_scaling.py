@@ -1,11 +1,11 @@
 """An evaluation on a Dask cluster: what workers gain, what the round trips cost, and the constants of `docs/scale.md`.
 
-    python -m benchmarks.dask_scaling [--rows 300000] [--features 200] [--units 64] [--workers 1 2]
+    python -m benchmarks.dask_scaling [--rows 600000] [--features 200] [--units 64] [--workers 1 2]
 
 A local cluster of processes of one thread, over TCP; random rows in float32, 16 partitions, the workers' BLAS on one thread.
-"worker" is the time inside the slowest worker's tasks, "overhead" what an evaluation takes beyond it. Clusters of each size run
+"worker" is the time inside the slowest worker, "overhead" what an evaluation takes beyond it. Clusters of each size run
 in turn, round after round: times are medians of their evaluations, ratios medians of those within a round. The last table is
-one round trip of a vector to two workers and back by three ways.
+one round trip of a vector to two workers and back by three ways, of which a fit uses the last until a worker is lost.
 """
 
 import argparse
@@ -16,10 +16,11 @@ from functools import partial
 
 import dask.array as da
 import numpy as np
+from cloudpickle import dumps
 from distributed import Client, LocalCluster
 
 from skl_sparse_ae import dask as ours
-from skl_sparse_ae._blocks import moments_of
+from skl_sparse_ae._blocks import block_workers, moments_of
 from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._objective import Objective
 from skl_sparse_ae._penalties import KullbackLeibler
@@ -29,16 +30,24 @@ from skl_sparse_ae._weights import Frame
 ROUNDS, EVALUATIONS = 3, 5
 
 
-class Timed:
-    """A function of rows whose result comes with the seconds that it took; they are added up as results are."""
+def clock_rounds(seconds=[]):  # noqa: B006  each worker's own, and kept
+    """In a worker: from now on, the seconds of its part of each round are in `ours.seconds`."""
+    total, ours.seconds = ours._Rows.total, seconds
 
-    def __init__(self, function):
-        self.function = function
-
-    def __call__(self, *args):
+    def clocked(rows, *args):
         start = time.perf_counter()
-        result = self.function(*args)
-        return result, time.perf_counter() - start
+        result = total(rows, *args)
+        seconds.append(time.perf_counter() - start)
+        return result
+
+    ours._Rows.total = clocked
+
+
+def clocked_rounds():
+    """In a worker: the seconds of the rounds since it was last asked."""
+    seconds = ours.seconds[:]
+    ours.seconds.clear()
+    return seconds
 
 
 def problems(X, units):
@@ -58,16 +67,12 @@ def problems(X, units):
 
 def evaluation(problem, x, blocks):
     """Seconds of one evaluation, and of the slowest worker's part of each of its rounds, added."""
-    in_workers = []
-
-    def timed_map(function, blocks, *others):
-        results, seconds = zip(*blocks.map(Timed(function), blocks, *others), strict=True)
-        in_workers.append(max(seconds))
-        return results
-
-    start = time.perf_counter()
-    problem(x, blocks, None, timed_map)
-    return time.perf_counter() - start, sum(in_workers)
+    blocks.client.run(clocked_rounds)
+    with block_workers(blocks) as (map, _):  # as in a fit, which holds the client's BLAS to one thread, too
+        start = time.perf_counter()
+        problem(x, blocks, None, map)
+        seconds = time.perf_counter() - start
+    return seconds, np.max(list(blocks.client.run(clocked_rounds).values()), axis=0).sum()
 
 
 def scaling_table(args):
@@ -78,6 +83,7 @@ def scaling_table(args):
             options = {"n_workers": n_workers, "threads_per_worker": 1, "dashboard_address": ":0"}
             with LocalCluster(**options) as cluster, Client(cluster) as client:
                 rows = ours.DaskRows.of(X, client)
+                client.run(clock_rounds)
                 for name, (problem, x, blocks) in problems(rows, args.units).items():
                     evaluation(problem, x, blocks)
                     times = np.median([evaluation(problem, x, blocks) for _ in range(EVALUATIONS)], axis=0)
@@ -89,11 +95,6 @@ def scaling_table(args):
         print(f"| {name} | {n_workers} | {whole:.0f} | {worker:.0f} | {whole - worker:.0f} | {gain:.2f} |", flush=True)
 
 
-class Actor:
-    def echo(self, vector):
-        return vector * 1.0
-
-
 def echo(vector, _):
     return vector * 1.0
 
@@ -103,19 +104,14 @@ def round_trip_table():
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
         rows = ours.DaskRows.of(da.zeros((2, 1), chunks=1), client)
         blocks = rows.blocks_on_workers(1)
-        actors = [client.submit(Actor, actor=True, workers=[block.worker]).result() for block in blocks]
         for megabytes in (0.01, 0.1, 1, 10):
             vector = np.zeros(int(megabytes * 1e6) // 8)
 
-            def by_map(most_in_tasks, vector=vector):
+            def by_tasks(most_in_tasks, vector=vector):
                 ours.MOST_IN_TASKS = most_in_tasks
-                blocks.map(partial(echo, vector), blocks)
+                blocks._by_tasks(dumps(partial(echo, vector)), [()] * len(blocks))
 
-            def by_actors(vector=vector):
-                for future in [actor.echo(vector) for actor in actors]:
-                    future.result()
-
-            ways = [partial(by_map, np.inf), partial(by_map, 0), by_actors]
+            ways = [partial(by_tasks, np.inf), partial(by_tasks, 0), partial(blocks.map, partial(echo, vector), blocks)]
             times = [[seconds(way) for way in ways] for _ in range(15)]
             print(f"| {megabytes:g} | " + " | ".join(f"{t:.1f}" for t in 1e3 * np.median(times, axis=0)) + " |", flush=True)
 
@@ -128,7 +124,7 @@ def seconds(function):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--rows", type=int, default=600_000)
     parser.add_argument("--features", type=int, default=200)
     parser.add_argument("--units", type=int, default=64)
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])

@@ -13,7 +13,7 @@ from scipy.sparse import issparse
 from threadpoolctl import ThreadpoolController  # which scikit-learn itself requires
 
 from skl_sparse_ae._row_source import POOL_BYTES, RowSource, chunk_starts
-from skl_sparse_ae._rows import dense, empty_code, read, take
+from skl_sparse_ae._rows import dense, empty_code, read, scratch, take
 
 # A block should stay in the cache, but a matrix product on a handful of rows wastes its set-up, and workers take turns at the
 # interpreter between any two operations. Measured over 64 to 784 features and 50 to 200 units, one thread cares little between
@@ -111,7 +111,7 @@ def _sum_of_sparse(X, of_a_zero, of_stored):
     return np.bincount(X.indices, of_stored, minlength=X.shape[1]) + (X.shape[0] - n_stored) * of_a_zero
 
 
-def sum_over(function, blocks, *others, map=map):
+def sum_over(function, blocks, *others, map=map, longest=LONGEST_RUN):
     """The sum, by `add_up`, of what a function of blocks, and of others, one for each block, returns.
 
     Runs of neighbouring blocks are added up by whoever works on them, so that little is handed over; as long runs as leave
@@ -119,13 +119,20 @@ def sum_over(function, blocks, *others, map=map):
     """
     if hasattr(blocks, "map"):  # they are sums of many already
         return add_up(map(function, blocks, *others))
-    length = int(np.clip(len(blocks) // 8, 1, LONGEST_RUN))
+    length = int(np.clip(len(blocks) // 8, 1, longest))
     runs = ([of_all[i : i + length] for i in range(0, len(blocks), length)] for of_all in (blocks, *others))
     return add_up(map(partial(_sum_of_run, function), *runs))
 
 
 def _sum_of_run(function, *run):
-    return add_up(map_rows(function, *run))
+    with scratch() as begin:
+        return add_up(_one_after_another(function, begin, *run))
+
+
+def _one_after_another(function, begin, *run):
+    for block, *others in zip(*run, strict=True):
+        begin()
+        yield _with_rows(function, block, *others)
 
 
 def add_up(results):

@@ -34,7 +34,7 @@ from scipy.linalg import get_blas_funcs
 from skl_sparse_ae._activations import is_saturated, log_mean_gradient, sigmoid, tails
 from skl_sparse_ae._blocks import Room, sum_over
 from skl_sparse_ae._gram import errors_of_rows, is_worthwhile, through_decoder
-from skl_sparse_ae._rows import dense, times, transposed_times
+from skl_sparse_ae._rows import dense, empty, times, transposed_times
 from skl_sparse_ae._weights import n_weights, unflatten
 
 # The workers of a mini-batch: their gradients are added in its own precision, whose rounding drowns in its noise.
@@ -87,7 +87,7 @@ def _encode_and_sum(w, X, out):
 
 def decode(w, A, out=None):
     """The decoder's raw output for some codes; `loss.output` makes the reconstruction of it."""
-    raw = np.matmul(A, w.Wd, out=out)
+    raw = np.matmul(A, w.Wd, out=empty((len(A), len(w.bd)), A.dtype) if out is None else out)
     raw += w.bd
     return raw
 

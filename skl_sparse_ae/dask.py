@@ -260,7 +260,7 @@ class WorkerBlocks(list):
                 try:
                     return self._by_actors(function, others)
                 except (OSError, RuntimeError):  # the worker is gone; if it is the function that failed, it does so again
-                    self.actors = None
+                    self.actors = self.futures = None
             return self._by_tasks(function, others)
 
     def _by_actors(self, function, others):
@@ -318,7 +318,7 @@ class _Rows:
         """The sum over all rows of a function of some, which comes pickled."""
         function, others = pickle.loads(function), [[other] * len(self.blocks) for other in others]
         with thread_pool(self.n_threads) as map:
-            return sum_over(function, self.blocks, *others, map=map)
+            return sum_over(function, self.blocks, *others, map=map, longest=len(self.blocks))
 
 
 def _total(function, others, *rows):
