@@ -5,7 +5,7 @@
 A local cluster of processes of one thread, over TCP; random rows in float32, 16 partitions, the workers' BLAS on one thread.
 "worker" is the time inside the slowest worker, "overhead" what an evaluation takes beyond it. Clusters of each size run
 in turn, round after round: times are medians of their evaluations, ratios medians of those within a round. The last table is
-one round trip of a vector to two workers and back by three ways, of which a fit uses the last until a worker is lost.
+one round trip of a vector to two workers and back by three ways, of which a fit uses the first two.
 """
 
 import argparse
@@ -16,7 +16,6 @@ from functools import partial
 
 import dask.array as da
 import numpy as np
-from cloudpickle import dumps
 from distributed import Client, LocalCluster
 
 from skl_sparse_ae import dask as ours
@@ -32,15 +31,15 @@ ROUNDS, EVALUATIONS = 3, 5
 
 def clock_rounds(seconds=[]):  # noqa: B006  each worker's own, and kept
     """In a worker: from now on, the seconds of its part of each round are in `ours.seconds`."""
-    total, ours.seconds = ours._Rows.total, seconds
+    total, ours.seconds = ours._total, seconds
 
-    def clocked(rows, *args):
+    def clocked(*args):
         start = time.perf_counter()
-        result = total(rows, *args)
+        result = total(*args)
         seconds.append(time.perf_counter() - start)
         return result
 
-    ours._Rows.total = clocked
+    ours._total = clocked
 
 
 def clocked_rounds():
@@ -95,6 +94,11 @@ def scaling_table(args):
         print(f"| {name} | {n_workers} | {whole:.0f} | {worker:.0f} | {whole - worker:.0f} | {gain:.2f} |", flush=True)
 
 
+class Actor:
+    def echo(self, vector):
+        return vector * 1.0
+
+
 def echo(vector, _):
     return vector * 1.0
 
@@ -104,14 +108,19 @@ def round_trip_table():
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
         rows = ours.DaskRows.of(da.zeros((2, 1), chunks=1), client)
         blocks = rows.blocks_on_workers(1)
+        actors = [client.submit(Actor, actor=True, workers=[block.worker]).result() for block in blocks]
         for megabytes in (0.01, 0.1, 1, 10):
             vector = np.zeros(int(megabytes * 1e6) // 8)
 
-            def by_tasks(most_in_tasks, vector=vector):
+            def by_map(most_in_tasks, vector=vector):
                 ours.MOST_IN_TASKS = most_in_tasks
-                blocks._by_tasks(dumps(partial(echo, vector)), [()] * len(blocks))
+                blocks.map(partial(echo, vector), blocks)
 
-            ways = [partial(by_tasks, np.inf), partial(by_tasks, 0), partial(blocks.map, partial(echo, vector), blocks)]
+            def by_actors(vector=vector):
+                for future in [actor.echo(vector) for actor in actors]:
+                    future.result()
+
+            ways = [partial(by_map, np.inf), partial(by_map, 0), by_actors]
             times = [[seconds(way) for way in ways] for _ in range(15)]
             print(f"| {megabytes:g} | " + " | ".join(f"{t:.1f}" for t in 1e3 * np.median(times, axis=0)) + " |", flush=True)
 

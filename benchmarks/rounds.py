@@ -12,7 +12,7 @@ import numpy as np
 import scipy
 import sklearn
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 FLOORS = ("products", "products, row workers")
@@ -111,9 +111,11 @@ def ratio(numerator, denominator):
 def machine():
     versions = {"Python": platform.python_version(), "NumPy": np.__version__, "SciPy": scipy.__version__}
     versions |= {"scikit-learn": sklearn.__version__, "PyTorch": torch.__version__}
+    kernels = {library["architecture"] for library in threadpool_info() if library["internal_api"] == "openblas"}
     average = [round(load, 2) for load in os.getloadavg()]
     return versions | {
         "machine": platform.machine(),
+        "kernels of OpenBLAS": ", ".join(sorted(kernels)),
         "cores": len(os.sched_getaffinity(0)),
         "load average at the start": average,
     }

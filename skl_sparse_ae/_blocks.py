@@ -102,7 +102,8 @@ def _deviations(origin, X):
 def _square_deviations(origin, X):
     if issparse(X):
         return _sum_of_sparse(X, np.square(origin), np.square(X.data - origin[X.indices]))
-    return np.square(dense(X) - origin).sum(axis=0)
+    deviations = dense(X) - origin
+    return np.einsum("ij,ij->j", deviations, deviations)  # without an array of squares
 
 
 def _sum_of_sparse(X, of_a_zero, of_stored):
@@ -277,7 +278,11 @@ class Room(NamedTuple):
 
     def of(self, n_rows):
         """For so many of its rows."""
-        return Room(self.code[:n_rows], self.raw[:n_rows], self.d_code[:n_rows], self.gradient)
+        return (
+            self
+            if n_rows == len(self.code)
+            else Room(self.code[:n_rows], self.raw[:n_rows], self.d_code[:n_rows], self.gradient)
+        )
 
 
 def rooms_for_code(blocks, n_components):

@@ -77,7 +77,8 @@ def _square_errors(w, loss, X):
     A = _encode(w, X)
     if is_worthwhile(loss, X, len(w.be)):
         return errors_of_columns(w, X, A)
-    return np.square(np.subtract(rows_of(w, loss, A), dense(X), dtype=np.float64)).sum(axis=0)
+    errors = np.subtract(rows_of(w, loss, A), dense(X), dtype=np.float64)
+    return np.einsum("ij,ij->j", errors, errors)
 
 
 def _encode(w, X, out=None):

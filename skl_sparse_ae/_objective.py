@@ -237,7 +237,9 @@ def column_sum(A):
 @lru_cache(maxsize=16)
 def _ones(n, dtype):
     """Of a block or a mini-batch: making them anew takes as long as adding up the rows of a small one."""
-    return np.ones(n, dtype=dtype)
+    ones = np.ones(n, dtype=dtype)
+    ones.flags.writeable = False
+    return ones
 
 
 def mean_of(sums, n_rows):

@@ -23,7 +23,8 @@ from skl_sparse_ae._validation import quiet
 __all__ = ["DaskSparseAutoencoderTransformer"]
 
 MOST_OF_A_SHARE = 1.25  # a worker computes on the rows it has, unless they are so many times the average
-# Bytes sent with the tasks, through the scheduler: as fast as any other way up to here, and slower beyond.
+# Bytes sent with the tasks, through the scheduler: as fast as any other way up to here, and slower beyond. Futures and tasks
+# rather than actors, which save 12 ms of 17 in a round (`benchmarks/dask_scaling`), because an actor goes with its worker.
 MOST_IN_TASKS = 2**20
 
 
@@ -157,7 +158,7 @@ class DaskRows:
     """
 
     def __init__(self, client, parts, lengths, first_row, dtype, limits):
-        self.client, self.parts, self.lengths, self.first_row, self.blocks = client, parts, lengths, first_row, {}
+        self.client, self.parts, self.lengths, self.first_row = client, parts, lengths, first_row
         self.dtype, self.limits, self.shape = np.dtype(dtype), limits, (sum(lengths), first_row.shape[1])
 
     @classmethod
@@ -207,10 +208,8 @@ class DaskRows:
 
     def blocks_on_workers(self, n_components):
         """The rows as `WorkerBlocks`, one for each worker, which computes on the partitions that it has."""
-        if n_components not in self.blocks:
-            groups = [(worker, n, self._only(chosen)) for worker, n, chosen in self._shared_out()]
-            self.blocks[n_components] = WorkerBlocks(self.client, n_components, groups)
-        return self.blocks[n_components]
+        groups = [(worker, n, self._only(chosen)) for worker, n, chosen in self._shared_out()]
+        return WorkerBlocks(self.client, n_components, groups)
 
     def _shared_out(self):
         """Triples of a worker, how many threads it has, and the partitions that it is to compute on."""
@@ -239,47 +238,25 @@ class DaskRows:
 
 
 class WorkerBlocks(list):
-    """The partitions of each worker as one block to the formulas, and the `map` that computes on them.
-
-    An actor beside the partitions answers in 3 ms where a task takes 15, but goes with its worker. The partitions do not, so
-    when one fails, tasks do what it did, and all that follows.
-    """
+    """The partitions of each worker as one block to the formulas, and the `map` that computes on them."""
 
     def __init__(self, client, n_components, groups):
         super().__init__(_WorkerBlock(*group) for group in groups)
         self.client, self.n_components = client, n_components
-        self.futures = [self._submit(_Rows, block, actor=True) for block in self]
-        with client.as_current(), _loss_of_rows_in_words():
-            self.actors = client.gather(self.futures)
 
     def map(self, function, blocks, *others):
         """The sum of the function over the rows of each block, where those are. A lost worker's part is made by another."""
-        function, others = _import("cloudpickle").dumps(function), list(zip(*others, strict=True)) or [()] * len(self)
-        with _loss_of_rows_in_words():
-            if self.actors:
-                try:
-                    return self._by_actors(function, others)
-                except (OSError, RuntimeError):  # the worker is gone; if it is the function that failed, it does so again
-                    self.actors = self.futures = None
-            return self._by_tasks(function, others)
-
-    def _by_actors(self, function, others):
-        answers = [actor.total(function, args) for actor, args in zip(self.actors, others, strict=True)]
-        return [answer.result() for answer in answers]
-
-    def _by_tasks(self, function, others):
-        if len(self) * len(function) > MOST_IN_TASKS:
+        function = _import("cloudpickle").dumps(function)
+        if len(blocks) * len(function) > MOST_IN_TASKS:
             function = self.client.scatter(function, broadcast=True, hash=False)
-        return self.client.gather(
-            [self._submit(_total, block, function, args) for block, args in zip(self, others, strict=True)]
-        )
+        futures = [self._submit(block, function, args) for block, *args in zip(blocks, *others, strict=True)]
+        with _loss_of_rows_in_words():
+            return self.client.gather(futures)
 
-    def _submit(self, call, block, *args, **options):
-        """With the arguments, and with what `_Rows` is made of, by whoever has the rows."""
-        options |= {"workers": [block.worker], "allow_other_workers": True, "pure": False}
-        return self.client.submit(
-            call, *args, self.n_components, block.n_threads, block.rows.lengths, *block.rows.parts, **options
-        )
+    def _submit(self, block, function, others):
+        where = {"workers": [block.worker], "allow_other_workers": True, "pure": False}
+        how = function, others, self.n_components, block.n_threads, block.rows.lengths
+        return self.client.submit(_total, *how, *block.rows.parts, **where)
 
 
 class _WorkerBlock:
@@ -303,26 +280,15 @@ class _loss_of_rows_in_words:  # noqa: N801  used as a function
             ) from error
 
 
-class _Rows:
-    """The partitions of a worker in its own process, and as many threads for them as it has."""
-
-    def __init__(self, n_components, n_threads, lengths, *parts):
-        found = [len(part) for part in parts]
-        if found != lengths:
-            raise ValueError(
-                f"Partitions of {lengths} rows have {found} after they were computed again: X is not always the same."
-            )
-        self.blocks, self.n_threads = [block for part in parts for block in row_blocks(part, n_components)], n_threads
-
-    def total(self, function, others):
-        """The sum over all rows of a function of some, which comes pickled."""
-        function, others = pickle.loads(function), [[other] * len(self.blocks) for other in others]
-        with thread_pool(self.n_threads) as map:
-            return sum_over(function, self.blocks, *others, map=map, longest=len(self.blocks))
-
-
-def _total(function, others, *rows):
-    return _Rows(*rows).total(function, others)
+def _total(function, others, n_components, n_threads, lengths, *parts):
+    """In a worker, on so many threads: the sum over the rows of its partitions of a function of some, which comes pickled."""
+    found = [len(part) for part in parts]
+    if found != lengths:
+        raise ValueError(f"Partitions of {lengths} rows have {found} after they were computed again: X is not always the same.")
+    blocks = [block for part in parts for block in row_blocks(part, n_components)]
+    others = [[other] * len(blocks) for other in others]
+    with thread_pool(n_threads) as map:
+        return sum_over(pickle.loads(function), blocks, *others, map=map, longest=len(blocks))
 
 
 def _epoch_of_partition(problem, carried, X, batch_size, learning_rate, seed):

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +14,6 @@ from sklearn.datasets import load_digits
 
 from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae import dask as ours
-from skl_sparse_ae._blocks import sum_over
 from skl_sparse_ae._losses import SquaredError
 from skl_sparse_ae._objective import Objective
 from skl_sparse_ae._penalties import KullbackLeibler
@@ -180,20 +179,6 @@ def test_a_lost_workers_partitions_are_computed_again_and_counted_once(client, e
     client.wait_for_workers(2)
 
 
-def test_actors_answer_until_one_is_lost_and_tasks_from_then_on(client):
-    rows, sums = DaskRows.of(chunked(150, -1), client), []
-    blocks = rows.blocks_on_workers(6)
-    assert rows.blocks_on_workers(6) is blocks
-    for lost in (False, True):
-        if lost:
-            os.kill(client.run(os.getpid)[blocks[0].worker], signal.SIGKILL)
-        sums.append(sum_over(partial(np.sum, axis=0), blocks, map=blocks.map))
-        assert (blocks.actors is None) is lost
-    for total in sums:
-        np.testing.assert_allclose(total, X.sum(axis=0), rtol=1e-12)
-    client.wait_for_workers(2)
-
-
 def test_what_the_function_raises_is_raised(client):
     blocks = DaskRows.of(chunked(150, -1), client).blocks_on_workers(6)
     with pytest.raises(RuntimeError, match="no such luck"):
@@ -211,9 +196,9 @@ def test_a_worker_of_two_threads_shares_its_blocks_among_them(monkeypatch):
         at_once.wait()
         return factor * rows.sum(axis=0)
 
-    monkeypatch.setattr(ours.pickle, "loads", lambda function: function)
-    rows = ours._Rows(6, 2, [200, 300, 100, 100], *np.split(X, [200, 500, 600]))
-    np.testing.assert_allclose(rows.total(total, [2.0]), 2 * X.sum(axis=0), rtol=1e-12)
+    monkeypatch.setattr(ours, "pickle", SimpleNamespace(loads=lambda function: function))  # the client needs the real one
+    parts = np.split(X, [200, 500, 600])
+    np.testing.assert_allclose(ours._total(total, [2.0], 6, 2, [200, 300, 100, 100], *parts), 2 * X.sum(axis=0), rtol=1e-12)
 
 
 def test_rows_that_are_gone_with_a_worker_are_an_error(client, monkeypatch):

@@ -1,8 +1,10 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array, csr_matrix
 
-from skl_sparse_ae._rows import dense, take, times, transposed_times
+from skl_sparse_ae._rows import dense, empty, scratch, take, times, transposed_times
 
 RNG = np.random.default_rng(0)
 X = np.round(RNG.normal(size=(9, 5))) * (RNG.uniform(size=(9, 5)) < 0.5)
@@ -36,3 +38,27 @@ def test_rows_are_taken_and_made_dense(kind):
 def test_dense_rows_are_not_copied():
     assert dense(X) is X
     assert np.shares_memory(take(X, np.arange(3), buffer := np.empty((9, 5))), buffer)
+
+
+def test_within_scratch_the_next_block_gets_the_memory_of_the_last():
+    with scratch() as begin:
+        begin()
+        first, second = empty((4, 3), np.float64), empty((4, 3), np.float64)
+        assert not np.shares_memory(first, second)
+        begin()
+        again = empty((2, 5), np.float32)
+        assert np.shares_memory(first, again)
+        assert (again.shape, again.dtype) == ((2, 5), np.float32)
+        larger = empty((40, 30), np.float64)
+        assert larger.shape == (40, 30)
+        begin()
+        with ThreadPoolExecutor(1) as pool:
+            assert not np.shares_memory(pool.submit(empty, (4, 3), np.float64).result(), again)
+    assert not np.shares_memory(empty((4, 3), np.float64), again)
+
+
+def test_scratch_ends_with_an_exception():
+    with pytest.raises(MemoryError), scratch():
+        first = empty((4, 3), np.float64)
+        raise MemoryError
+    assert not np.shares_memory(empty((4, 3), np.float64), first)
