@@ -182,6 +182,11 @@ def jobs_table(result):
     return table(columns, (row(*who, group) for who, group in pictures.by_estimator(result["jobs"]).items()))
 
 
+def times_picture(result):
+    says = "Times of steps, evaluations and transform over that of the matrix products alone"
+    return [picture("times", says)] if result["times"] else []
+
+
 def jobs_picture(result):
     return [picture("jobs", "Accuracy against the seconds to fit and transform")] if result["jobs"] else []
 
@@ -213,6 +218,7 @@ def memory_table(result):
 TABLES = {
     "times": times_table,
     "busy": busy_table,
+    "times picture": times_picture,
     "memory of evaluations": memory_of_evaluations,
     "time to objective": objectives_table,
     "curves": curves,

@@ -278,11 +278,9 @@ class Room(NamedTuple):
 
     def of(self, n_rows):
         """For so many of its rows."""
-        return (
-            self
-            if n_rows == len(self.code)
-            else Room(self.code[:n_rows], self.raw[:n_rows], self.d_code[:n_rows], self.gradient)
-        )
+        if n_rows == len(self.code):
+            return self
+        return Room(self.code[:n_rows], self.raw[:n_rows], self.d_code[:n_rows], self.gradient)
 
 
 def rooms_for_code(blocks, n_components):

@@ -58,7 +58,13 @@ def test_within_scratch_the_next_block_gets_the_memory_of_the_last():
 
 
 def test_scratch_ends_with_an_exception():
-    with pytest.raises(MemoryError), scratch():
-        first = empty((4, 3), np.float64)
-        raise MemoryError
-    assert not np.shares_memory(empty((4, 3), np.float64), first)
+    given = []
+
+    def fail():
+        with scratch():
+            given.append(empty((4, 3), np.float64))
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        fail()
+    assert not np.shares_memory(empty((4, 3), np.float64), given[0])
