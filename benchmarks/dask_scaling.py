@@ -29,14 +29,14 @@ from skl_sparse_ae._weights import Frame
 ROUNDS, EVALUATIONS = 3, 5
 
 
-def clock_rounds(seconds=[]):  # noqa: B006  each worker's own, and kept
+def clock_rounds():
     """In a worker: from now on, the seconds of its part of each round are in `ours.seconds`."""
-    total, ours.seconds = ours._total, seconds
+    total, ours.seconds = ours._total, []
 
     def clocked(*args):
         start = time.perf_counter()
         result = total(*args)
-        seconds.append(time.perf_counter() - start)
+        ours.seconds.append(time.perf_counter() - start)
         return result
 
     ours._total = clocked
