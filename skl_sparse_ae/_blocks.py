@@ -17,8 +17,7 @@ from skl_sparse_ae._rows import dense, empty_code, read, scratch, take
 
 # A block should stay in the cache, but a matrix product on a handful of rows wastes its set-up, and workers take turns at the
 # interpreter between any two operations. Measured over 64 to 784 features and 50 to 200 units, one thread cares little between
-# 0.5 and 4 MiB (within 5%); two are up to 10% slower with 1 MiB and, by blocks that do not come out even, with 4. Reusing
-# explicit buffers measured no faster than fresh ones: at this size the allocator hands the same pages back.
+# 0.5 and 4 MiB (within 5%); two are up to 10% slower with 1 MiB and, by blocks that do not come out even, with 4.
 BLOCK_BYTES = 2**21
 FEWEST_ROWS, MOST_ROWS = 256, 4096  # more rows than that would lose float32 digits in the block's own sums
 LONGEST_RUN = 4  # blocks that a worker does in one go, and Ctrl-C has to wait for

@@ -83,8 +83,10 @@ class MiniBatchProblem(JointProblem):
     def __init__(self, objective, frame, n_components, dtype):
         super().__init__(objective, frame, n_components, dtype)
         self.is_on_rows = objective.loss is SquaredError and frame.output_scale >= least_scale(dtype)
-        self.searched = frame._replace(input_scale=frame.output_scale) if self.is_on_rows else frame
-        self.mean_output = (frame.input_mean / frame.output_scale).astype(dtype)  # of the rows before the frame is laid on them
+        if self.is_on_rows:  # a mean that the rows' own precision can hold: then taking it from them rounds nothing
+            mean = frame.input_mean.astype(dtype).astype(np.float64)
+            self.searched = frame._replace(input_mean=mean, input_scale=frame.output_scale)
+        self.mean_output = self.searched.input_mean / frame.output_scale  # of the rows before the frame is laid on them
         self.unit = frame.output_scale**2  # with squared error, the square of the unit of X
         self.of_framed = Objective(
             loss=Multiple(objective.loss, self.unit),
@@ -122,7 +124,8 @@ class MiniBatchProblem(JointProblem):
             return super().__call__(x, blocks, rooms, map)
         We, be, Wd, bd = unflatten(x, self.n_components, self.n_features)
         code_mean = self.frame.code_mean
-        w = Weights(We, be, Wd, bd - code_mean * column_sum(Wd) - self.mean_output)
+        bd = (bd - self.mean_output).astype(bd.dtype, copy=False) - code_mean * column_sum(Wd)
+        w = Weights(We, be, Wd, bd)
         value, gradient, terms = value_and_gradient(self.of_framed, w, blocks, rooms, map)
         g = unflatten(gradient, self.n_components, self.n_features)
         g.Wd[...] -= code_mean * g.bd

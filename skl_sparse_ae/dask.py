@@ -24,7 +24,7 @@ __all__ = ["DaskSparseAutoencoderTransformer"]
 
 MOST_OF_A_SHARE = 1.25  # a worker computes on the rows it has, unless they are so many times the average
 # Bytes sent with the tasks, through the scheduler: as fast as any other way up to here, and slower beyond. Futures and tasks
-# rather than actors, which save 12 ms of 17 in a round (`benchmarks/dask_scaling`), because an actor goes with its worker.
+# rather than actors, which save 12 ms of 14 in a round (`benchmarks/dask_scaling`), because an actor goes with its worker.
 MOST_IN_TASKS = 2**20
 
 
