@@ -13,11 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skl_sparse_ae._blocks import moments_of
 from skl_sparse_ae._callbacks import CallbackSupportMixin, Progress, with_callbacks
 from skl_sparse_ae._persistence import stamped, unstamped
 from skl_sparse_ae._solvers import Patience, adam_start
-from skl_sparse_ae._training import Watch, pack, run_adam, run_adam_once, unpack_state
+from skl_sparse_ae._training import Watch, is_out_of_date, pack, run_adam, run_adam_once, unpack_seen, unpack_state
 from skl_sparse_ae._validation import (
     NOT_FINITE,
     check_integers,
@@ -31,6 +30,7 @@ from skl_sparse_ae._validation import (
 
 LEAST_VECTORS = 5  # of the size of the weights, that a fit keeps: x, its gradient, Adam's moments, the best so far
 LONGEST_CURVE = 1000  # calls of partial_fit remembered in the curves: a service may make millions
+WORSE = 0.5  # by this share of the objective a function learned from many rows must be worse to be given up for another frame
 INTERRUPTED = "Training interrupted by user."
 DOCUMENTATION = ""  # address of the published site; while there is none, the HTML representation links nowhere
 PAGE = "{estimator_module}.{estimator_name}.html"  # of an estimator, in the site's folder `generated`
@@ -68,12 +68,24 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         """ValueError unless the fitted weights are of the shape that the parameters ask for."""
 
     @abstractmethod
-    def _new_problem(self, X, moments):
-        """The problem for rows X of these column moments, all weights free, in a frame of its own."""
+    def _moments(self, X):
+        """The `Moments` of rows X."""
 
     @abstractmethod
-    def _kept_problem(self, kept, dtype):
-        """The problem in the frame of `_optimizer_state`."""
+    def _new_problem(self, moments, dtype):
+        """The problem for rows of these moments, all weights free, in a frame that suits them."""
+
+    @abstractmethod
+    def _kept_problem(self, kept, moments, dtype):
+        """The problem for rows of these moments, in the frame of `_optimizer_state`."""
+
+    @abstractmethod
+    def _progress_unit(self, problem):
+        """The unit of `tol`: of the objective, or of the validation score with `early_stopping`."""
+
+    def _memory(self):
+        """What the problem keeps between Adam's steps, at the start."""
+        return np.zeros(0)
 
     @abstractmethod
     def _first(self, problem, mean, rng):
@@ -92,7 +104,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         """Flat weights as the fitted attributes that hold them, copied."""
 
     @abstractmethod
-    def _messages(self, status, figures, X, scale):
+    def _messages(self, status, figures, X, moments):
         """Whatever makes the fit less than it looks, as (category, message)."""
 
     @staticmethod
@@ -138,9 +150,9 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             seed = draw_seed(self.random_state)
             rng = np.random.default_rng(seed)
             train, validation = self._split(X, seed)
-            moments = moments_of(train, self.n_components)
+            moments = self._moments(train)
             problem = self._problem_of(train, moments)
-            start = problem.resume(self._flat_weights()) if is_warm else self._first(problem, moments[0], rng)
+            start = problem.resume(self._flat_weights()) if is_warm else self._first(problem, moments.mean, rng)
 
             progress.begin(X)
             attributes, score = partial(self._attributes, problem), self._validation_score(problem, validation)
@@ -148,8 +160,8 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             solution, optimizer_state = self._solve(problem, train, start, watch, rng)
             if not watch.records:
                 watch.record(solution.best)  # there was nothing to improve: the start is the one iterate
-            self._optimizer_state = optimizer_state and pack(optimizer_state, problem.frame, seed)
-            conclude = partial(self._conclude, problem, X, start, watch, np.sqrt(moments[1].mean()))
+            self._optimizer_state = optimizer_state and pack(optimizer_state, problem.frame, seed, moments)
+            conclude = partial(self._conclude, problem, X, start, watch, moments)
             try:
                 messages = conclude(solution)
             except KeyboardInterrupt:  # the fit is as good as done; another one undoes it
@@ -167,7 +179,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             is_first = not self._is_fitted
             X = self._check_training_rows(X, reset=is_first)
             X = X if is_first else X.astype(self._dtype, copy=False)
-            problem, state, seed = self._start_partial(X)
+            problem, state, seed, seen = self._start_partial(X)
             watch, number = Watch(problem.terms, self.verbose), getattr(self, "n_iter_", 0) + 1
             options = {"batch_size": self.batch_size, "learning_rate": self.learning_rate_init, "watch": watch}
             with overflow_as_value_error():
@@ -177,7 +189,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             before = getattr(self, "loss_terms_", {name: [] for name in watch.terms})
             self.loss_terms_ = {name: (before[name] + terms)[-LONGEST_CURVE:] for name, terms in watch.terms.items()}
             self.loss_curve_ = (getattr(self, "loss_curve_", []) + watch.values)[-LONGEST_CURVE:]
-            self.n_iter_, self._optimizer_state = number, pack(state, problem.frame, seed)
+            self.n_iter_, self._optimizer_state = number, pack(state, problem.frame, seed, seen)
         return self
 
     def _check_parameters(self):
@@ -213,35 +225,62 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
 
     def _problem_of(self, X, moments):
         """The form of the objective in which `fit` searches, for all rows X at once."""
-        return self._new_problem(X, moments)
+        return self._new_problem(moments, X.dtype)
 
     def _solve(self, problem, X, start, watch, rng):
         """A `Solution`, and the state of an optimiser that `partial_fit` can go on from, or None."""
         options = {"batch_size": self.batch_size, "learning_rate": self.learning_rate_init, "max_iter": self.max_iter}
+        options["memory"] = self._memory()
         with overflow_as_value_error():
             return run_adam(problem, X, start, rng, patience=self._patience(problem), watch=watch, **options)
 
     def _patience(self, problem):
-        return Patience(self.tol, self.n_iter_no_change)
+        return Patience(self.tol, self.n_iter_no_change, self._progress_unit(problem))
 
     def _start_partial(self, X):
-        """Problem, Adam's state and seed: as the last call left them, or begun at the weights there are, or at new ones."""
-        kept = getattr(self, "_optimizer_state", None)
+        """Problem, Adam's state, its seed, and the moments of all rows so far.
+
+        As the last call left them, or begun at the weights there are, or at new ones.
+        """
+        kept, moments = getattr(self, "_optimizer_state", None), self._moments(X)
         if kept is not None:
-            problem = self._kept_problem(kept, X.dtype)
-            return problem, unpack_state(kept, problem.resume(self._flat_weights()).astype(X.dtype)), kept["seed"]
+            return self._go_on(kept, moments, X)
         seed = draw_seed(self.random_state)
-        moments = moments_of(X, self.n_components)
-        problem = self._new_problem(X, moments)
+        problem = self._new_problem(moments, X.dtype)
         if self._is_fitted:
             start = problem.resume(self._flat_weights())
         else:
-            start = self._first(problem, moments[0], np.random.default_rng(seed))
-        return problem, adam_start(start.astype(X.dtype)), seed
+            start = self._first(problem, moments.mean, np.random.default_rng(seed))
+        return problem, adam_start(start.astype(X.dtype), self._memory()), seed, moments
+
+    def _go_on(self, kept, moments, X):
+        """As `_start_partial`, from what the last call kept. Adam begins anew if its frame no longer suits the rows."""
+        before, seed = unpack_seen(kept), kept["seed"]
+        seen = moments if before is None else before.updated(moments)
+        problem = self._kept_problem(kept, seen, X.dtype)
+        x = problem.resume(self._flat_weights())
+        suited = self._new_problem(seen, X.dtype)
+        if not is_out_of_date(problem.frame, suited.frame):
+            return problem, unpack_state(kept, x.astype(X.dtype), self._memory()), seed, seen
+        was_learned = before is not None and before.n_rows > moments.n_rows  # from more rows than would judge it here
+        x = self._best_in_new_frame(suited, problem.weights(x), x, seed, X, WORSE if was_learned else 0.0)
+        return suited, adam_start(x.astype(X.dtype), self._memory()), seed, seen
+
+    def _best_in_new_frame(self, problem, theta, x, seed, X, margin):
+        """Where to go on in another frame: the x of the lowest objective at X.
+
+        Of the same function as before, of the same numbers in the new unit (right if the old unit came from rows of another
+        spread, say a single one), and of new weights. The first is kept unless it is worse by this share of the objective.
+        """
+        first = self._first(problem, problem.frame.input_mean, np.random.default_rng(seed))
+        candidates = [problem.resume(theta.astype(np.float64)), x, first]
+        values = [sum(problem.evaluate(problem.weights(candidate), X)[0]) for candidate in candidates]
+        values[0] -= margin * abs(values[0])
+        return candidates[int(np.argmin(np.nan_to_num(values, nan=np.inf)))]
 
     # -------------------------------------------------------------------------------------- fitted attributes
 
-    def _conclude(self, problem, X, start, watch, scale, solution):
+    def _conclude(self, problem, X, start, watch, moments, solution):
         """Store everything of a fit that has ended at `solution`; the warnings to give, as (category, message)."""
         self.loss_curve_, self.loss_terms_, self.n_iter_ = watch.values, watch.terms, len(watch.records)
         self.validation_scores_ = watch.scores if self.early_stopping else None
@@ -251,7 +290,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             self._optimizer_state = None  # it may be in the middle of a step
             return [(ConvergenceWarning, INTERRUPTED)]
         status, figures = self._store_the_better(problem, X, start, solution)
-        return list(self._messages(status, figures, X, scale))
+        return list(self._messages(status, figures, X, moments))
 
     def _store_the_better(self, problem, X, start, solution):
         """Store the solution, or the start if that has the lower objective: how the fit ended, and figures on the code."""

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.sparse import issparse
 from threadpoolctl import ThreadpoolController  # which scikit-learn itself requires
 
+from skl_sparse_ae._moments import Moments
 from skl_sparse_ae._row_source import POOL_BYTES, RowSource, chunk_starts
 from skl_sparse_ae._rows import dense, empty_code, read, scratch, take
 
@@ -309,11 +310,12 @@ def rooms_for_batches(batch_size, n_workers, shape, n_weights, dtype):
     ]
 
 
-def moments_of(X, n_components):
-    """The `column_moments` of all rows of X, by the workers that a fit of so many units has."""
+def moments_of(X, n_components, floor=None):
+    """The `Moments` of all rows of X, by the workers that a fit of so many units has; `floor` is that of a loss."""
     blocks = row_blocks(X, n_components)
     with block_workers(blocks) as (map, _):
-        return column_moments(blocks, map)
+        least = 0.0 if floor is None else float(sum_over(floor, blocks, map=map)) / (X.shape[0] * X.shape[1])
+        return Moments(X.shape[0], *column_moments(blocks, map), least)
 
 
 def is_in_memory(blocks):

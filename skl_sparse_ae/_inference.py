@@ -57,15 +57,20 @@ def explained_variance(w, loss, X):
     Equals ``r2_score(X, X_hat, multioutput="variance_weighted")`` without holding X_hat. Columns that are constant have
     no variance to explain and weigh nothing, their own errors included; if all are, the score is 0.
     """
+    errors, variance = errors_of_columns_and_variance(w, loss, X)
+    varies = variance != 0
+    error, total = errors[varies].sum(), variance[varies].sum()
+    if not np.isfinite([error, total]).all():
+        raise _overflow("squared errors", X)
+    return max(1 - float(error / total), LOWEST_SCORE) if total else 0.0
+
+
+def errors_of_columns_and_variance(w, loss, X):
+    """Mean squared error of the reconstruction, and variance, of each column, both (n_features,) float64."""
     blocks = blocks_for(loss, X, len(w.be))
     with block_workers(blocks) as (map, _):
-        errors = sum_over(partial(_square_errors, w, loss), blocks, map=map)
-        _, variance = column_moments(blocks, map)
-        varies = variance != 0
-        error, total = errors[varies].sum(), X.shape[0] * variance[varies].sum()
-        if not np.isfinite([error, total]).all():
-            raise _overflow("squared errors", X)
-        return max(1 - float(error / total), LOWEST_SCORE) if total else 0.0
+        errors = sum_over(partial(_square_errors, w, loss), blocks, map=map) / X.shape[0]
+        return errors, column_moments(blocks, map)[1]
 
 
 def _losses(w, loss, X):

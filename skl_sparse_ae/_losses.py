@@ -8,18 +8,31 @@ and nothing of weights or codes. Its functions:
 ``per_row(raw, X)``           the loss of each row (n_rows,): mean over features, float64; overwrites raw
 ``raw_of_mean(mean)``         the raw output (n_features,) that reconstructs every row as the column means
 ``raw_scale(variance)``       the size of the raw output's deviations from it, from the column variances
+
+and the facts that natural units (`_scale`) are made of, each a mean over features or over rows and features:
+
+``of_constant(mean, variance)``   the loss of the best constant row, from the column moments
+``floor(X)``                  the loss of a perfect reconstruction, summed over rows and features; None if it is always 0
+``curvature(mean)``           half the second derivative of the loss in raw, at the raw output `raw_of_mean`
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import logit
+from scipy.sparse import issparse
+from scipy.special import entr, logit
 
 from skl_sparse_ae._activations import sigmoid
+from skl_sparse_ae._rows import dense
+
+# The mean at which a column starts at least, of a logistic decoder under the squared error.
+LEAST_START = 0.1
 
 
 class SquaredError:
     """``(x_hat - x)^2`` with the identity decoder, ``x_hat = raw``."""
+
+    floor = None
 
     @staticmethod
     def output(raw):
@@ -45,6 +58,14 @@ class SquaredError:
     def raw_scale(variance):
         return float(np.sqrt(variance.mean())) or 1.0  # constant data have no scale
 
+    @staticmethod
+    def of_constant(mean, variance):
+        return variance.mean()
+
+    @staticmethod
+    def curvature(mean):
+        return 1.0
+
 
 class Multiple(NamedTuple):
     """A loss so many times, for rows in another unit."""
@@ -65,17 +86,31 @@ class _LogisticDecoder:
         return sigmoid(raw)
 
     @staticmethod
-    def raw_of_mean(mean):
-        """Logits, kept where the sigmoid still has a slope: a column of zeros starts at 0.001, not at 0."""
-        return logit(np.clip(mean, 1e-3, 1 - 1e-3))
-
-    @staticmethod
     def raw_scale(variance):
         return 1.0
 
 
 class LogisticSquaredError(_LogisticDecoder):
-    """``(x_hat - x)^2`` with ``x_hat = sigmoid(raw)``."""
+    """``(x_hat - x)^2`` with ``x_hat = sigmoid(raw)``. Values of X outside [0, 1] are out of the decoder's reach."""
+
+    @staticmethod
+    def raw_of_mean(mean):
+        """Logits, kept where the gradient lives: it contains the sigmoid's slope, which is next to 0 beyond these means."""
+        return logit(np.clip(mean, LEAST_START, 1 - LEAST_START))
+
+    @staticmethod
+    def of_constant(mean, variance):
+        return (variance + np.square(mean - np.clip(mean, 0, 1))).mean()
+
+    @staticmethod
+    def floor(X):
+        beyond = dense(X) - np.clip(dense(X), 0, 1)
+        return _sum_of_squares(beyond)
+
+    @staticmethod
+    def curvature(mean):
+        start = np.clip(mean, LEAST_START, 1 - LEAST_START)
+        return np.square(start * (1 - start)).mean()
 
     @staticmethod
     def backward(raw, X, scale=1.0):
@@ -101,6 +136,24 @@ class CrossEntropy(_LogisticDecoder):
     """
 
     @staticmethod
+    def raw_of_mean(mean):
+        """Logits, kept finite: a column of zeros starts at 0.001, not at 0."""
+        return logit(np.clip(mean, 1e-3, 1 - 1e-3))
+
+    @staticmethod
+    def of_constant(mean, variance):
+        return _entropy(np.clip(mean, 0, 1)).mean()  # rounding can leave 1 + 1e-16
+
+    @staticmethod
+    def floor(X):
+        stored = X.data if issparse(X) else X  # zeros have no entropy
+        return float(_entropy(stored).sum(dtype=np.float64))
+
+    @staticmethod
+    def curvature(mean):
+        return (mean * (1 - mean)).mean() / 2
+
+    @staticmethod
     def backward(raw, X, scale=1.0):
         value = float(_cross_entropy(raw, X).sum(dtype=np.float64))
         raw = sigmoid(raw)
@@ -122,6 +175,11 @@ def _cross_entropy(raw, X):
     np.log1p(np.exp(size, out=size), out=size)
     size += wrong
     return size
+
+
+def _entropy(x):
+    """Of a bit that is 1 with probability x, in nats."""
+    return entr(x) + entr(1 - x)
 
 
 def _sum_of_squares(error):

@@ -10,7 +10,7 @@ A penalty linear in the means, say L1 on a code that is never negative, would be
 """
 
 from math import log, log1p
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,3 +36,24 @@ class KullbackLeibler(NamedTuple):
         rho = self.target
         value = self.weight * float(np.add.reduce(divergences(rho, log_on, log_off)))
         return value, np.full_like(log_on, -rho * self.weight), np.full_like(log_on, (rho - 1) * self.weight)
+
+
+class OfRunningMean(NamedTuple):
+    """A penalty on the running mean of the activations, for mini-batches whose own mean says little.
+
+    The mean of a batch counts as `share` of the running mean, and `running`, (n_units,) float64, is overwritten by the new one.
+    The gradient is the one that the whole of the rows would have at that mean: it is divided among the rows of the batch, and
+    not multiplied by `share`. With a share of 1 this is the penalty itself.
+    Source: A. Ng, Sparse autoencoder, CS294A lecture notes (2011), asks for the mean over all rows; an estimate stands in for it.
+    """
+
+    penalty: Any
+    running: np.ndarray
+    share: float
+
+    def __call__(self, log_on, log_off):
+        on, off, running = np.exp(log_on), np.exp(log_off), self.running
+        running += self.share * (on - running)
+        complement = 1 - running
+        value, slope_on, slope_off = self.penalty(np.log(running), np.log(complement))
+        return value, slope_on * (on / running), slope_off * (off / complement)

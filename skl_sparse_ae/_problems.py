@@ -20,8 +20,12 @@ from skl_sparse_ae._inputs import input_of
 from skl_sparse_ae._losses import Multiple, SquaredError
 from skl_sparse_ae._objective import Objective, Terms, column_sum, count_rows, evaluate, value_and_gradient
 from skl_sparse_ae._one_pass import value_and_gradient_in_one_pass
+from skl_sparse_ae._penalties import OfRunningMean
 from skl_sparse_ae._projection import best_decoder, code_moments, is_worth_eliminating, value_and_encoder_gradient
 from skl_sparse_ae._weights import Weights, flatten, initial_weights, least_scale, n_weights, unflatten
+
+# Rows whose mean activations are what the penalty of a mini-batch sees: its own, if it has as many.
+WINDOW = 128
 
 
 def for_all_rows(joint, X, total_variance):
@@ -34,7 +38,7 @@ def for_all_rows(joint, X, total_variance):
         return EliminatedProblem(joint, blocks, total_variance)
     if is_in_memory(blocks):
         return joint
-    return OnePassProblem(joint.objective, joint.frame, joint.n_components, joint.dtype)
+    return OnePassProblem(joint.objective, joint.frame, joint.n_components, joint.dtype, joint.loss_scale)
 
 
 class JointProblem:
@@ -42,8 +46,8 @@ class JointProblem:
 
     terms = Terms
 
-    def __init__(self, objective, frame, n_components, dtype):
-        self.objective, self.frame, self.searched = objective, frame, frame
+    def __init__(self, objective, frame, n_components, dtype, loss_scale=1.0):
+        self.objective, self.frame, self.searched, self.loss_scale = objective, frame, frame, loss_scale
         self.n_components, self.n_features, self.dtype = n_components, len(frame.input_mean), dtype
 
     def first(self, raw_output, sparsity_target, rng):
@@ -80,8 +84,9 @@ class MiniBatchProblem(JointProblem):
     one here, unless it is too small to divide by, and by what it differs from the encoder's own is left to Adam, as its stride.
     """
 
-    def __init__(self, objective, frame, n_components, dtype):
-        super().__init__(objective, frame, n_components, dtype)
+    def __init__(self, objective, frame, n_components, dtype, loss_scale=1.0, n_rows=WINDOW):
+        super().__init__(objective, frame, n_components, dtype, loss_scale)
+        self.window = min(WINDOW, n_rows)
         self.is_on_rows = objective.loss is SquaredError and frame.output_scale >= least_scale(dtype)
         if self.is_on_rows:  # a mean that the rows' own precision can hold: then taking it from them rounds nothing
             mean = frame.input_mean.astype(dtype).astype(np.float64)
@@ -118,18 +123,27 @@ class MiniBatchProblem(JointProblem):
     def _is_framed(self, rows):
         return self.is_on_rows and isinstance(rows, np.ndarray)
 
-    def __call__(self, x, blocks, rooms=None, map=map):
+    def __call__(self, x, blocks, rooms=None, map=map, memory=None):
+        """`memory` is the running mean of the activations (n_components,), which small batches update and are judged by."""
+        share = 1.0 if memory is None else min(1.0, count_rows(blocks) / self.window)
         rooms = rooms and [room.of(block.shape[0]) for room, block in zip(rooms, blocks, strict=False)]
         if not self._is_framed(blocks[0]):
-            return super().__call__(x, blocks, rooms, map)
+            w = unflatten(self.weights(x), self.n_components, self.n_features)
+            value, gradient, terms = value_and_gradient(_remembering(self.objective, memory, share), w, blocks, rooms, map)
+            return value, self.searched.gradient(gradient), terms
         We, be, Wd, bd = unflatten(x, self.n_components, self.n_features)
         code_mean = self.frame.code_mean
         bd = (bd - self.mean_output).astype(bd.dtype, copy=False) - code_mean * column_sum(Wd)
         w = Weights(We, be, Wd, bd)
-        value, gradient, terms = value_and_gradient(self.of_framed, w, blocks, rooms, map)
+        value, gradient, terms = value_and_gradient(_remembering(self.of_framed, memory, share), w, blocks, rooms, map)
         g = unflatten(gradient, self.n_components, self.n_features)
         g.Wd[...] -= code_mean * g.bd
         return value, gradient, terms
+
+
+def _remembering(objective, memory, share):
+    """The objective of a mini-batch, whose penalty sees the running mean if the batch is small."""
+    return objective if share == 1 else objective._replace(penalty=OfRunningMean(objective.penalty, memory, share))
 
 
 class OnePassProblem(JointProblem):
@@ -152,7 +166,7 @@ class EliminatedProblem:
         self.joint, self.blocks, self.total_variance = joint, blocks, total_variance
         self.objective, self.n_components, self.n_features = joint.objective, joint.n_components, joint.n_features
         self.dtype, self.mean, self.terms, self.evaluate = joint.dtype, joint.frame.input_mean, joint.terms, joint.evaluate
-        self.row_blocks = joint.row_blocks
+        self.row_blocks, self.loss_scale = joint.row_blocks, joint.loss_scale
         with block_workers(blocks) as (map, _):  # as in the fit: no bit depends on the number of BLAS threads
             self.input = input_of(blocks, joint.frame, map)
 

@@ -51,18 +51,19 @@ class Solution(NamedTuple):
 
 
 class Patience:
-    """Says when something has not fallen by ``tol`` times its size in `n_iter_no_change` consecutive updates.
+    """Says when something has not fallen by ``tol * unit`` in `n_iter_no_change` consecutive updates.
 
-    scikit-learn's rule for its networks, made relative; ``tol=0`` never stops. `size_of` the best so far is its magnitude
-    unless that would mean nothing.
+    scikit-learn's rule for its networks, in a unit that the caller chooses; ``tol=0`` never stops. A unit of 0, where there is
+    nothing to gain, is replaced by the size of the first value.
     """
 
-    def __init__(self, tol, n_iter_no_change, size_of=abs):
-        self.tol, self.n_iter_no_change, self.size_of = tol, n_iter_no_change, size_of
+    def __init__(self, tol, n_iter_no_change, unit=1.0):
+        self.tol, self.n_iter_no_change, self.unit = tol, n_iter_no_change, unit
         self.best, self.n_idle = np.inf, 0
 
     def is_exhausted_by(self, value):
-        improved = not np.isfinite(self.best) or value < self.best - self.tol * self.size_of(self.best)
+        self.unit = self.unit or abs(value)
+        improved = not np.isfinite(self.best) or value < self.best - self.tol * self.unit
         self.n_idle = 0 if improved else self.n_idle + 1
         self.best = min(self.best, value)
         return self.tol > 0 and self.n_idle >= self.n_iter_no_change
@@ -186,16 +187,18 @@ class AdamState(NamedTuple):
     """Everything Adam remembers: arrays of one shape and dtype, updated in place, and the number of steps made.
 
     The moments are the paper's m / (1 - b1) and v / (1 - b2), whose updates need no multiplication of the gradient.
+    `memory` belongs to the function that is minimised: float64, updated in place by it.
     """
 
     x: np.ndarray
     first_moment: np.ndarray
     second_moment: np.ndarray
-    n_steps: int = 0
+    n_steps: int
+    memory: np.ndarray
 
 
-def adam_start(x):
-    return AdamState(x.copy(), np.zeros_like(x), np.zeros_like(x))
+def adam_start(x, memory=()):
+    return AdamState(x.copy(), np.zeros_like(x), np.zeros_like(x), 0, np.array(memory, dtype=np.float64))
 
 
 def adam_step(state, gradient, learning_rate, strides=(), epsilon=ADAM_EPSILON, map=map, beta_1=0.9, beta_2=0.999):
@@ -217,7 +220,7 @@ def adam_step(state, gradient, learning_rate, strides=(), epsilon=ADAM_EPSILON, 
     epsilon = max(epsilon, float(np.finfo(state.x.dtype).tiny))  # 0 / 0 where the gradient is 0 otherwise
     update = partial(_update_chunk, state, gradient, rate / unbias, beta_1, beta_2, epsilon / unbias)
     deque(map(update, _chunks(strides or ((len(gradient), 1.0),))), maxlen=0)
-    return AdamState(*state[:3], t)
+    return state._replace(n_steps=t)
 
 
 def _chunks(strides):

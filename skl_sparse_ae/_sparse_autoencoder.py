@@ -11,8 +11,16 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._autoencoder import BaseAutoencoder
-from skl_sparse_ae._diagnostics import learned_nothing, not_converged, poor_code
-from skl_sparse_ae._inference import code_of, explained_variance, losses_of_rows, reconstructions, rows_of
+from skl_sparse_ae._blocks import moments_of
+from skl_sparse_ae._diagnostics import learned_nothing, not_converged, out_of_reach, poor_code, unlike_columns
+from skl_sparse_ae._inference import (
+    code_of,
+    errors_of_columns_and_variance,
+    explained_variance,
+    losses_of_rows,
+    reconstructions,
+    rows_of,
+)
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._objective import Objective
 from skl_sparse_ae._penalties import KullbackLeibler
@@ -20,7 +28,8 @@ from skl_sparse_ae._persistence import check_arrays, check_numbers
 from skl_sparse_ae._problems import JointProblem, MiniBatchProblem, for_all_rows
 from skl_sparse_ae._solvers import NOT_FINITE_AT_START, refuse_too_many_parameters
 from skl_sparse_ae._training import check_packed, run_lbfgs, unpack_frame
-from skl_sparse_ae._validation import check_code, quiet
+from skl_sparse_ae._scale import NAMES, Scale
+from skl_sparse_ae._validation import MultipleOfScale, check_code, quiet
 from skl_sparse_ae._weights import Frame, Weights, flatten, n_weights, unflatten
 
 LOSSES = {
@@ -151,10 +160,10 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     _parameter_constraints = BaseAutoencoder._parameter_constraints | {
         "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
-        "sparsity_weight": [Interval(Real, 0, None, closed="left")],
+        "sparsity_weight": [Interval(Real, 0, None, closed="left"), MultipleOfScale()],
         "decoder_activation": [StrOptions({"identity", "logistic"}), None],
-        "encoder_alpha": [Interval(Real, 0, None, closed="left")],
-        "decoder_alpha": [Interval(Real, 0, None, closed="left")],
+        "encoder_alpha": [Interval(Real, 0, None, closed="left"), MultipleOfScale()],
+        "decoder_alpha": [Interval(Real, 0, None, closed="left"), MultipleOfScale()],
         "solver": [StrOptions({"lbfgs", "adam"})],
     }
 
@@ -163,14 +172,14 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         n_components: int = 100,
         *,
         sparsity_target: float = 0.1,
-        sparsity_weight: float = 0.2,
+        sparsity_weight: float | str = "scale",
         loss: Literal["squared_error", "cross_entropy"] = "squared_error",
         decoder_activation: Literal["identity", "logistic"] | None = None,
-        encoder_alpha: float = 1e-4,
-        decoder_alpha: float = 1e-2,
+        encoder_alpha: float | str = "scale",
+        decoder_alpha: float | str = "scale",
         solver: Literal["lbfgs", "adam"] = "lbfgs",
         max_iter: int = 1000,
-        tol: float = 1e-4,
+        tol: float = 1e-3,
         learning_rate_init: float = 0.01,
         batch_size: int = 256,
         early_stopping: bool = False,
@@ -255,25 +264,40 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     def _loss(self):
         return LOSSES[self.loss, self.decoder_activation or DEFAULT_DECODER[self.loss]]
 
-    def _problem(self, frame, dtype):
-        penalty = KullbackLeibler(self.sparsity_target, self.sparsity_weight)
-        objective = Objective(self._loss(), penalty, self.encoder_alpha, self.decoder_alpha)
-        form = MiniBatchProblem if self.solver == "adam" else JointProblem
-        return form(objective, frame, self.n_components, dtype)
+    def _penalty(self, weight):
+        """The penalty on the mean activations, of this weight."""
+        return KullbackLeibler(self.sparsity_target, weight)
 
-    def _new_problem(self, X, moments):
-        mean, variance = moments
-        if not np.isfinite(variance.sum()):
+    def _moments(self, X):
+        return moments_of(X, self.n_components, self._loss().floor)
+
+    def _problem(self, frame, moments, dtype):
+        scale = Scale.of(moments, self._loss())
+        weight, *decays = (scale.resolve(name, getattr(self, name)) for name in NAMES)
+        objective = Objective(self._loss(), self._penalty(weight), *decays)
+        if self.solver == "adam":
+            return MiniBatchProblem(objective, frame, self.n_components, dtype, scale.loss, moments.n_rows)
+        return JointProblem(objective, frame, self.n_components, dtype, scale.loss)
+
+    def _new_problem(self, moments, dtype):
+        if not np.isfinite(moments.variance.sum()):
             raise ValueError(NOT_FINITE_AT_START)
-        frame = Frame.of(mean, variance, self.sparsity_target, self._loss().raw_scale(variance), X.dtype)
-        return self._problem(frame, X.dtype)
+        raw_scale = self._loss().raw_scale(moments.variance)
+        return self._problem(Frame.of(moments.mean, moments.variance, self.sparsity_target, raw_scale, dtype), moments, dtype)
 
-    def _kept_problem(self, kept, dtype):
-        return self._problem(unpack_frame(Frame, kept), dtype)
+    def _kept_problem(self, kept, moments, dtype):
+        return self._problem(unpack_frame(Frame, kept), moments, dtype)
 
     def _problem_of(self, X, moments):
-        problem = self._new_problem(X, moments)
-        return problem if self.solver == "adam" else for_all_rows(problem, X, moments[1].sum())
+        problem = self._new_problem(moments, X.dtype)
+        return problem if self.solver == "adam" else for_all_rows(problem, X, moments.variance.sum())
+
+    def _progress_unit(self, problem):
+        return 1.0 if self.early_stopping else problem.loss_scale
+
+    def _memory(self):
+        shape = (self.n_components,)
+        return self.mean_activations_ if self._is_fitted else np.full(shape, float(self.sparsity_target))
 
     def _first(self, problem, mean, rng):
         return problem.first(self._loss().raw_of_mean(mean), self.sparsity_target, rng)
@@ -298,7 +322,9 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     def _store(self, theta, problem, X):
         terms, mean, variance = super()._store(theta, problem, X)
-        self.mean_activations_ = mean
+        objective = problem.objective
+        self.mean_activations_, self.sparsity_weight_ = mean, objective.penalty.weight
+        self.encoder_alpha_, self.decoder_alpha_ = objective.encoder_alpha, objective.decoder_alpha
         return terms, mean, variance
 
     def _named_weights(self, problem, theta):
@@ -428,14 +454,18 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         X = self._check_rows(X)
         return -losses_of_rows(self._weights(X.dtype), self._loss(), X)
 
-    def _messages(self, status, figures, X, scale):
+    def _messages(self, status, figures, X, moments):
         """Whatever makes the fit less than it looks, as (category, message); one thing only if it explains the next."""
         _, mean, variance = figures
+        errors, variances = errors_of_columns_and_variance(self._weights(X.dtype), self._loss(), X)
+        scale, total = Scale.of(moments, self._loss()), variances.sum()
         if message := not_converged(self, self.solver, status):
             yield ConvergenceWarning, message
-        if message := learned_nothing(explained_variance(self._weights(X.dtype), self._loss(), X), scale):
+        if message := out_of_reach(moments, self._loss().of_constant(moments.mean, moments.variance), X):
+            yield UserWarning, message
+        elif message := learned_nothing(self, 1 - errors[variances > 0].sum() / total if total else 0.0, scale):
             yield ConvergenceWarning, message
-        elif message := poor_code(self, mean, variance, scale):
+        elif message := poor_code(self, mean, variance, scale) or unlike_columns(errors, variances, X):
             yield UserWarning, message
 
     @staticmethod
@@ -446,7 +476,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         n_components, n_features = shape = np.size(state.get("intercept_")), state["n_features_in_"]
         check_arrays(state, _weight_shapes(*shape) | {"mean_activations_": shape[:1]}, name)
         if state.get("_optimizer_state") is not None:
-            check_packed(state["_optimizer_state"], Frame, n_weights(n_components, n_features), n_features, name)
+            check_packed(state["_optimizer_state"], Frame, n_weights(*shape), n_features, n_components, name)
 
 
 def _weight_shapes(n_components, n_features):

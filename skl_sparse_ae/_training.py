@@ -6,8 +6,12 @@ from functools import partial
 import numpy as np
 
 from skl_sparse_ae._blocks import WORK_OF_A_WORKER, block_workers, mini_batches, rooms_for_code, row_workers
+from skl_sparse_ae._moments import Moments
 from skl_sparse_ae._persistence import check_arrays, check_numbers, corrupted
 from skl_sparse_ae._solvers import ADAM_EPSILON, AdamState, Iterate, adam_epoch, adam_start, minimize_adam, minimize_lbfgs
+
+SEEN = "seen_"  # before the names of the moments of the rows so far
+LATER_NAMES = {"memory", *(SEEN + name for name in Moments._fields)}  # which files of 0.1 do not have
 
 
 class Watch:
@@ -65,10 +69,11 @@ def run_lbfgs(problem, X, start, *, max_iter, patience, watch):
         return minimize_lbfgs(function, start, max_iter=max_iter, patience=patience, watch=watch)
 
 
-def run_adam(problem, X, start, rng, *, batch_size, learning_rate, max_iter, patience, watch):
+def run_adam(problem, X, start, rng, *, batch_size, learning_rate, max_iter, patience, watch, memory=()):
     """The objective of shuffled mini-batches of X by Adam: a `Solution`, and the optimiser's state at its end."""
     with _epoch_over(problem, X, rng, batch_size, learning_rate) as epoch:
-        return minimize_adam(epoch, adam_start(start.astype(X.dtype)), max_iter=max_iter, patience=patience, watch=watch)
+        state = adam_start(start.astype(X.dtype), memory)
+        return minimize_adam(epoch, state, max_iter=max_iter, patience=patience, watch=watch)
 
 
 def run_adam_once(problem, X, state, seed, number, *, batch_size, learning_rate, watch):
@@ -94,26 +99,37 @@ def epoch_by(map, n_workers, problem, X, rng, batch_size, learning_rate, state):
     rooms = problem.rooms(min(batch_size, X.shape[0]), n_workers)
 
     def function(x, batch):
-        return problem(x, problem.batch_blocks(batch, n_workers, rng), rooms, map)
+        return problem(x, problem.batch_blocks(batch, n_workers, rng), rooms, map, state.memory)
 
     batches, epsilon = mini_batches(X, batch_size, rng), ADAM_EPSILON * problem.unit
     return adam_epoch(function, state, batches, learning_rate, problem.strides, epsilon, map)
 
 
-def pack(state, frame, seed):
-    """What `run_adam_once` needs to go on, as plain arrays and numbers; the weights are the estimator's own."""
-    moments = {"first_moment": state.first_moment, "second_moment": state.second_moment, "n_steps": state.n_steps}
-    return moments | frame._asdict() | {"seed": seed}
+def pack(state, frame, seed, seen):
+    """What `run_adam_once` needs to go on, as plain arrays and numbers; the weights are the estimator's own.
+
+    `seen` are the `Moments` of all rows so far.
+    """
+    optimizer = {name: value for name, value in state._asdict().items() if name != "x"}
+    return optimizer | frame._asdict() | {"seed": seed} | {f"{SEEN}{name}": value for name, value in seen._asdict().items()}
 
 
-def check_packed(packed, frame_type, n_parameters, n_features, name):
-    """ValueError unless `packed` is what `pack` may have returned for an estimator of this class and shape."""
+def check_packed(packed, frame_type, n_parameters, n_features, n_memory, name):
+    """ValueError unless `packed` is what `pack` may have returned for an estimator of this class and shape.
+
+    Files of 0.1 have neither a memory nor the moments of the rows so far.
+    """
     if not isinstance(packed, dict):
         raise corrupted(name, "_optimizer_state", "a dict")
     ranges, shapes = frame_type.limits(n_features)
     check_numbers(packed, {"n_steps": (int, 0, np.inf), "seed": (int, 0, np.inf)} | ranges, name)
     moments = dict.fromkeys(("first_moment", "second_moment"), (n_parameters,))
     check_arrays(packed, moments | shapes, name)
+    if LATER_NAMES & packed.keys():
+        huge = float(np.finfo(np.float64).max)
+        check_numbers(packed, {SEEN + "n_rows": (int, 1, np.inf), SEEN + "floor": (float, 0, huge)}, name)
+        of_columns = dict.fromkeys((SEEN + "mean", SEEN + "variance"), (n_features,))
+        check_arrays(packed, {"memory": (n_memory,)} | of_columns, name)
 
 
 def unpack_frame(frame_type, packed):
@@ -122,6 +138,24 @@ def unpack_frame(frame_type, packed):
     return frame_type(*(np.array(value) if isinstance(value, np.ndarray) else value for value in values))
 
 
-def unpack_state(packed, x):
-    """Adam at x with the moments of `packed`, copied: they may be on their way to be pickled, or mapped read-only."""
-    return AdamState(x, np.array(packed["first_moment"]), np.array(packed["second_moment"]), packed["n_steps"])
+def unpack_state(packed, x, memory):
+    """Adam at x with the moments of `packed`, copied: they may be on their way to be pickled, or mapped read-only.
+
+    `memory` is for files that have none.
+    """
+    moments = np.array(packed["first_moment"]), np.array(packed["second_moment"])
+    return AdamState(x, *moments, packed["n_steps"], np.array(packed.get("memory", memory)))
+
+
+def is_out_of_date(frame, suited):
+    """True if a frame is not that of the rows: their spread is another by a factor of 2, or their mean by all of it."""
+    ratio = frame.input_scale / suited.input_scale
+    shift = np.linalg.norm(frame.input_mean - suited.input_mean)
+    return not 0.5 <= ratio <= 2 or shift > suited.input_scale * np.sqrt(suited.total_variance)
+
+
+def unpack_seen(packed):
+    """The `Moments` of the rows so far; None for files that have none."""
+    if SEEN + "n_rows" not in packed:
+        return None
+    return Moments(*(packed[SEEN + name] for name in Moments._fields))

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import assert_all_finite, check_array, validate_data
 
 from skl_sparse_ae._row_source import RowSource, on_disk
+from skl_sparse_ae._scale import factor_of
 
 FLOATS = (np.float64, np.float32)
 BLOCK_ROWS = 1024  # of rows on disk, checked at a time
@@ -22,6 +24,19 @@ NOT_FINITE = (
 # before that, or scikit-learn's check for NaN does: it sums first, and huge values of both signs make inf - inf. Under the
 # caller's `np.seterr(all="raise")` they would be exceptions, over mere underflow.
 quiet = np.errstate(all="ignore")
+
+
+class MultipleOfScale(StrOptions):
+    """The constraint of a parameter that may be "scale" or a multiple of it."""
+
+    def __init__(self):
+        super().__init__({"scale"})
+
+    def is_satisfied_by(self, val):
+        return isinstance(val, str) and factor_of(val) is not None
+
+    def __str__(self):
+        return "'scale' or a multiple of it such as '0.5*scale'"
 
 
 @contextmanager

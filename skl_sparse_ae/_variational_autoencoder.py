@@ -12,10 +12,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._autoencoder import BaseAutoencoder
+from skl_sparse_ae._blocks import moments_of
 from skl_sparse_ae._diagnostics import LEAST_ACTIVITY, collapsed_posterior, not_converged
 from skl_sparse_ae._layers import ACTIVATIONS, Layer
 from skl_sparse_ae._persistence import check_arrays, check_numbers, corrupted
-from skl_sparse_ae._solvers import NOT_FINITE_AT_START, Patience
+from skl_sparse_ae._solvers import NOT_FINITE_AT_START
 from skl_sparse_ae._training import check_packed, unpack_frame
 from skl_sparse_ae._validation import check_code, check_rows, draw_seed, quiet
 from skl_sparse_ae._variational_inference import (
@@ -253,19 +254,23 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     def _problem(self, frame, dtype):
         return VariationalProblem(self._objective(), frame, self._shape(len(frame.input_mean)), dtype, _draws())
 
-    def _new_problem(self, X, moments):
-        if not np.isfinite(moments[1].sum()):
-            raise ValueError(NOT_FINITE_AT_START)
-        return self._problem(VariationalFrame.of(*moments, self.loss == "squared_error", X.dtype), X.dtype)
+    def _moments(self, X):
+        return moments_of(X, self.n_components)
 
-    def _kept_problem(self, kept, dtype):
+    def _new_problem(self, moments, dtype):
+        if not np.isfinite(moments.variance.sum()):
+            raise ValueError(NOT_FINITE_AT_START)
+        frame = VariationalFrame.of(moments.mean, moments.variance, self.loss == "squared_error", dtype)
+        return self._problem(frame, dtype)
+
+    def _kept_problem(self, kept, moments, dtype):
         return self._problem(unpack_frame(VariationalFrame, kept), dtype)
 
     def _first(self, problem, mean, rng):
         return problem.first(self._objective().likelihood.loss.raw_of_mean(mean), rng)
 
-    def _patience(self, problem):
-        return Patience(self.tol, self.n_iter_no_change, lambda best: problem.n_features)
+    def _progress_unit(self, problem):
+        return problem.n_features
 
     def _validation_score(self, problem, X):
         if X is None:
@@ -514,7 +519,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         """
         return float(self.score_samples(X).mean())
 
-    def _messages(self, status, figures, X, scale):
+    def _messages(self, status, figures, X, moments):
+        scale = float(np.sqrt(moments.variance.mean()))
         if message := not_converged(self, "adam", status):
             yield ConvergenceWarning, message
         if message := collapsed_posterior(self, figures[2], scale):
@@ -532,7 +538,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         check_numbers(state, {"active_units_": (int, 0, shape.n_components)}, name)
         _check_weights(state, shape, name)
         if state.get("_optimizer_state") is not None:
-            check_packed(state["_optimizer_state"], VariationalFrame, shape.n_weights, shape.n_features, name)
+            check_packed(state["_optimizer_state"], VariationalFrame, shape.n_weights, shape.n_features, 0, name)
 
 
 def _draws(n_draws=LOSS_DRAWS, random_state=0):

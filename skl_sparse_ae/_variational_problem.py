@@ -41,6 +41,8 @@ class VariationalFrame(NamedTuple):
     output_mean: np.ndarray  # (n_features,) float64
     output_scale: float
 
+    total_variance = TOTAL_VARIANCE  # of the inputs that the networks in the frame read
+
     @classmethod
     def of(cls, mean, variance, is_scaled, dtype):
         """For data of these column moments (n_features,), whose targets are to be scaled too or not.
@@ -144,7 +146,7 @@ class VariationalProblem:
     def rooms(self, batch_size, n_workers):
         return None
 
-    def __call__(self, x, blocks, rooms=None, map=map):
+    def __call__(self, x, blocks, rooms=None, map=map, memory=None):
         w = unflatten(x, self.shape)
         log_variance = bounded(NOISE_STRIDE * w.log_variance)
         networks = w._replace(log_variance=log_variance)

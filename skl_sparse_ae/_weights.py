@@ -62,6 +62,8 @@ class Frame(NamedTuple):
     code_mean: float
     output_scale: float
 
+    total_variance = TOTAL_VARIANCE  # of the inputs that the network in the frame reads
+
     @classmethod
     def of(cls, mean, variance, code_mean, raw_scale, dtype=np.float64):
         """For data of these column moments (n_features,) and a decoder whose raw output is of the size `raw_scale`.

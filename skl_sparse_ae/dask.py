@@ -294,7 +294,7 @@ def _total(function, others, n_components, n_threads, lengths, *parts):
 def _epoch_of_partition(problem, carried, X, batch_size, learning_rate, seed):
     """Adam over one partition, and the epoch's sums with it added. Nothing that came is written to: it may be needed again."""
     state, n_rows, value, details = carried
-    state = state._replace(**{name: getattr(state, name).copy() for name in ("x", "first_moment", "second_moment")})
+    state = state._replace(**{name: getattr(state, name).copy() for name in ("x", "first_moment", "second_moment", "memory")})
     with np.errstate(all="ignore"):
         epoch = epoch_by(map, 1, problem, X, np.random.default_rng(seed), batch_size, learning_rate, state)
     return epoch[0], n_rows + len(X), value + len(X) * epoch[1], details + len(X) * np.asarray(epoch[2])

@@ -107,8 +107,8 @@ def objective(model, rows):
         return -model.score(rows)
     rho, q = model.sparsity_target, model.transform(rows).mean(axis=0)
     kl = xlogy(rho, rho / q) + xlogy(1 - rho, (1 - rho) / (1 - q))
-    decay = model.encoder_alpha * (model.components_**2).sum() + model.decoder_alpha * (model.decoder_components_**2).sum()
-    return model.sparsity_weight * kl.sum() + decay / (2 * rows.shape[1]) - model.score_samples(rows).mean()
+    decay = model.encoder_alpha_ * (model.components_**2).sum() + model.decoder_alpha_ * (model.decoder_components_**2).sum()
+    return model.sparsity_weight_ * kl.sum() + decay / (2 * rows.shape[1]) - model.score_samples(rows).mean()
 
 
 def has_weights_of(model, other):

@@ -398,8 +398,8 @@ def test_loss_is_the_formula_of_the_fitted_attributes(fit):
     model.fit(X)
     Z = X @ model.components_.T + model.intercept_
     raw = expit(Z) @ model.decoder_components_ + model.decoder_intercept_
-    penalty = KullbackLeibler(model.sparsity_target, model.sparsity_weight)
-    objective = Objective(model._loss(), penalty, model.encoder_alpha, model.decoder_alpha)
+    penalty = KullbackLeibler(model.sparsity_target, model.sparsity_weight_)
+    objective = Objective(model._loss(), penalty, model.encoder_alpha_, model.decoder_alpha_)
     expected = value_of(Z, raw, X, model.components_, model.decoder_components_, objective)
     assert model.loss_ == pytest.approx(expected, rel=1e-9, abs=1e-13)
 

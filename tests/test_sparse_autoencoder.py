@@ -54,8 +54,8 @@ def objective_by_hand(model, X):
         reconstruction = (((expit(raw) if model.decoder_activation == "logistic" else raw) - X) ** 2).mean()
     rho, q = model.sparsity_target, code.mean(axis=0)
     kl = xlogy(rho, rho / q) + xlogy(1 - rho, (1 - rho) / (1 - q))
-    decay = model.encoder_alpha * (model.components_**2).sum() + model.decoder_alpha * (model.decoder_components_**2).sum()
-    return reconstruction + model.sparsity_weight * kl.sum() + decay / (2 * X.shape[1])
+    decay = model.encoder_alpha_ * (model.components_**2).sum() + model.decoder_alpha_ * (model.decoder_components_**2).sum()
+    return reconstruction + model.sparsity_weight_ * kl.sum() + decay / (2 * X.shape[1])
 
 
 # ---------------------------------------------------------------------------------------------------- the objective
