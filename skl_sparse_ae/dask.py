@@ -16,7 +16,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae._blocks import row_blocks, sum_over, thread_pool
+from skl_sparse_ae._blocks import map_quietly, row_blocks, sum_over
+from skl_sparse_ae._threads import thread_pool
 from skl_sparse_ae._training import epoch_by
 from skl_sparse_ae._validation import quiet
 
@@ -288,6 +289,7 @@ def _total(function, others, n_components, n_threads, lengths, *parts):
     blocks = [block for part in parts for block in row_blocks(part, n_components)]
     others = [[other] * len(blocks) for other in others]
     with thread_pool(n_threads) as map:
+        map = partial(map_quietly, map)
         return sum_over(pickle.loads(function), blocks, *others, map=map, longest=len(blocks))
 
 

@@ -184,19 +184,23 @@ def test_ctrl_c_while_a_worker_has_a_block(monkeypatch):
     assert len(row_blocks(MANY, 4)) == 3
     model = quick()
     with threadpool_limits(2, user_api="blas"):
-        threads, names = threadpool_info(), []
+        threads, here, came, numbers = threadpool_info(), threading.get_ident(), threading.Event(), count(1)
+        encode = _projection.encode
 
-        def in_a_worker():
-            names.append(threading.current_thread().name)
-            interrupt()
+        def encode_in_a_worker_too(*args):
+            if next(numbers) >= 20 and threading.get_ident() == here:
+                assert came.wait(60)  # for the worker, however busy the machine is
+            elif next(numbers) >= 20 and not came.is_set():
+                came.set()
+                interrupt()
+            return encode(*args)
 
         with monkeypatch.context() as patch:
-            patch.setattr(_projection, "encode", _faulty(_projection.encode, in_a_worker, [20]))
+            patch.setattr(_projection, "encode", encode_in_a_worker_too)
             with pytest.warns(ConvergenceWarning, match=INTERRUPTED):
                 model.fit(MANY)
         assert threadpool_info() == threads
         check_completed_iterate(model, MANY)
-    assert names[0].startswith("ThreadPoolExecutor")
 
 
 @pytest.mark.parametrize("solver", MODELS)
