@@ -131,7 +131,13 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             If the weights do not fit into the machine, before anything is allocated.
         """
         progress = Progress(self)
-        with transaction(self):
+        with transaction(self) as working:
+            working._fit(X, progress)
+        return self
+
+    def _fit(self, X, progress):
+        """`fit`, of the working copy of a transaction."""
+        with np.errstate(all="ignore"):
             self._check_parameters()
             is_warm = self.warm_start and self._is_fitted
             X = self._check_training_rows(X, reset=not is_warm)
@@ -142,7 +148,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             problem = self._problem_of(train, moments)
             start = problem.resume(self._flat_weights()) if is_warm else self._first(problem, moments[0], rng)
 
-            progress.begin(X)
+            progress.begin(X, self)
             attributes, score = partial(self._attributes, problem), self._validation_score(problem, validation)
             watch = Watch(problem.terms, self.verbose, score, lambda iterate: progress.iterate(partial(attributes, iterate.x)))
             solution, optimizer_state = self._solve(problem, train, start, watch, rng)
@@ -158,11 +164,16 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
                 messages = conclude(solution._replace(status="interrupted"))
             progress.end(partial(attributes, solution.best.x))
             for category, message in messages:
-                warnings.warn(message, category, stacklevel=3)
-        return self
+                warnings.warn(message, category, stacklevel=4)
 
     def _partial_fit(self, X):
-        with transaction(self):
+        with transaction(self) as working:
+            working._fit_epoch(X)
+        return self
+
+    def _fit_epoch(self, X):
+        """`partial_fit`, of the working copy of a transaction."""
+        with np.errstate(all="ignore"):
             self._check_parameters()
             is_first = not self._is_fitted
             X = self._check_training_rows(X, reset=is_first)
@@ -178,7 +189,6 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             self.loss_terms_ = {name: (before[name] + terms)[-LONGEST_CURVE:] for name, terms in watch.terms.items()}
             self.loss_curve_ = (getattr(self, "loss_curve_", []) + watch.values)[-LONGEST_CURVE:]
             self.n_iter_, self._optimizer_state = number, pack(state, problem.frame, seed)
-        return self
 
     def _check_parameters(self):
         self._validate_params()

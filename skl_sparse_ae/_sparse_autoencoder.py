@@ -20,7 +20,7 @@ from skl_sparse_ae._persistence import check_arrays, check_numbers
 from skl_sparse_ae._problems import JointProblem, MiniBatchProblem, for_all_rows
 from skl_sparse_ae._solvers import NOT_FINITE_AT_START, refuse_too_many_parameters
 from skl_sparse_ae._training import check_packed, run_lbfgs, unpack_frame
-from skl_sparse_ae._validation import check_code, quiet
+from skl_sparse_ae._validation import check_code, reading
 from skl_sparse_ae._weights import Frame, Weights, flatten, n_weights, unflatten
 
 LOSSES = {
@@ -324,7 +324,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     # ------------------------------------------------------------------------------------- using a fitted model
 
-    @quiet
+    @reading
     def transform(self, X: ArrayLike) -> np.ndarray:
         """The code of each row: ``expit(X @ components_.T + intercept_)``.
 
@@ -347,7 +347,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         X = self._check_rows(X)
         return code_of(self._weights(X.dtype), X)
 
-    @quiet
+    @reading
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """The rows that codes stand for: ``X @ decoder_components_ + decoder_intercept_``, or its sigmoid.
 
@@ -370,7 +370,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         X = check_code(self, X, self.components_.shape[0])
         return rows_of(self._weights(X.dtype), self._loss(), X)
 
-    @quiet
+    @reading
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """``inverse_transform(transform(X))`` without the code of all rows in memory.
 
@@ -388,7 +388,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         X = self._check_rows(X)
         return np.concatenate(list(reconstructions(self._weights(X.dtype), self._loss(), X)))
 
-    @quiet
+    @reading
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """How much of X the reconstruction explains: variance-weighted R2, higher is better.
 
@@ -410,7 +410,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         X = self._check_rows(X)
         return explained_variance(self._weights(X.dtype), self._loss(), X)
 
-    @quiet
+    @reading
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Minus the reconstruction loss of each row: low for rows unlike those seen in `fit`.
 

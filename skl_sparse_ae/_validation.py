@@ -3,6 +3,9 @@
 import copy
 import os
 from contextlib import contextmanager
+from functools import wraps
+from math import inf
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
@@ -24,23 +27,61 @@ NOT_FINITE = (
 quiet = np.errstate(all="ignore")
 
 
+def reading(method):
+    """A method that works on a copy of its estimator, `quiet`: a fit in another thread changes the estimator in one step."""
+
+    @wraps(method)
+    def of_a_copy(estimator, *args, **kwargs):
+        with np.errstate(all="ignore"):
+            return method(copy.copy(estimator), *args, **kwargs)
+
+    return of_a_copy
+
+
 @contextmanager
 def transaction(estimator):
-    """Whatever is raised inside, the estimator's attributes are those of before. They are replaced, never written into.
+    """A copy of the estimator to work on, its parameters Python's own numbers; the estimator changes at the end or not at all.
 
-    But for one, a generator given as `random_state`: it has been drawn from, and is wound back.
+    That is one step, which no signal can split and no other thread sees half of. Attributes are replaced, never written into,
+    but for one, a generator given as `random_state`: it has been drawn from, and after any exception is wound back.
     """
-    before, generator = dict(vars(estimator)), getattr(estimator, "random_state", None)
+    working, generator = copy.copy(estimator), getattr(estimator, "random_state", None)
+    vars(working).update({name: python_number(value) for name, value in vars(working).items() if not _is_fitted(name)})
+    before = dict(vars(working))
     state = generator.get_state() if isinstance(generator, np.random.RandomState) else None
     try:
-        with np.errstate(all="ignore"):  # as `quiet`, which cannot be entered twice but as a decorator
-            yield
+        yield working
     except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
         if state is not None:
             generator.set_state(state)
         raise
+    _publish(before, vars(working), estimator)
+
+
+def _publish(before, after, estimator):
+    """Replace what is fitted and what was changed, in one step. A parameter that another thread has set meanwhile stays."""
+    mine = {name: value for name, value in after.items() if _is_fitted(name) or before.get(name, after) is not value}
+    theirs = {name: value for name, value in vars(estimator).items() if not _is_fitted(name)}
+    estimator.__dict__ = theirs | mine
+
+
+def _is_fitted(name):
+    """Or private: an attribute that is no parameter."""
+    return "_" in (name[0], name[-1])
+
+
+def python_number(value):
+    """A number as Python's own int or float, infinite if it is too large for the latter; anything else as it is.
+
+    NumPy's are of this or that width: narrow ints overflow in products, and narrow floats round what they are added to.
+    """
+    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+        return value
+    try:
+        number = float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
+    return int(value) if isinstance(value, Integral) else number
 
 
 @contextmanager
@@ -171,7 +212,7 @@ def check_memory(n_bytes, what):
     except (AttributeError, ValueError, OSError):  # Windows: NumPy's own MemoryError comes a little later
         return
     if n_bytes > there_is:
-        raise MemoryError(f"{what} needs at least {n_bytes / 1e9:.3g} GB, this machine has {there_is / 1e9:.3g} GB.")
+        raise MemoryError(f"{what} needs at least {min(n_bytes, 10**300) / 1e9:.3g} GB, this machine has {there_is / 1e9:.3g} GB.")
 
 
 def check_integers(estimator, names):

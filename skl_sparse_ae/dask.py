@@ -19,7 +19,7 @@ from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae._blocks import map_quietly, row_blocks, sum_over
 from skl_sparse_ae._threads import thread_pool
 from skl_sparse_ae._training import epoch_by
-from skl_sparse_ae._validation import quiet
+from skl_sparse_ae._validation import reading
 
 __all__ = ["DaskSparseAutoencoderTransformer"]
 
@@ -100,22 +100,22 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer):
         validate_data(self, X, reset=reset, skip_check_array=True)
         return DaskRows.of(X, self.client)
 
-    @quiet
+    @reading
     def transform(self, X: Any) -> Any:
         """The code of each row, a lazy Dask array; see `SparseAutoencoderTransformer.transform`."""
         return self._lazily("transform", X, self.n_features_in_, self.components_.shape[0])
 
-    @quiet
+    @reading
     def inverse_transform(self, X: Any) -> Any:
         """The rows that codes stand for, a lazy Dask array; see `SparseAutoencoderTransformer.inverse_transform`."""
         return self._lazily("inverse_transform", X, self.components_.shape[0], self.n_features_in_)
 
-    @quiet
+    @reading
     def reconstruct(self, X: Any) -> Any:
         """``inverse_transform(transform(X))``, a lazy Dask array."""
         return self._lazily("reconstruct", X, self.n_features_in_, self.n_features_in_)
 
-    @quiet
+    @reading
     def score_samples(self, X: Any) -> Any:
         """Minus the reconstruction loss of each row, a lazy Dask array; see `SparseAutoencoderTransformer.score_samples`."""
         return self._lazily("score_samples", X, self.n_features_in_, None)
