@@ -47,22 +47,23 @@ def transaction(estimator):
     """
     working, generator = copy.copy(estimator), getattr(estimator, "random_state", None)
     vars(working).update({name: python_number(value) for name, value in vars(working).items() if not _is_fitted(name)})
-    before = dict(vars(working))
+    before, attributes = dict(vars(working)), None
     state = generator.get_state() if isinstance(generator, np.random.RandomState) else None
     try:
         yield working
+        attributes = _merged(before, vars(working), vars(estimator))
+        estimator.__dict__ = attributes
     except BaseException:
-        if state is not None:
+        if state is not None and vars(estimator) is not attributes:
             generator.set_state(state)
         raise
-    _publish(before, vars(working), estimator)
 
 
-def _publish(before, after, estimator):
-    """Replace what is fitted and what was changed, in one step. A parameter that another thread has set meanwhile stays."""
+def _merged(before, after, present):
+    """`present`, with what is fitted and what was changed replaced. A parameter that another thread has set meanwhile stays."""
     mine = {name: value for name, value in after.items() if _is_fitted(name) or before.get(name, after) is not value}
-    theirs = {name: value for name, value in vars(estimator).items() if not _is_fitted(name)}
-    estimator.__dict__ = theirs | mine
+    theirs = {name: value for name, value in present.items() if not _is_fitted(name)}
+    return theirs | mine
 
 
 def _is_fitted(name):
@@ -212,7 +213,9 @@ def check_memory(n_bytes, what):
     except (AttributeError, ValueError, OSError):  # Windows: NumPy's own MemoryError comes a little later
         return
     if n_bytes > there_is:
-        raise MemoryError(f"{what} needs at least {min(n_bytes, 10**300) / 1e9:.3g} GB, this machine has {there_is / 1e9:.3g} GB.")
+        raise MemoryError(
+            f"{what} needs at least {min(n_bytes, 10**300) / 1e9:.3g} GB, this machine has {there_is / 1e9:.3g} GB."
+        )
 
 
 def check_integers(estimator, names):

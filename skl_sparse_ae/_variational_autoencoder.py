@@ -221,8 +221,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         for size in self._hidden():
             if not is_ordered or isinstance(size, bool | np.bool_) or not isinstance(size, Integral) or size < 1:
                 raise ValueError(
-                    f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must hold ints of at least 1, in their order. "
-                    f"Got {self.hidden_layer_sizes!r} instead."
+                    f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must hold ints of at least 1, in their "
+                    f"order. Got {self.hidden_layer_sizes!r} instead."
                 )
 
     def _check_continues(self):
