@@ -14,7 +14,7 @@ from skl_sparse_ae._autoencoder import BaseAutoencoder
 from skl_sparse_ae._diagnostics import learned_nothing, not_converged, poor_code
 from skl_sparse_ae._inference import code_of, explained_variance, losses_of_rows, reconstructions, rows_of
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
-from skl_sparse_ae._objective import Objective
+from skl_sparse_ae._objective import Objective, Terms
 from skl_sparse_ae._penalties import KullbackLeibler
 from skl_sparse_ae._persistence import check_arrays, check_numbers
 from skl_sparse_ae._problems import JointProblem, MiniBatchProblem, for_all_rows
@@ -156,6 +156,18 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         "encoder_alpha": [Interval(Real, 0, None, closed="left")],
         "decoder_alpha": [Interval(Real, 0, None, closed="left")],
         "solver": [StrOptions({"lbfgs", "adam"})],
+    }
+
+    _terms = Terms._fields
+    _fitted_names = {
+        "components_",
+        "intercept_",
+        "decoder_components_",
+        "decoder_intercept_",
+        "mean_activations_",
+        "sparsity_weight_",
+        "encoder_alpha_",
+        "decoder_alpha_",
     }
 
     def __init__(

@@ -48,7 +48,7 @@ def transaction(estimator):
     working, generator = copy.copy(estimator), getattr(estimator, "random_state", None)
     vars(working).update({name: python_number(value) for name, value in vars(working).items() if not _is_fitted(name)})
     before, attributes = dict(vars(working)), None
-    state = generator.get_state() if isinstance(generator, np.random.RandomState) else None
+    state = generator.get_state(legacy=False) if isinstance(generator, np.random.RandomState) else None
     try:
         yield working
         attributes = _merged(before, vars(working), vars(estimator))
@@ -216,6 +216,26 @@ def check_memory(n_bytes, what):
         raise MemoryError(
             f"{what} needs at least {min(n_bytes, 10**300) / 1e9:.3g} GB, this machine has {there_is / 1e9:.3g} GB."
         )
+
+
+# Of NumPy's bit generators, the index into what they have drawn ahead, and its largest value: beyond, they read memory that is
+# not theirs, and NumPy lets a file set it to anything.
+INDICES = {
+    "MT19937": (lambda state: state["state"]["pos"], 624),
+    "Philox": (lambda state: state["buffer_pos"], 4),
+    "PCG64": (lambda state: 0, 0),
+    "PCG64DXSM": (lambda state: 0, 0),
+    "SFC64": (lambda state: 0, 0),
+}
+
+
+def is_sound_generator(value):
+    """Whether a value is no generator, or one that draws from its own state."""
+    if not isinstance(value, np.random.RandomState):
+        return not isinstance(value, np.random.Generator | np.random.BitGenerator)
+    state = value.get_state(legacy=False)
+    index_of, most = INDICES.get(state["bit_generator"], (lambda state: -1, 0))
+    return 0 <= index_of(state) <= most
 
 
 def check_integers(estimator, names):

@@ -29,7 +29,17 @@ from skl_sparse_ae._variational_inference import (
     reconstruct,
     rows_of,
 )
-from skl_sparse_ae._variational_objective import Bernoulli, Gaussian, Networks, Objective, Shape, draw, flatten, unflatten
+from skl_sparse_ae._variational_objective import (
+    Bernoulli,
+    Gaussian,
+    Networks,
+    Objective,
+    Shape,
+    Terms,
+    draw,
+    flatten,
+    unflatten,
+)
 from skl_sparse_ae._variational_problem import VariationalFrame, VariationalProblem
 
 LIKELIHOODS = {"squared_error": Gaussian, "cross_entropy": Bernoulli}
@@ -153,6 +163,9 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         "activation": [StrOptions(set(ACTIVATIONS))],
         "kl_weight": [Interval(Real, 0, None, closed="left")],
     }
+
+    _terms = Terms._fields
+    _fitted_names = {name for names in STACKS.values() for name in names} | {"noise_variance_", "active_units_"}
 
     def __init__(
         self,
@@ -543,8 +556,9 @@ def _draws(n_draws=LOSS_DRAWS, random_state=0):
 
 def _shape_of(values, name):
     """The `Shape` that the biases among fitted attributes ask for."""
-    sizes = [np.size(intercept) for intercept in values.get("encoder_intercepts_") or ()]
-    if not sizes:
+    intercepts = values.get("encoder_intercepts_")
+    sizes = [np.size(intercept) for intercept in intercepts] if isinstance(intercepts, list) else []
+    if not sizes or sizes[-1] < 2:
         raise corrupted(name, "encoder_intercepts_", "a list of arrays")
     n_parameters = int(values.get("noise_variance_") is not None)
     return Shape(values["n_features_in_"], tuple(sizes[:-1]), sizes[-1] // 2, n_parameters)

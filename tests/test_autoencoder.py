@@ -56,6 +56,8 @@ class MeanProblem:
 
 
 class Mean(BaseAutoencoder):
+    _terms = Terms._fields
+
     def __init__(self, max_iter=50, warm_start=False, early_stopping=False, learning_rate_init=0.05, random_state=0):
         self.n_components, self.loss, self.tol, self.n_iter_no_change, self.batch_size = 1, "squared_error", 0, 1, 10
         self.validation_fraction, self.verbose, self.max_iter, self.warm_start = 0.1, 0, max_iter, warm_start
