@@ -103,8 +103,8 @@ class Rounded(NamedTuple):
     """What a computation in `dtype` gives, up to rounding: exact values and a bound on the error, both float64.
 
     A sum of n products is off by at most ``(n + 1) eps`` times the sum of their sizes, in whatever order and with or without
-    fused additions (N. J. Higham, Accuracy and Stability of Numerical Algorithms, section 3.1); one eps more is for the weights,
-    which were rounded themselves. So results of any two libraries, on any processor, agree within twice the bound.
+    fused additions (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 3.1); one eps more is for the weights, which
+    were rounded themselves. So results of any two libraries, on any processor, agree within twice the bound.
     """
 
     value: np.ndarray
