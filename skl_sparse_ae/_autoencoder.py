@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skl_sparse_ae._callbacks import CallbackSupportMixin, Progress, with_callbacks
-from skl_sparse_ae._persistence import stamped, unstamped
+from skl_sparse_ae._persistence import check_feature_names, check_history, check_names, corrupted, stamped, unstamped
 from skl_sparse_ae._solvers import Patience, adam_start
 from skl_sparse_ae._training import Watch, is_out_of_date, pack, run_adam, run_adam_once, unpack_seen, unpack_state
 from skl_sparse_ae._validation import (
@@ -24,7 +24,9 @@ from skl_sparse_ae._validation import (
     check_rows,
     clip_to_unit_interval,
     draw_seed,
+    is_sound_generator,
     overflow_as_value_error,
+    python_number,
     transaction,
 )
 
@@ -32,6 +34,10 @@ LEAST_VECTORS = 5  # of the size of the weights, that a fit keeps: x, its gradie
 LONGEST_CURVE = 1000  # calls of partial_fit remembered in the curves: a service may make millions
 WORSE = 0.5  # by this share of the objective a function learned from many rows must be worse to be given up for another frame
 INTERRUPTED = "Training interrupted by user."
+# Attributes that a fitted estimator may have besides those of its class, and what scikit-learn puts beside the parameters.
+FITTED = {"n_features_in_", "feature_names_in_", "n_iter_", "loss_", "loss_curve_", "loss_terms_"}
+FITTED |= {"validation_scores_", "best_validation_score_", "_optimizer_state"}
+OF_SCIKIT_LEARN = {"_sklearn_output_config", "_metadata_request", "_skl_callbacks", "_callback_fit_ctx", "_parent_callback_ctx"}
 DOCUMENTATION = ""  # address of the published site; while there is none, the HTML representation links nowhere
 PAGE = "{estimator_module}.{estimator_name}.html"  # of an estimator, in the site's folder `generated`
 
@@ -58,6 +64,9 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
     }
 
     # ------------------------------------------------------------------------------------- what a subclass is
+
+    _terms: tuple = ()  # names of the objective's, in `loss_terms_`
+    _fitted_names: set = set()  # attributes that a fit leaves besides `FITTED`
 
     @abstractmethod
     def _count_weights(self, n_features):
@@ -143,7 +152,13 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             If the weights do not fit into the machine, before anything is allocated.
         """
         progress = Progress(self)
-        with transaction(self):
+        with transaction(self) as working:
+            working._fit(X, progress)
+        return self
+
+    def _fit(self, X, progress):
+        """`fit`, of the working copy of a transaction."""
+        with np.errstate(all="ignore"):
             self._check_parameters()
             is_warm = self.warm_start and self._is_fitted
             X = self._check_training_rows(X, reset=not is_warm)
@@ -154,7 +169,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             problem = self._problem_of(train, moments)
             start = problem.resume(self._flat_weights()) if is_warm else self._first(problem, moments.mean, rng)
 
-            progress.begin(X)
+            progress.begin(X, self)
             attributes, score = partial(self._attributes, problem), self._validation_score(problem, validation)
             watch = Watch(problem.terms, self.verbose, score, lambda iterate: progress.iterate(partial(attributes, iterate.x)))
             solution, optimizer_state = self._solve(problem, train, start, watch, rng)
@@ -170,11 +185,16 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
                 messages = conclude(solution._replace(status="interrupted"))
             progress.end(partial(attributes, solution.best.x))
             for category, message in messages:
-                warnings.warn(message, category, stacklevel=3)
-        return self
+                warnings.warn(message, category, stacklevel=4)
 
     def _partial_fit(self, X):
-        with transaction(self):
+        with transaction(self) as working:
+            working._fit_epoch(X)
+        return self
+
+    def _fit_epoch(self, X):
+        """`partial_fit`, of the working copy of a transaction."""
+        with np.errstate(all="ignore"):
             self._check_parameters()
             is_first = not self._is_fitted
             X = self._check_training_rows(X, reset=is_first)
@@ -190,7 +210,6 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             self.loss_terms_ = {name: (before[name] + terms)[-LONGEST_CURVE:] for name, terms in watch.terms.items()}
             self.loss_curve_ = (getattr(self, "loss_curve_", []) + watch.values)[-LONGEST_CURVE:]
             self.n_iter_, self._optimizer_state = number, pack(state, problem.frame, seed, seen)
-        return self
 
     def _check_parameters(self):
         self._validate_params()
@@ -331,10 +350,39 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
 
     def __setstate__(self, state):
         """Refuse what no fit can have left behind: the file may be damaged, or someone else's work."""
-        state = unstamped(state, type(self).__name__)
-        if any(name.endswith("_") for name in state):  # what scikit-learn, too, calls fitted
-            self._check_state(state, type(self).__name__)
+        name = type(self).__name__
+        state = unstamped(state, name)
+        is_fitted = any(attribute.endswith("_") for attribute in state)  # what scikit-learn, too, calls fitted
+        self._check_attributes(state, is_fitted)
+        if is_fitted:
+            self._check_state(state, name)
+            check_history(state, self._terms, name)
+            check_feature_names(state, name)
+            self._check_saved_parameters(state)
         super().__setstate__(state)
+
+    def _check_attributes(self, state, is_fitted):
+        """ValueError unless all parameters are there, and nothing that neither we nor scikit-learn put there.
+
+        A user's subclass may have attributes of its own, but none in place of our methods.
+        """
+        name, parameters = type(self).__name__, set(self._get_param_names())
+        allowed = parameters | OF_SCIKIT_LEARN | (FITTED | self._fitted_names if is_fitted else set())
+        ours = next(kind for kind in type(self).__mro__ if kind.__module__.split(".")[0] == "skl_sparse_ae")
+        if type(self) is not ours:
+            allowed |= {attribute for attribute in state if not hasattr(ours, attribute)}
+        check_names(state, parameters, allowed, name)
+        if not is_sound_generator(state.get("random_state")):
+            raise corrupted(name, "random_state", "a generator that can be drawn from")
+
+    def _check_saved_parameters(self, state):
+        """ValueError unless they are parameters that `fit` accepts."""
+        twin = type(self).__new__(type(self))
+        vars(twin).update({attribute: python_number(value) for attribute, value in state.items()})
+        try:
+            twin._check_parameters()
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"The state of {type(self).__name__} is corrupted: {error}") from None
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

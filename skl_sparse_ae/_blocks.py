@@ -1,11 +1,10 @@
 """Rows in pieces: blocks for the exact objective, shuffled mini-batches for Adam, and who works on the blocks."""
 
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+import os
 from contextlib import contextmanager
 from functools import lru_cache, partial, reduce
-from itertools import islice, pairwise
-from threading import Lock
+from itertools import pairwise
+from threading import RLock
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from threadpoolctl import ThreadpoolController  # which scikit-learn itself requ
 from skl_sparse_ae._moments import Moments
 from skl_sparse_ae._row_source import POOL_BYTES, RowSource, chunk_starts
 from skl_sparse_ae._rows import dense, empty_code, read, scratch, take
+from skl_sparse_ae._threads import thread_pool
 
 # A block should stay in the cache, but a matrix product on a handful of rows wastes its set-up, and workers take turns at the
 # interpreter between any two operations. Measured over 64 to 784 features and 50 to 200 units, one thread cares little between
@@ -185,33 +185,42 @@ def _take_control(controller):
 class _OneBlasThread:
     """Holds BLAS to one thread while anyone is inside; yields how many it had to the first, and 1 to whoever joins.
 
-    The limit is the process's. Were each fit to set and restore it, two that overlap in threads would leave it set. Ctrl-C
-    may come between any two steps, so each of them leaves what `_end` can undo, however often it is called.
+    The limit is the process's. Were each fit to set and restore it, two that overlap in threads would leave it set. A signal's
+    handler may raise between any two steps, so each of them leaves what `_end` can undo, however often it is called. A fork
+    waits until no thread is in the middle of a step, and in the child, where no other thread goes on, nobody is inside.
     """
 
     def __init__(self):
-        self.lock, self.inside, self.limit = Lock(), set(), None
+        self.lock, self.inside, self.limit = RLock(), set(), None
+        if hasattr(os, "register_at_fork"):  # Windows has no fork
+            child = self._in_child
+            os.register_at_fork(before=self.lock.acquire, after_in_parent=self.lock.release, after_in_child=child)
 
     @contextmanager
     def __call__(self):
         me = object()
         try:
-            with self.lock:
-                n_threads = 1 if self.inside else self._begin()
-                self.inside.add(me)
-            yield n_threads
-        finally:
             try:
+                with self.lock:
+                    n_threads = 1 if self.inside else self._begin()
+                    self.inside.add(me)
+                yield n_threads
+            finally:
                 self._leave(me)
-            except KeyboardInterrupt:
-                self._leave(me)  # lifting the limit takes long enough to be interrupted
-                raise
+        except BaseException:  # perhaps from a signal's handler before the end of that
+            _insist(partial(self._leave, me))
+            raise
 
     def _leave(self, me):
         with self.lock:
             self.inside.discard(me)
             if not self.inside:
                 self._end()
+
+    def _in_child(self):
+        self.inside.clear()
+        self._end()
+        self.lock.release()
 
     def _begin(self):
         self._end()
@@ -228,6 +237,15 @@ class _OneBlasThread:
             self.limit.restore_original_limits()
             _take_control(_blas())  # and leave it to whoever comes next
             self.limit = None
+
+
+def _insist(function):
+    """Call it, and again if a handler's exception comes before its end, which is then let through."""
+    try:
+        function()
+    except BaseException:
+        _insist(function)
+        raise
 
 
 _one_blas_thread = _OneBlasThread()
@@ -248,17 +266,7 @@ def row_workers(most):
             yield map_rows, 1
             return
         with thread_pool(n_workers) as map:
-            yield map, n_workers
-
-
-@contextmanager
-def thread_pool(n_threads):
-    """A `map` over blocks on so many threads."""
-    pool = ThreadPoolExecutor(n_threads)
-    try:
-        yield partial(_map_in_order, pool, 2 * n_threads)
-    finally:
-        pool.shutdown(cancel_futures=True)  # so that Ctrl-C waits for the blocks in work, not for those in the queue
+            yield partial(map_quietly, map), n_workers
 
 
 @contextmanager
@@ -331,18 +339,11 @@ def _with_rows(function, block, *args):
     return function(read(block), *args)
 
 
+def map_quietly(map, function, *iterables):
+    """`map_rows` by a `map` whose threads have their own settings of how NumPy meets an overflow: it is ignored."""
+    return map(partial(_quietly, function), *iterables)
+
+
 def _quietly(function, *args):
-    """With the rows, and as quiet as the thread that waits: how NumPy meets an overflow is a setting of each thread."""
     with np.errstate(all="ignore"):
         return _with_rows(function, *args)
-
-
-def _map_in_order(pool, n_ahead, function, *iterables):
-    """`map` on a pool's threads, at most `n_ahead` results in memory: each may be as large as the weights."""
-    calls = zip(*iterables, strict=True)
-    function = partial(_quietly, function)
-    pending = deque(pool.submit(function, *call) for call in islice(calls, n_ahead))
-    while pending:
-        result = pending.popleft().result()
-        pending.extend(pool.submit(function, *call) for call in islice(calls, 1))
-        yield result

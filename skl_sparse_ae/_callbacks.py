@@ -21,12 +21,13 @@ class Progress:
     """
 
     def __init__(self, estimator):
-        self.estimator, self.context = estimator, None
+        self.context = None
         if hasattr(estimator, "_init_callback_context"):
             self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
 
-    def begin(self, X):
-        self.data = {"estimator": self.estimator, "X": X, "y": X}
+    def begin(self, X, estimator):
+        """The fit begins: of this estimator, which has by now what the rows say of themselves."""
+        self.data = {"estimator": estimator, "X": X, "y": X}
         if self.context:
             self.context.call_on_fit_task_begin(**self.data)
 

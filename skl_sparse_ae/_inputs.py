@@ -16,6 +16,8 @@ from skl_sparse_ae._rows import dense, is_very_sparse
 
 # The two extra products of an evaluation cost a quarter of d / n of it; more features than this are too large a matrix.
 MOST_WHITE_FEATURES = 4096
+# Whitening may cost as much as so many evaluations. It saves half of the iterations or more, of which a fit takes 50 to 300.
+MOST_EVALUATIONS = 16
 # Directions of less variance than this share of the mean are not magnified to one: they are mostly noise.
 LEAST_VARIANCE = 1.0
 # The total variance of scaled inputs, against that of `Frame`. Chosen by J after 25 to 200 iterations on digits, MNIST and
@@ -56,10 +58,11 @@ class White(NamedTuple):
         return _times_triangular(gradient, self.inverse, transposed=1)
 
 
-def input_of(blocks, frame, map=map):
+def input_of(blocks, frame, n_components, map=map):
     """White inputs for the rows of `blocks`, or scaled ones where that is too dear, or there is nothing to be whitened."""
     n_rows, n_features = sum(X.shape[0] for X in blocks), len(frame.input_mean)
-    if n_features > min(n_rows, MOST_WHITE_FEATURES):
+    n_evaluations = _cost(blocks, n_features) / _cost_of_evaluation(blocks, n_components)
+    if n_features > min(n_rows, MOST_WHITE_FEATURES) or n_evaluations > MOST_EVALUATIONS:
         return Scaled(frame.input_scale / STRETCH)
     covariance = sum(map(partial(_products, frame), blocks)) / n_rows
     least = LEAST_VARIANCE * np.trace(covariance) / n_features
@@ -73,6 +76,22 @@ def input_of(blocks, frame, map=map):
     root *= unit
     inverse /= unit
     return White(root, np.asfortranarray(inverse, dtype=blocks[0].dtype))
+
+
+def _cost(blocks, n_features):
+    """Of whitening, in operations: half of the products of columns, Cholesky's root and its inverse."""
+    return _count_stored(blocks) * n_features + 2 / 3 * n_features**3
+
+
+def _cost_of_evaluation(blocks, n_components):
+    """In operations, about: five products of the rows and two of the code."""
+    n_rows = sum(X.shape[0] for X in blocks)
+    return 10 * _count_stored(blocks) * n_components + 3 * n_rows * n_components**2
+
+
+def _count_stored(blocks):
+    """Elements that products with the rows see."""
+    return sum(X.nnz if is_very_sparse(X) else X.shape[0] * X.shape[1] for X in blocks)
 
 
 def _products(frame, X):

@@ -44,12 +44,23 @@ def stamped(state):
 
 def unstamped(state, name):
     """A copy of a loaded state without the version. Warn if that was another minor version than this."""
-    state = dict(state)
+    if not isinstance(state, dict) or not all(isinstance(attribute, str) for attribute in state):
+        raise ValueError(f"The state of {name} is corrupted: it is not a dict of attributes.")
+    state = {attribute: _native(value) for attribute, value in state.items()}
     original = str(state.pop(STAMP, "unknown"))
     if _minor(original) != _minor(__version__):
         warning = InconsistentVersionWarning(estimator_name=name, current_version=__version__, original_version=original)
         warnings.warn(warning, stacklevel=3)
     return state
+
+
+def _native(value):
+    """With arrays, also within lists and dicts, in this machine's byte order."""
+    if isinstance(value, np.ndarray) and not value.dtype.isnative:
+        return value.astype(value.dtype.newbyteorder("="))
+    if type(value) is list:
+        return [_native(item) for item in value]
+    return {key: _native(item) for key, item in value.items()} if type(value) is dict else value
 
 
 def _minor(version):
@@ -71,6 +82,43 @@ def check_numbers(values, ranges, name):
         value = values.get(attribute)
         if isinstance(value, bool) or not isinstance(value, kind) or not lowest <= value <= highest:
             raise corrupted(name, attribute, f"of type {kind.__name__} in [{lowest:g}, {highest:g}]")
+
+
+def check_names(state, required, allowed, name):
+    """ValueError unless a state has all the `required` attributes, and only those that are `allowed`."""
+    for attribute in sorted(required - state.keys()):
+        raise corrupted(name, attribute, "there")
+    for attribute in sorted(state.keys() - allowed):
+        raise corrupted(name, attribute, "one that a fit leaves")
+
+
+def check_list(values, attribute, name, length=None):
+    """ValueError unless that is a list of floats, of this length if any."""
+    value = values.get(attribute)
+    of_floats = isinstance(value, list) and all(type(item) is float for item in value)
+    if not of_floats or len(value) != (len(value) if length is None else length):
+        raise corrupted(name, attribute, "a list of floats" + ("" if length is None else f" of length {length}"))
+
+
+def check_history(state, terms, name):
+    """ValueError unless the curves are lists of as many numbers, and the validation scores, if any, a list and a number."""
+    check_list(state, "loss_curve_", name)
+    curves = state.get("loss_terms_")
+    if not isinstance(curves, dict) or set(curves) != set(terms):
+        raise corrupted(name, "loss_terms_", f"a dict of {', '.join(terms)}")
+    for term in terms:
+        check_list(curves, term, name, len(state["loss_curve_"]))
+    if state.get("validation_scores_") is not None:
+        check_list(state, "validation_scores_", name)
+        check_numbers(state, {"best_validation_score_": (float, -np.inf, np.inf)}, name)
+
+
+def check_feature_names(state, name):
+    """ValueError unless the names of features, if there are any, are as many strings as features."""
+    names = state.get("feature_names_in_", np.array([""] * state["n_features_in_"], dtype=object))
+    is_sound = isinstance(names, np.ndarray) and names.dtype == object and names.shape == (state["n_features_in_"],)
+    if not is_sound or not all(isinstance(item, str) for item in names):
+        raise corrupted(name, "feature_names_in_", f"an array of {state['n_features_in_']} strings")
 
 
 def corrupted(name, attribute, expected):

@@ -168,7 +168,7 @@ class EliminatedProblem:
         self.dtype, self.mean, self.terms, self.evaluate = joint.dtype, joint.frame.input_mean, joint.terms, joint.evaluate
         self.row_blocks, self.loss_scale = joint.row_blocks, joint.loss_scale
         with block_workers(blocks) as (map, _):  # as in the fit: no bit depends on the number of BLAS threads
-            self.input = input_of(blocks, joint.frame, map)
+            self.input = input_of(blocks, joint.frame, self.n_components, map)
 
     def first(self, raw_output, sparsity_target, rng):
         return self.resume(self.joint.frame.to_user(self.joint.first(raw_output, sparsity_target, rng), np.float64))

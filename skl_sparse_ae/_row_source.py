@@ -7,6 +7,7 @@ of blocks (`_blocks.row_workers`) hands them to a function, it reads them first:
 import os
 from mmap import ALLOCATIONGRANULARITY
 from threading import Lock
+from weakref import finalize
 
 import numpy as np
 
@@ -44,12 +45,24 @@ class RowSource:
         return self.shape[0] * self.shape[1] * self.dtype.itemsize
 
     def read(self):
-        """A new array. ValueError, naming the rows, if they are not there."""
+        """A new array. ValueError, naming the rows, if they are not there or not what they were when they were checked."""
         X = self.rows_at(self.start, self.start + len(self))
+        if X.shape[1:] != self.shape[1:]:
+            raise ValueError(f"{self.name} of X came with {X.shape[1:]} columns: the slices of X have another shape than X.")
         if X.shape != self.shape:
-            raise ValueError(f"{self.name} of X came as {X.shape[0]} rows: the file has become shorter.")
+            raise ValueError(f"{self.name} of X came as {X.shape[0]} rows: {_file_of_rows(self.rows_at)} has become shorter.")
         X = np.array(X, dtype=self.dtype, order="C", copy=None)
+        if self.limits is not None and X.size:
+            self._check_limits(X)
         return X if self.clip is None else np.clip(X, *self.clip, out=X if X.flags.writeable else None)
+
+    def _check_limits(self, X):
+        low, high = (self.dtype.type(limit) for limit in self.limits)
+        if not (low <= X.min() and X.max() <= high):
+            raise ValueError(
+                f"{self.name} of X have changed while they were read: values were in [{low:g}, {high:g}] and are in "
+                f"[{X.min():g}, {X.max():g}]. Nothing may write to {_file_of_rows(self.rows_at)} during a fit."
+            )
 
     @property
     def name(self):
@@ -132,29 +145,91 @@ class _Slices:
 
     def __init__(self, X):
         self.X, self.lock = X, Lock()
+        self.path, self.was = getattr(X, "filename", None), None
+        if isinstance(X, np.memmap) and self.path is not None and os.path.exists(self.path):
+            self.was = os.stat(self.path)
 
     def __call__(self, start, stop):
         with self.lock:
+            if self.was is not None and os.path.exists(self.path):
+                now = os.stat(self.path)
+                if _identity(now) == _identity(self.was):  # and not another file, of which the map knows nothing
+                    _check_unchanged(self.path, self.was, now)
             return np.array(self.X[start:stop])
 
 
+def _identity(stat):
+    return stat.st_dev, stat.st_ino
+
+
+def _check_unchanged(path, was, now):
+    """ValueError if size or time of last change of a file are not what they were."""
+    changes = []
+    if now.st_size != was.st_size:
+        changes.append(f"it had {was.st_size} bytes and has {now.st_size}")
+    if now.st_mtime_ns != was.st_mtime_ns:
+        changes.append(
+            f"it was last changed {(now.st_mtime_ns - was.st_mtime_ns) / 1e9:+.3g} s from when the fit began to read"
+        )
+    if changes:
+        raise ValueError(
+            f"{path} has changed while it was read: {', and '.join(changes)}. Nothing may write to X during a fit."
+        )
+
+
+def _file_of_rows(rows_at):
+    path = getattr(rows_at, "path", None)
+    return "the file" if path is None else path
+
+
 class _File:
-    """Rows of a file of nothing but rows, after `offset` bytes. A read of what is not there is short, and no crash."""
+    """Rows of a file of nothing but rows, after `offset` bytes. A read of what is not there is short, and no crash.
+
+    It is opened once: whatever its name stands for later, the rows are those of one file.
+    """
 
     def __init__(self, path, offset, shape, dtype):
         self.path, self.offset, self.shape, self.dtype = path, offset, shape, dtype
+        self.lock, self.descriptor = Lock(), os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        finalize(self, os.close, self.descriptor)
+        self.was = os.fstat(self.descriptor)
 
     def __call__(self, start, stop):
-        n_features, at = self.shape[1], self.offset + start * self.bytes_per_row
-        flat = np.fromfile(self.path, self.dtype, (stop - start) * n_features, offset=at)
-        return flat[: len(flat) // n_features * n_features].reshape(-1, n_features)
+        X, now = self.read(start, stop), os.fstat(self.descriptor)
+        if now.st_size >= self.was.st_size:  # if not, whoever wants rows that are gone says so
+            _check_unchanged(self.path, self.was, now)
+        return X
+
+    def read(self, start, stop):
+        flat = np.empty((stop - start) * self.bytes_per_row, np.uint8)
+        n_read = self._read_into(memoryview(flat), self.offset + start * self.bytes_per_row)
+        return flat[: n_read // self.bytes_per_row * self.bytes_per_row].view(self.dtype).reshape(-1, self.shape[1])
+
+    def _read_into(self, buffer, at):
+        """How many bytes there were: the system may give fewer than it is asked for before the end."""
+        n_read = 0
+        while n_read < len(buffer):
+            n = self._read_some(buffer[n_read:], at + n_read)
+            if not n:
+                break
+            n_read += n
+        return n_read
+
+    def _read_some(self, buffer, at):
+        if hasattr(os, "preadv"):
+            return os.preadv(self.descriptor, [buffer], at)
+        with self.lock:  # Windows: finding the place and reading are two steps
+            os.lseek(self.descriptor, at, os.SEEK_SET)
+            part = os.read(self.descriptor, len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
 
     @property
     def bytes_per_row(self):
         return self.shape[1] * self.dtype.itemsize
 
     def check_size(self):
-        n_bytes = os.path.getsize(self.path)
+        n_bytes = self.was.st_size
         n_rows = max(0, n_bytes - self.offset) // self.bytes_per_row
         if n_rows < self.shape[0]:
             raise ValueError(
@@ -179,7 +254,10 @@ def _file_of(X):
         return None
     if X.mode != "r":
         X.flush()
-    same = all(np.array_equal(file(row, row + 1).view(np.uint8), X[row : row + 1].view(np.uint8)) for row in (0, len(X) - 1))
+        file.was = os.fstat(file.descriptor)
+    same = all(
+        np.array_equal(file.read(row, row + 1).view(np.uint8), X[row : row + 1].view(np.uint8)) for row in (0, len(X) - 1)
+    )
     return file if same else None
 
 

@@ -22,14 +22,14 @@ from skl_sparse_ae._inference import (
     rows_of,
 )
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
-from skl_sparse_ae._objective import Objective
+from skl_sparse_ae._objective import Objective, Terms
 from skl_sparse_ae._penalties import KullbackLeibler
 from skl_sparse_ae._persistence import check_arrays, check_numbers
 from skl_sparse_ae._problems import JointProblem, MiniBatchProblem, for_all_rows
 from skl_sparse_ae._solvers import NOT_FINITE_AT_START, refuse_too_many_parameters
 from skl_sparse_ae._training import check_packed, run_lbfgs, unpack_frame
 from skl_sparse_ae._scale import NAMES, Scale
-from skl_sparse_ae._validation import MultipleOfScale, check_code, quiet
+from skl_sparse_ae._validation import MultipleOfScale, check_code, reading
 from skl_sparse_ae._weights import Frame, Weights, flatten, n_weights, unflatten
 
 LOSSES = {
@@ -165,6 +165,18 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         "encoder_alpha": [Interval(Real, 0, None, closed="left"), MultipleOfScale()],
         "decoder_alpha": [Interval(Real, 0, None, closed="left"), MultipleOfScale()],
         "solver": [StrOptions({"lbfgs", "adam"})],
+    }
+
+    _terms = Terms._fields
+    _fitted_names = {
+        "components_",
+        "intercept_",
+        "decoder_components_",
+        "decoder_intercept_",
+        "mean_activations_",
+        "sparsity_weight_",
+        "encoder_alpha_",
+        "decoder_alpha_",
     }
 
     def __init__(
@@ -350,7 +362,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     # ------------------------------------------------------------------------------------- using a fitted model
 
-    @quiet
+    @reading
     def transform(self, X: ArrayLike) -> np.ndarray:
         """The code of each row: ``expit(X @ components_.T + intercept_)``.
 
@@ -373,7 +385,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         X = self._check_rows(X)
         return code_of(self._weights(X.dtype), X)
 
-    @quiet
+    @reading
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """The rows that codes stand for: ``X @ decoder_components_ + decoder_intercept_``, or its sigmoid.
 
@@ -396,7 +408,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         X = check_code(self, X, self.components_.shape[0])
         return rows_of(self._weights(X.dtype), self._loss(), X)
 
-    @quiet
+    @reading
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """``inverse_transform(transform(X))`` without the code of all rows in memory.
 
@@ -414,7 +426,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         X = self._check_rows(X)
         return np.concatenate(list(reconstructions(self._weights(X.dtype), self._loss(), X)))
 
-    @quiet
+    @reading
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """How much of X the reconstruction explains: variance-weighted R2, higher is better.
 
@@ -436,7 +448,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         X = self._check_rows(X)
         return explained_variance(self._weights(X.dtype), self._loss(), X)
 
-    @quiet
+    @reading
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Minus the reconstruction loss of each row: low for rows unlike those seen in `fit`.
 

@@ -3,6 +3,9 @@
 import copy
 import os
 from contextlib import contextmanager
+from functools import wraps
+from math import inf
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
@@ -39,23 +42,62 @@ class MultipleOfScale(StrOptions):
         return "'scale' or a multiple of it such as '0.5*scale'"
 
 
+def reading(method):
+    """A method that works on a copy of its estimator, `quiet`: a fit in another thread changes the estimator in one step."""
+
+    @wraps(method)
+    def of_a_copy(estimator, *args, **kwargs):
+        with np.errstate(all="ignore"):
+            return method(copy.copy(estimator), *args, **kwargs)
+
+    return of_a_copy
+
+
 @contextmanager
 def transaction(estimator):
-    """Whatever is raised inside, the estimator's attributes are those of before. They are replaced, never written into.
+    """A copy of the estimator to work on, its parameters Python's own numbers; the estimator changes at the end or not at all.
 
-    But for one, a generator given as `random_state`: it has been drawn from, and is wound back.
+    That is one step, which no signal can split and no other thread sees half of. Attributes are replaced, never written into,
+    but for one, a generator given as `random_state`: it has been drawn from, and after any exception is wound back.
     """
-    before, generator = dict(vars(estimator)), getattr(estimator, "random_state", None)
-    state = generator.get_state() if isinstance(generator, np.random.RandomState) else None
+    working, generator = copy.copy(estimator), getattr(estimator, "random_state", None)
+    vars(working).update({name: python_number(value) for name, value in vars(working).items() if not _is_fitted(name)})
+    before, attributes = dict(vars(working)), None
+    state = generator.get_state(legacy=False) if isinstance(generator, np.random.RandomState) else None
     try:
-        with np.errstate(all="ignore"):  # as `quiet`, which cannot be entered twice but as a decorator
-            yield
+        yield working
+        attributes = _merged(before, vars(working), vars(estimator))
+        estimator.__dict__ = attributes
     except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        if state is not None:
+        if state is not None and vars(estimator) is not attributes:
             generator.set_state(state)
         raise
+
+
+def _merged(before, after, present):
+    """`present`, with what is fitted and what was changed replaced. A parameter that another thread has set meanwhile stays."""
+    mine = {name: value for name, value in after.items() if _is_fitted(name) or before.get(name, after) is not value}
+    theirs = {name: value for name, value in present.items() if not _is_fitted(name)}
+    return theirs | mine
+
+
+def _is_fitted(name):
+    """Or private: an attribute that is no parameter."""
+    return "_" in (name[0], name[-1])
+
+
+def python_number(value):
+    """A number as Python's own int or float, infinite if it is too large for the latter; anything else as it is.
+
+    NumPy's are of this or that width: narrow ints overflow in products, and narrow floats round what they are added to.
+    """
+    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+        return value
+    try:
+        number = float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
+    return int(value) if isinstance(value, Integral) else number
 
 
 @contextmanager
@@ -147,23 +189,30 @@ def _dtypes(X):
 
 def _sound_csr(X):
     """A sparse matrix in canonical CSR, sharing what it can. SciPy's compiled loops trust indices, wherever they point."""
-    X = copy.copy(X)  # what follows sets attributes, but not elements
     if X.format in ("csr", "csc", "bsr"):
-        _check_compressed(X)
-    elif X.format == "coo":
-        _check_coordinates(X)
-    elif X.format == "dia" and len(X.offsets) != len(X.data):
-        raise ValueError(f"X has {len(X.offsets)} offsets for {len(X.data)} diagonals: the sparse matrix is corrupted.")
+        X = copy.copy(X)  # what follows sets attributes, but not elements
+    if X.format in SPARSE_CHECKS:
+        SPARSE_CHECKS[X.format](X)
     if X.format != "csr":
         X = X.tocsr()
         _check_compressed(X)
-    if not X.has_canonical_format:
+    if not _is_canonical(X):
         X = X.copy()
+        X.has_sorted_indices = X.has_canonical_format = False  # SciPy remembers what they were
         X.sum_duplicates()
     return X
 
 
+def _is_canonical(X):
+    """Whether the columns of each row rise, looked at anew: SciPy keeps its answer though the arrays may change."""
+    rises = X.indices[1:] > X.indices[:-1]
+    begins = X.indptr[1:-1]
+    rises[begins[(begins > 0) & (begins < len(X.indices))] - 1] = True
+    return bool(rises.all())
+
+
 def _check_compressed(X):
+    _check_integral(X.indptr, X.indices)
     steps = np.diff(X.indptr)
     if (steps < 0).any() or X.indptr[-1] != len(X.data):
         raise ValueError(
@@ -174,9 +223,58 @@ def _check_compressed(X):
 
 
 def _check_coordinates(X):
+    _check_integral(X.row, X.col)
     for index, size in zip((X.row, X.col), X.shape, strict=True):
-        if len(index) != len(X.data) or (len(index) and not 0 <= index.min() <= index.max() < size):
-            raise ValueError(f"indices must be < {size} and >= 0, one for each element: the sparse matrix is corrupted.")
+        _check_indices(index, len(X.data), size)
+
+
+def _check_diagonals(X):
+    _check_integral(X.offsets)
+    if len(X.offsets) != len(X.data):
+        raise ValueError(f"X has {len(X.offsets)} offsets for {len(X.data)} diagonals: the sparse matrix is corrupted.")
+
+
+def _check_lists(X):
+    if not len(X.rows) == len(X.data) == X.shape[0]:
+        raise ValueError(f"X has {len(X.rows)} lists of indices for {X.shape[0]} rows: the sparse matrix is corrupted.")
+    lengths = [len(values) for values in X.data]
+    if [len(indices) for indices in X.rows] != lengths:
+        raise ValueError("A row of X has another number of indices than of elements: the sparse matrix is corrupted.")
+    indices = np.array([index for of_row in X.rows for index in of_row] or np.arange(0))
+    _check_integral(indices)
+    _check_indices(indices, sum(lengths), X.shape[1])
+
+
+def _check_keys(X):
+    keys = list(X.keys())
+    if not all(isinstance(key, tuple) and len(key) == 2 for key in keys):
+        raise ValueError("keys must be pairs of indices: the sparse matrix is corrupted.")
+    for axis, size in enumerate(X.shape):
+        indices = np.array([key[axis] for key in keys] or np.arange(0))
+        _check_integral(indices)
+        _check_indices(indices, len(keys), size)
+
+
+def _check_integral(*indices):
+    for index in indices:
+        if index.dtype.kind not in "iu":
+            raise ValueError(f"indices must be integers, got {index.dtype}: the sparse matrix is corrupted.")
+
+
+def _check_indices(index, n_elements, size):
+    if len(index) != n_elements or (len(index) and not 0 <= index.min() <= index.max() < size):
+        raise ValueError(f"indices must be < {size} and >= 0, one for each element: the sparse matrix is corrupted.")
+
+
+SPARSE_CHECKS = {
+    "csr": _check_compressed,
+    "csc": _check_compressed,
+    "bsr": _check_compressed,
+    "coo": _check_coordinates,
+    "dia": _check_diagonals,
+    "lil": _check_lists,
+    "dok": _check_keys,
+}
 
 
 def check_memory(n_bytes, what):
@@ -186,7 +284,29 @@ def check_memory(n_bytes, what):
     except (AttributeError, ValueError, OSError):  # Windows: NumPy's own MemoryError comes a little later
         return
     if n_bytes > there_is:
-        raise MemoryError(f"{what} needs at least {n_bytes / 1e9:.3g} GB, this machine has {there_is / 1e9:.3g} GB.")
+        raise MemoryError(
+            f"{what} needs at least {min(n_bytes, 10**300) / 1e9:.3g} GB, this machine has {there_is / 1e9:.3g} GB."
+        )
+
+
+# Of NumPy's bit generators, the index into what they have drawn ahead, and its largest value: beyond, they read memory that is
+# not theirs, and NumPy lets a file set it to anything.
+INDICES = {
+    "MT19937": (lambda state: state["state"]["pos"], 624),
+    "Philox": (lambda state: state["buffer_pos"], 4),
+    "PCG64": (lambda state: 0, 0),
+    "PCG64DXSM": (lambda state: 0, 0),
+    "SFC64": (lambda state: 0, 0),
+}
+
+
+def is_sound_generator(value):
+    """Whether a value is no generator, or one that draws from its own state."""
+    if not isinstance(value, np.random.RandomState):
+        return not isinstance(value, np.random.Generator | np.random.BitGenerator)
+    state = value.get_state(legacy=False)
+    index_of, most = INDICES.get(state["bit_generator"], (lambda state: -1, 0))
+    return 0 <= index_of(state) <= most
 
 
 def check_integers(estimator, names):

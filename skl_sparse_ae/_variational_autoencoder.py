@@ -1,5 +1,6 @@
 """The variational autoencoder as an estimator: parameters, fitted attributes, warnings. No formula."""
 
+from collections.abc import Mapping, Set
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, Literal, Self
@@ -18,7 +19,7 @@ from skl_sparse_ae._layers import ACTIVATIONS, Layer
 from skl_sparse_ae._persistence import check_arrays, check_numbers, corrupted
 from skl_sparse_ae._solvers import NOT_FINITE_AT_START
 from skl_sparse_ae._training import check_packed, unpack_frame
-from skl_sparse_ae._validation import check_code, check_rows, draw_seed, quiet
+from skl_sparse_ae._validation import check_code, check_rows, draw_seed, reading
 from skl_sparse_ae._variational_inference import (
     Draws,
     Model,
@@ -29,7 +30,17 @@ from skl_sparse_ae._variational_inference import (
     reconstruct,
     rows_of,
 )
-from skl_sparse_ae._variational_objective import Bernoulli, Gaussian, Networks, Objective, Shape, draw, flatten, unflatten
+from skl_sparse_ae._variational_objective import (
+    Bernoulli,
+    Gaussian,
+    Networks,
+    Objective,
+    Shape,
+    Terms,
+    draw,
+    flatten,
+    unflatten,
+)
 from skl_sparse_ae._variational_problem import VariationalFrame, VariationalProblem
 
 LIKELIHOODS = {"squared_error": Gaussian, "cross_entropy": Bernoulli}
@@ -154,6 +165,9 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         "kl_weight": [Interval(Real, 0, None, closed="left")],
     }
 
+    _terms = Terms._fields
+    _fitted_names = {name for names in STACKS.values() for name in names} | {"noise_variance_", "active_units_"}
+
     def __init__(
         self,
         n_components: int = 2,
@@ -217,11 +231,12 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     def _check_parameters(self):
         super()._check_parameters()
+        is_ordered = not isinstance(self.hidden_layer_sizes, Set | Mapping)
         for size in self._hidden():
-            if isinstance(size, bool | np.bool_) or not isinstance(size, Integral) or size < 1:
+            if not is_ordered or isinstance(size, bool | np.bool_) or not isinstance(size, Integral) or size < 1:
                 raise ValueError(
-                    f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must hold ints of at least 1. "
-                    f"Got {self.hidden_layer_sizes!r} instead."
+                    f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must hold ints of at least 1, in their "
+                    f"order. Got {self.hidden_layer_sizes!r} instead."
                 )
 
     def _check_continues(self):
@@ -320,7 +335,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     # ------------------------------------------------------------------------------------- using a fitted model
 
-    @quiet
+    @reading
     def transform(self, X: ArrayLike) -> np.ndarray:
         """The posterior mean of each row's code.
 
@@ -341,7 +356,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         """
         return self.posterior(X)[0]
 
-    @quiet
+    @reading
     def posterior(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of each row's code: ``q(z | x) = N(mean, diag(variance))``.
 
@@ -360,7 +375,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         mean, log_variance = posterior_of(self._model(X.dtype), X)
         return mean, np.exp(log_variance)
 
-    @quiet
+    @reading
     def sample_posterior(self, X: ArrayLike, random_state: int | np.random.RandomState | None = None) -> np.ndarray:
         """One draw of each row's code from its posterior; for more of them, repeat the rows.
 
@@ -381,7 +396,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         rng = np.random.default_rng(draw_seed(random_state))
         return draw(mean, log_variance, rng.standard_normal(mean.shape, dtype=mean.dtype))[0]
 
-    @quiet
+    @reading
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """The rows that codes stand for: the mean of p(x | z).
 
@@ -404,7 +419,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         X = check_code(self, X, self._n_features_out)
         return rows_of(self._model(X.dtype), X)
 
-    @quiet
+    @reading
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """``inverse_transform(transform(X))`` without the code of all rows in memory.
 
@@ -422,7 +437,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         X = check_rows(self, X, reset=False)
         return reconstruct(self._model(X.dtype), X)
 
-    @quiet
+    @reading
     def sample(
         self, n_samples: int = 1, *, with_noise: bool = False, random_state: int | np.random.RandomState | None = None
     ) -> np.ndarray:
@@ -448,7 +463,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         X = rows_of(model, rng.standard_normal((n_samples, self._n_features_out), dtype=self._dtype))
         return model.objective.likelihood.draw(X, model.networks.log_variance, rng) if with_noise else X
 
-    @quiet
+    @reading
     def interpolate(self, x_start: ArrayLike, x_end: ArrayLike, n_samples: int = 10) -> np.ndarray:
         """Rows on the way from one to another: codes at equal steps on the line between their posterior means, decoded.
 
@@ -468,7 +483,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         share = np.linspace(0, 1, n_samples, dtype=start.dtype)[:, np.newaxis]
         return self.inverse_transform((1 - share) * start + share * end)
 
-    @quiet
+    @reading
     def score_samples(
         self,
         X: ArrayLike,
@@ -547,8 +562,9 @@ def _draws(n_draws=LOSS_DRAWS, random_state=0):
 
 def _shape_of(values, name):
     """The `Shape` that the biases among fitted attributes ask for."""
-    sizes = [np.size(intercept) for intercept in values.get("encoder_intercepts_") or ()]
-    if not sizes:
+    intercepts = values.get("encoder_intercepts_")
+    sizes = [np.size(intercept) for intercept in intercepts] if isinstance(intercepts, list) else []
+    if not sizes or sizes[-1] < 2:
         raise corrupted(name, "encoder_intercepts_", "a list of arrays")
     n_parameters = int(values.get("noise_variance_") is not None)
     return Shape(values["n_features_in_"], tuple(sizes[:-1]), sizes[-1] // 2, n_parameters)

@@ -78,7 +78,8 @@ class Frame(NamedTuple):
     def limits(n_features):
         """What a saved frame may hold: type, least and most of its numbers, and the shapes of its arrays."""
         scale = float, np.finfo(np.float64).tiny, np.finfo(np.float64).max
-        numbers = {"input_scale": scale, "code_mean": (float, 0, 1), "output_scale": scale}
+        squared = float, np.finfo(np.float64).smallest_subnormal ** 0.5, np.finfo(np.float64).max ** 0.5  # `output_scale` is
+        numbers = {"input_scale": scale, "code_mean": (float, 0, 1), "output_scale": squared}
         return numbers, {"input_mean": (n_features,)}
 
     def to_user(self, theta, dtype):

@@ -16,9 +16,10 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae._blocks import row_blocks, sum_over, thread_pool
+from skl_sparse_ae._blocks import map_quietly, row_blocks, sum_over
+from skl_sparse_ae._threads import thread_pool
 from skl_sparse_ae._training import epoch_by
-from skl_sparse_ae._validation import quiet
+from skl_sparse_ae._validation import reading
 
 __all__ = ["DaskSparseAutoencoderTransformer"]
 
@@ -99,22 +100,22 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer):
         validate_data(self, X, reset=reset, skip_check_array=True)
         return DaskRows.of(X, self.client)
 
-    @quiet
+    @reading
     def transform(self, X: Any) -> Any:
         """The code of each row, a lazy Dask array; see `SparseAutoencoderTransformer.transform`."""
         return self._lazily("transform", X, self.n_features_in_, self.components_.shape[0])
 
-    @quiet
+    @reading
     def inverse_transform(self, X: Any) -> Any:
         """The rows that codes stand for, a lazy Dask array; see `SparseAutoencoderTransformer.inverse_transform`."""
         return self._lazily("inverse_transform", X, self.components_.shape[0], self.n_features_in_)
 
-    @quiet
+    @reading
     def reconstruct(self, X: Any) -> Any:
         """``inverse_transform(transform(X))``, a lazy Dask array."""
         return self._lazily("reconstruct", X, self.n_features_in_, self.n_features_in_)
 
-    @quiet
+    @reading
     def score_samples(self, X: Any) -> Any:
         """Minus the reconstruction loss of each row, a lazy Dask array; see `SparseAutoencoderTransformer.score_samples`."""
         return self._lazily("score_samples", X, self.n_features_in_, None)
@@ -288,6 +289,7 @@ def _total(function, others, n_components, n_threads, lengths, *parts):
     blocks = [block for part in parts for block in row_blocks(part, n_components)]
     others = [[other] * len(blocks) for other in others]
     with thread_pool(n_threads) as map:
+        map = partial(map_quietly, map)
         return sum_over(pickle.loads(function), blocks, *others, map=map, longest=len(blocks))
 
 

@@ -1,11 +1,14 @@
 import os
+import signal
 import sys
+import threading
 import warnings
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import settings
+from scipy.special import expit
 from sklearn.datasets import load_digits
 
 from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
@@ -16,6 +19,12 @@ settings.register_profile("normal", deadline=None, max_examples=100, derandomize
 settings.register_profile("nightly", deadline=None, max_examples=2000, derandomize=False, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 os.environ.setdefault("MPLBACKEND", "Agg")  # no window, and no display needed
+
+
+def pytest_configure(config):
+    """Ctrl-C is a KeyboardInterrupt, also where the parent ignores it: `nohup` and a shell's background jobs do."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Network(NamedTuple):
@@ -88,6 +97,76 @@ def unseen(images):
 def generator(images):
     """A variational autoencoder of the images, 3 units, stopped early."""
     return VariationalAutoencoderTransformer(3, max_iter=5, tol=0, random_state=0).fit(images)
+
+
+class Rounded(NamedTuple):
+    """What a computation in `dtype` gives, up to rounding: exact values and a bound on the error, both float64.
+
+    A sum of n products is off by at most ``(n + 1) eps`` times the sum of their sizes, in whatever order and with or without
+    fused additions (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 3.1); one eps more is for the weights, which
+    were rounded themselves. So results of any two libraries, on any processor, agree within twice the bound.
+    """
+
+    value: np.ndarray
+    error: np.ndarray
+    eps: float
+
+    @classmethod
+    def of(cls, X, dtype):
+        return cls(X.astype(np.float64), np.zeros(X.shape), float(np.finfo(dtype).eps))
+
+    def layer(self, coef, intercept):
+        size = np.abs(self.value) @ np.abs(coef) + np.abs(intercept)
+        error = self.error @ np.abs(coef) + (len(coef) + 2) * self.eps * size
+        return self._replace(value=self.value @ coef + intercept, error=error)
+
+    def through(self, rising):
+        """A function that never falls, by values a few units in the last place off."""
+        value = rising(self.value)
+        lower, upper = rising(self.value - self.error), rising(self.value + self.error)
+        error = np.maximum(upper - value, value - lower) + 8 * self.eps * np.maximum(np.abs(value), 1)
+        return self._replace(value=value, error=error)
+
+    def columns(self, n):
+        return self._replace(value=self.value[:, :n], error=self.error[:, :n])
+
+    def check(self, *results):
+        """Each of them within the bound of the exact values: so they agree as well."""
+        for result in results:
+            assert result.shape == self.value.shape
+            assert (np.abs(result - self.value) <= self.error).all()
+
+
+RISING = {
+    "identity": lambda z: z,
+    "logistic": expit,
+    "tanh": np.tanh,
+    "relu": lambda z: np.maximum(z, 0),
+    "elu": lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
+}
+
+
+@pytest.fixture(scope="session")
+def rounded():
+    """A function that computes with `Rounded` what `transform` and `reconstruct` of a fitted estimator give for rows X."""
+
+    def codes_and_rows(model, X):
+        of_loss = "logistic" if model.loss == "cross_entropy" else "identity"
+        A = Rounded.of(X, X.dtype)
+        if isinstance(model, SparseAutoencoderTransformer):
+            code = A.layer(model.components_.T, model.intercept_).through(expit)
+            raw = code.layer(model.decoder_components_, model.decoder_intercept_)
+            return code, raw.through(RISING[model.decoder_activation or of_loss])
+        *hidden, last = zip(model.encoder_coefs_, model.encoder_intercepts_, strict=True)
+        for coef, intercept in hidden:
+            A = A.layer(coef, intercept).through(RISING[model.activation])
+        A = code = A.layer(*last).columns(model.n_components)
+        *hidden, last = zip(model.decoder_coefs_, model.decoder_intercepts_, strict=True)
+        for coef, intercept in hidden:
+            A = A.layer(coef, intercept).through(RISING[model.activation])
+        return code, A.layer(*last).through(RISING[of_loss])
+
+    return codes_and_rows
 
 
 @pytest.fixture

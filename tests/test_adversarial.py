@@ -435,6 +435,60 @@ def _halves(n):
     return [(second, first), (first, second)]
 
 
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_a_csr_matrix_whose_flags_lie_is_the_matrix_that_it_holds(solver):
+    """SciPy remembers that the indices were sorted and each of them there once, though they have changed."""
+    rows = sp.random(30, 8, 0.4, format="csr", random_state=0)
+    assert rows.has_canonical_format
+    rows.indices[:] = rows.indices // 2
+    model = SparseAutoencoderTransformer(3, solver=solver, max_iter=5, tol=0, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert model.fit(rows).loss_ == model.fit(sp.csr_matrix(rows.toarray())).loss_
+    assert rows.nnz == 96  # nothing was added up in place
+
+
+def _dok(key):
+    rows = sp.random(30, 8, 0.4, format="dok", random_state=0)
+    rows._dict[key] = 1.0
+    return rows
+
+
+def _lil(indices, data):
+    rows = sp.random(30, 8, 0.4, format="lil", random_state=0)
+    rows.rows[3], rows.data[3] = indices, data
+    return rows
+
+
+def _fractional(kind):
+    rows = sp.random(30, 8, 0.4, format=kind, random_state=0)
+    if kind == "coo":
+        rows.coords = (rows.row + 0.7, rows.col)
+    else:
+        rows.indices = rows.indices + 0.7
+    return rows
+
+
+ODD = {
+    "dok, out of range": lambda: _dok((3, 99)),
+    "dok, negative": lambda: _dok((-1, 3)),
+    "dok, fractional": lambda: _dok((3, 1.7)),
+    "dok, no pair": lambda: _dok(3),
+    "lil, indices without data": lambda: _lil([0, 1, 2, 3], [1.0]),
+    "lil, out of range": lambda: _lil([0, 8], [1.0, 2.0]),
+    "lil, fractional": lambda: _lil([0, 1.7], [1.0, 2.0]),
+    "csr, fractional": lambda: _fractional("csr"),
+    "csc, fractional": lambda: _fractional("csc"),
+    "coo, fractional": lambda: _fractional("coo"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_sparse_formats_are_value_errors(name):
+    with pytest.raises(ValueError, match="the sparse matrix is corrupted"):
+        SparseAutoencoderTransformer(3, max_iter=2).fit(ODD[name]())
+
+
 # --------------------------------------------------------------------- sparse matrices that would crash the interpreter
 
 

@@ -1,13 +1,15 @@
 """The estimator around any problem, tried on the smallest there is: no code, and a decoder of column means."""
 
+import copy
 import pickle
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from skl_sparse_ae import _autoencoder
+from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer, _autoencoder
 from skl_sparse_ae._autoencoder import BaseAutoencoder
 from skl_sparse_ae._persistence import check_arrays
 from skl_sparse_ae._rows import dense
@@ -54,6 +56,8 @@ class MeanProblem:
 
 
 class Mean(BaseAutoencoder):
+    _terms = Terms._fields
+
     def __init__(self, max_iter=50, warm_start=False, early_stopping=False, learning_rate_init=0.05, random_state=0):
         self.n_components, self.loss, self.tol, self.n_iter_no_change, self.batch_size = 1, "squared_error", 0, 1, 10
         self.validation_fraction, self.verbose, self.max_iter, self.warm_start = 0.1, 0, max_iter, warm_start
@@ -156,3 +160,62 @@ def test_a_damaged_file_is_refused():
     state = Mean().fit(X).__getstate__() | {"mean_": np.zeros(4)}
     with pytest.raises(ValueError, match="'mean_' is not a finite float array"):
         Mean().__setstate__(state)
+
+
+# ------------------------------------------------------------------------------------------------ NumPy's numbers
+
+INTS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.int64, np.uint64]
+REALS = [np.float16, np.float32, np.float64, np.longdouble, Fraction]
+SIZES = {"n_components": 100, "max_iter": 3, "batch_size": 100, "n_iter_no_change": 2}
+RATIOS = {"tol": 2**-10, "learning_rate_init": 2**-7, "validation_fraction": 0.25}  # which a float16 can hold
+OF_CLASS = {
+    SparseAutoencoderTransformer: {"sparsity_target": 0.125, "encoder_alpha": 2**-10, "decoder_alpha": 2**-6},
+    VariationalAutoencoderTransformer: {"hidden_layer_sizes": 100, "kl_weight": 0.5},
+}
+FITS = [
+    (SparseAutoencoderTransformer, {"solver": "lbfgs"}),
+    (SparseAutoencoderTransformer, {"solver": "lbfgs", "decoder_activation": "logistic"}),
+    (SparseAutoencoderTransformer, {"solver": "adam", "early_stopping": True}),
+    (VariationalAutoencoderTransformer, {}),
+]
+COLUMNS = np.random.default_rng(0).random((300, 30))
+
+
+def fitted(vars_of):
+    return {name: value for name, value in vars_of.items() if "_" in (name[0], name[-1])}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # short fits
+@pytest.mark.parametrize(("kind", "options"), FITS, ids=str)
+def test_numbers_of_any_type_and_width_give_the_same_fit_which_loads_again(kind, options, frozen):
+    numbers = SIZES | RATIOS | OF_CLASS[kind]
+    plain = frozen(fitted(vars(kind(**numbers, **options, random_state=0).fit(COLUMNS))))
+    for integer, real in zip(INTS, REALS * 2, strict=False):
+        given = {name: (integer if isinstance(value, int) else real)(value) for name, value in numbers.items()}
+        model = kind(**given, **options, random_state=integer(0)).fit(COLUMNS)
+        assert frozen(fitted(vars(model))) == plain
+        assert all(model.get_params()[name] is value for name, value in given.items())
+        for twin in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), copy.copy(model)):
+            assert frozen(vars(twin)) == frozen(vars(model))
+        if getattr(model, "solver", "adam") == "adam":
+            assert pickle.loads(pickle.dumps(model.partial_fit(COLUMNS))).n_iter_ == model.n_iter_
+
+
+@pytest.mark.parametrize("name", [*SIZES, *RATIOS, "sparsity_target", "sparsity_weight", "encoder_alpha", "kl_weight"])
+@pytest.mark.parametrize("value", [10**400, -(10**400), Fraction(10**400)], ids=["int", "negative", "fraction"])
+def test_numbers_without_measure_are_value_errors(name, value):
+    for kind in OF_CLASS:
+        if name in kind().get_params():
+            with pytest.raises(ValueError, match=f"The '{name}' parameter of {kind.__name__} must be an? (int|float)"):
+                kind(**{name: value}).fit(COLUMNS)
+
+
+@pytest.mark.parametrize("sizes", [{3, 4}, {1: 2}, frozenset({3})])
+def test_hidden_layers_have_an_order(sizes):
+    with pytest.raises(ValueError, match="'hidden_layer_sizes' parameter"):
+        VariationalAutoencoderTransformer(hidden_layer_sizes=sizes).fit(COLUMNS)
+
+
+def test_a_layer_without_measure_is_a_memory_error():
+    with pytest.raises(MemoryError, match="needs at least"):
+        VariationalAutoencoderTransformer(hidden_layer_sizes=(10**400,)).fit(COLUMNS)

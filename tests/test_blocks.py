@@ -1,5 +1,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from joblib import Parallel, cpu_count, delayed, parallel_config
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skl_sparse_ae import SparseAutoencoderTransformer, _blocks
+from skl_sparse_ae import SparseAutoencoderTransformer, _blocks, _threads
 from skl_sparse_ae._blocks import (
     BLOCK_BYTES,
     FEWEST_ROWS,
@@ -226,19 +227,19 @@ def test_few_results_are_in_memory_at_a_time():
 @pytest.mark.filterwarnings("ignore::UserWarning")  # short fits
 def test_a_search_in_threads_has_one_fit_with_workers_at_a_time(images, monkeypatch):
     """Where cores are taken, a fit does its blocks itself: jobs and workers never multiply."""
-    pools, most = set(), []
+    pools, most = [], []
 
-    class Pool(ThreadPoolExecutor):
-        def __init__(self, *args):
-            super().__init__(*args)
-            pools.add(self)
-            most.append(len(pools))
+    @contextmanager
+    def thread_pool(n_threads):
+        pools.append(n_threads)
+        most.append(len(pools))
+        try:
+            with _threads.thread_pool(n_threads) as map:
+                yield map
+        finally:
+            pools.pop()
 
-        def shutdown(self, **options):
-            pools.discard(self)
-            super().shutdown(**options)
-
-    monkeypatch.setattr(_blocks, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(_blocks, "thread_pool", thread_pool)
     monkeypatch.setattr(_blocks, "MOST_ROWS", 64)
     monkeypatch.setattr(_blocks, "FEWEST_ROWS", 64)
     model = SparseAutoencoderTransformer(4, max_iter=10, tol=0, random_state=0)

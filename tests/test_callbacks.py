@@ -123,6 +123,6 @@ def test_without_support_there_is_nothing_to_tell(monkeypatch):
 
 def test_progress_of_an_estimator_without_support_is_silent():
     progress = Progress(SimpleNamespace())
-    progress.begin(X)
+    progress.begin(X, SimpleNamespace())
     assert progress.iterate(pytest.fail) is False
     progress.end(pytest.fail)

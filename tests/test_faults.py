@@ -3,6 +3,7 @@
 import _thread
 import builtins
 import contextlib
+import copy
 import io
 import multiprocessing
 import os
@@ -28,6 +29,7 @@ from skl_sparse_ae import (
     _blocks,
     _problems,
     _projection,
+    _threads,
     _training,
     _variational_problem,
 )
@@ -184,19 +186,23 @@ def test_ctrl_c_while_a_worker_has_a_block(monkeypatch):
     assert len(row_blocks(MANY, 4)) == 3
     model = quick()
     with threadpool_limits(2, user_api="blas"):
-        threads, names = threadpool_info(), []
+        threads, here, came, numbers = threadpool_info(), threading.get_ident(), threading.Event(), count(1)
+        encode = _projection.encode
 
-        def in_a_worker():
-            names.append(threading.current_thread().name)
-            interrupt()
+        def encode_in_a_worker_too(*args):
+            if next(numbers) >= 20 and threading.get_ident() == here:
+                assert came.wait(60)  # for the worker, however busy the machine is
+            elif next(numbers) >= 20 and not came.is_set():
+                came.set()
+                interrupt()
+            return encode(*args)
 
         with monkeypatch.context() as patch:
-            patch.setattr(_projection, "encode", _faulty(_projection.encode, in_a_worker, [20]))
+            patch.setattr(_projection, "encode", encode_in_a_worker_too)
             with pytest.warns(ConvergenceWarning, match=INTERRUPTED):
                 model.fit(MANY)
         assert threadpool_info() == threads
         check_completed_iterate(model, MANY)
-    assert names[0].startswith("ThreadPoolExecutor")
 
 
 @pytest.mark.parametrize("solver", MODELS)
@@ -439,6 +445,29 @@ for solver in ("lbfgs", "adam"):
     assert result.stdout.split() == ["lbfgs", "unchanged", "adam", "unchanged"], result.stderr
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS is not kept everywhere")
+@pytest.mark.parametrize("room", [1, 10, 60, 130])
+def test_where_memory_for_a_thread_is_missing_there_is_one_thread_or_a_memory_error(room):
+    code = f"""
+import pickle, resource
+import numpy as np
+from skl_sparse_ae import SparseAutoencoderTransformer, _threads
+X = np.random.default_rng(0).normal(size=(20_000, 50))
+model = SparseAutoencoderTransformer(8, max_iter=2, tol=0, random_state=0).fit(X[:100])
+before = pickle.dumps(model)
+resource.setrlimit(resource.RLIMIT_AS, (_threads._address_space() + {room} * 2**20, resource.RLIM_INFINITY))
+try:
+    model.fit(X)
+except MemoryError:
+    assert pickle.dumps(model) == before
+print("done")
+"""
+    env = os.environ | {"OPENBLAS_NUM_THREADS": "2"}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)
+    assert result.stdout == "done\n", result.stderr
+
+
 # ------------------------------------------------------------------------------------------- smaller accidents
 
 
@@ -545,3 +574,200 @@ def test_a_fitted_model_works_in_another_process(method):
     np.testing.assert_array_equal(code, model.transform(X))
     np.testing.assert_allclose(again.components_, model.components_, rtol=1e-6)
     assert pickle.dumps(again.get_params()) == pickle.dumps(model.get_params())
+
+
+FORKING = """
+import os, sys, threading, warnings
+warnings.simplefilter("ignore")
+import numpy as np
+from threadpoolctl import threadpool_info
+from skl_sparse_ae import SparseAutoencoderTransformer
+X = np.random.default_rng(0).normal(size=(3000, 30))
+
+def threads():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+before, stop = threads(), threading.Event()
+
+def serve(rows):
+    model = SparseAutoencoderTransformer(2, solver="adam", batch_size=10**6, random_state=0)
+    while not stop.is_set():
+        model.partial_fit(rows)
+
+servers = [threading.Thread(target=serve, args=(rows,)) for rows in (X[:50], X[:50], X)]
+for server in servers:
+    server.start()
+failed = 0
+for _ in range(60):
+    child = os.fork()
+    if not child:
+        SparseAutoencoderTransformer(2, max_iter=1, random_state=0).fit(X)
+        os._exit(threads() != before)
+    failed += os.waitpid(child, 0)[1] != 0
+stop.set()
+for server in servers:
+    server.join()
+print(failed, threads() == before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_a_process_may_fork_while_its_threads_fit():
+    """No child hangs, and none keeps BLAS at the one thread of its parent's fits."""
+    env = os.environ | {"OPENBLAS_NUM_THREADS": "2"}
+    command = [sys.executable, "-c", FORKING]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)
+    assert result.stdout.split() == ["0", "True"], result.stderr
+
+
+AT_THE_END = {
+    "an ordinary thread": "threading.Thread(target=fit).start()",
+    "atexit": "atexit.register(fit)",
+}
+
+
+@pytest.mark.parametrize("when", AT_THE_END)
+def test_a_fit_finishes_though_the_interpreter_is_at_its_end(when):
+    code = f"""
+import atexit, threading, warnings
+import numpy as np
+from skl_sparse_ae import SparseAutoencoderTransformer
+X = np.random.default_rng(0).random((20000, 20))
+
+def fit():
+    model = SparseAutoencoderTransformer(8, max_iter=10, tol=0, random_state=0).fit(X)
+    print(model.n_iter_, model.transform(X).shape, flush=True)
+
+{AT_THE_END[when]}
+"""
+    env = os.environ | {"OPENBLAS_NUM_THREADS": "2"}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)
+    assert result.stdout == "10 (20000, 8)\n", result.stderr
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("solver", MODELS)
+def test_where_no_thread_can_be_started_one_is_enough(solver, monkeypatch):
+    options = {"solver": solver, "batch_size": 5000, "max_iter": 3, "verbose": 0}
+    straight = quick(**options).fit(MANY)
+
+    def refuse(function, args):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_threads, "start_new_thread", refuse)
+    with threadpool_limits(2, user_api="blas"):
+        model = quick(**options).fit(MANY)
+        np.testing.assert_array_equal(model.transform(MANY), straight.transform(MANY))
+    assert has_weights_of(model, straight)
+
+
+class Handler(Exception):
+    """What a signal's handler may raise: neither KeyboardInterrupt nor anything that Python or we know."""
+
+
+def raise_at_line(number, names, function, *args):
+    """Call a function; at so many lines, counted over our functions of those names, comes the exception. Whether it came."""
+    lines = count(1)
+
+    def trace(frame, event, _):
+        if frame.f_code.co_name not in names or "skl_sparse_ae" not in frame.f_code.co_filename:
+            return None
+        if event == "line" and next(lines) == number:
+            sys.settrace(None)
+            raise Handler
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function(*args)
+    except Handler:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_a_handler_that_raises_anywhere_leaves_the_limit_of_blas_as_it_was():
+    names = {"__call__", "_begin", "_leave", "_end", "_take_control", "row_workers", "thread_pool"}
+    model = quick(max_iter=1, verbose=0)
+    with threadpool_limits(2, user_api="blas"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X)
+        threads, n_raised = threadpool_info(), 0
+        for number in count(1):
+            raised = raise_at_line(number, names, model.transform, MANY)
+            assert threadpool_info() == threads
+            assert not _blocks._one_blas_thread.inside
+            if not raised:
+                break
+            n_raised += 1
+        assert n_raised > 20
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_handler_that_raises_anywhere_leaves_the_old_model_or_the_new(method, frozen):
+    names = {"transaction", "_merged", "_is_fitted", "fit", "partial_fit", "_partial_fit", "_fit", "_fit_epoch", "__copy__"}
+    fitted = quick(solver="adam", max_iter=1, verbose=0).fit(X).set_params(max_iter=2)
+
+    def model():
+        return copy.copy(fitted).set_params(random_state=np.random.RandomState(5))
+
+    before, after = frozen(vars(model())), frozen(vars(getattr(model(), method)(X)))
+    n_unchanged = 0
+    for number in count(1):
+        twin = model()
+        raised = raise_at_line(number, names, getattr(twin, method), X)
+        found = frozen(vars(twin))
+        assert found in ((before, after) if raised else (after,))
+        n_unchanged += found == before
+        if not raised:
+            break
+    assert n_unchanged > 20
+
+
+def test_readers_in_other_threads_see_the_old_model_or_the_new():
+    """While fits of other widths go on, each code has the width of the rows or there is a word about the number of features."""
+    model, done, seen = quick(max_iter=1, verbose=0).fit(X), threading.Event(), []
+    wrong = []
+
+    def read():
+        while not done.is_set():
+            twin = pickle.loads(pickle.dumps(model))
+            assert twin.components_.shape == (twin.intercept_.size, twin.n_features_in_)
+            try:
+                seen.append(model.transform(X[:, : twin.n_features_in_]).shape)
+            except ValueError as error:
+                if "is expecting" not in str(error):
+                    wrong.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            readers = [pool.submit(read) for _ in range(2)]
+            for i in range(60):
+                with warnings.catch_warnings():
+                    model.set_params(n_components=2 + i % 3).fit(X[:, : 3 + i % 4])
+            done.set()
+            for reader in readers:
+                reader.result()
+    finally:
+        done.set()
+        sys.setswitchinterval(interval)
+    assert not wrong
+    assert seen
+
+
+def test_a_fit_that_fails_leaves_alone_what_another_thread_has_set(monkeypatch):
+    model = quick(verbose=0).fit(X)
+
+    def set_and_fail():
+        model.set_params(sparsity_weight=0.7)
+        raise MemoryError
+
+    break_at(monkeypatch, "evaluation", set_and_fail, 3)
+    with pytest.raises(MemoryError):
+        model.fit(X)
+    assert model.sparsity_weight == 0.7

@@ -12,9 +12,9 @@ X = RNG.normal(size=(60, 3)) @ RNG.normal(size=(3, 5)) + 0.3 * RNG.normal(size=(
 W = RNG.normal(size=(4, 5))
 
 
-def of(X, *, size=25):
+def of(X, *, size=25, n_components=4):
     blocks = [X[start : start + size] for start in range(0, X.shape[0], size)]
-    return input_of(blocks, Frame.of(*column_moments(blocks), 0.1, 1.0))
+    return input_of(blocks, Frame.of(*column_moments(blocks), 0.1, 1.0), n_components)
 
 
 @pytest.fixture(params=["white", "scaled"])
@@ -66,3 +66,19 @@ def test_rows_that_cannot_be_whitened_are_scaled(rows):
 def test_too_many_features_are_scaled(monkeypatch):
     monkeypatch.setattr(_inputs, "MOST_WHITE_FEATURES", 4)
     assert isinstance(of(X), Scaled)
+
+
+def test_whitening_is_too_dear_where_it_costs_more_than_a_short_fit():
+    """4,096 columns and few units: the covariance and its root took ten seconds, five iterations two."""
+    wide = np.random.default_rng(0).normal(size=(300, 250))
+    assert isinstance(of(wide, n_components=30), White)
+    assert isinstance(of(wide, n_components=2), Scaled)
+    rows = [np.broadcast_to(0.0, (5000, 4096))]
+    cost = _inputs._cost(rows, 4096)
+    assert cost > _inputs.MOST_EVALUATIONS * _inputs._cost_of_evaluation(rows, 16)
+    assert cost < _inputs.MOST_EVALUATIONS * _inputs._cost_of_evaluation(rows, 64)
+
+
+def test_of_sparse_rows_what_is_stored_counts():
+    rows = csr_array(([1.0, 2.0], ([3, 5], [7, 9])), shape=(1000, 50))
+    assert _inputs._cost_of_evaluation([rows], 2) == 10 * 2 * 2 + 3 * 1000 * 4

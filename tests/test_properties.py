@@ -11,7 +11,7 @@ from scipy.special import expit, logsumexp
 
 from skl_sparse_ae import SparseAutoencoderTransformer, _objective
 from skl_sparse_ae._activations import is_saturated
-from skl_sparse_ae._blocks import column_moments, row_blocks
+from skl_sparse_ae._blocks import MOST_ROWS, column_moments, row_blocks
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._objective import Objective
 from skl_sparse_ae._penalties import KullbackLeibler
@@ -279,12 +279,16 @@ def ordinary_case(loss, rng, n, d, k):
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_float32_loses_nothing_over_many_rows(loss):
+    """No more than over the rows of a block, m of them: sums of so many are off by sqrt(m) eps (N. J. Higham & T. Mary, A New
+    Approach to Probabilistic Rounding Error Analysis, 2019), however BLAS adds them. Over all rows it would be seven times that.
+    """
+    tolerance = float(np.sqrt(MOST_ROWS) * np.finfo(np.float32).eps)
     case = ordinary_case(loss, np.random.default_rng(0), 200_000, 8, 5).astype(np.float32)
     exact = case.astype(np.float64)
     results = [value_and_gradient(c.objective, c.w, row_blocks(c.X, 5)) for c in (case, exact)]
     (J, gradient, _), (exact_J, exact_gradient, _) = results
-    assert pytest.approx(exact_J, rel=1e-7) == J
-    assert np.linalg.norm(gradient - exact_gradient) < 1e-6 * np.linalg.norm(exact_gradient)
+    assert pytest.approx(exact_J, rel=tolerance) == J
+    assert np.linalg.norm(gradient - exact_gradient) < tolerance * np.linalg.norm(exact_gradient)
 
 
 # -------------------------------------------------------------------------------------------------------- the frame

@@ -21,7 +21,12 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from threadpoolctl import threadpool_limits
 
-from skl_sparse_ae import InconsistentVersionWarning, SparseAutoencoderTransformer, _persistence
+from skl_sparse_ae import (
+    InconsistentVersionWarning,
+    SparseAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+    _persistence,
+)
 
 sio = pytest.importorskip("skops.io")
 pytestmark = [
@@ -246,6 +251,135 @@ def test_a_missing_part_of_the_optimizer_is_missed(state):
 @pytest.mark.parametrize("value", [[1], "adam", 3, np.ones(3), False])
 def test_an_optimizer_state_that_is_none_is_refused(state, value):
     refuse(state | {"_optimizer_state": value}, "_optimizer_state")
+
+
+@pytest.mark.parametrize("name", sorted(quick().get_params()))
+def test_a_missing_parameter_is_missed(state, name):
+    del state[name]
+    refuse(state, name)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"loss": "nope"},
+        {"loss": "cross_entropy", "decoder_activation": "identity"},
+        {"decoder_activation": np.negative},
+        {"sparsity_target": 2.0},
+        {"max_iter": True},
+        {"batch_size": "many"},
+        {"encoder_alpha": np.nan},
+        {"random_state": "chance"},
+    ],
+    ids=str,
+)
+def test_parameters_that_no_fit_accepts_are_refused(state, changes):
+    with pytest.raises(ValueError, match="The state of SparseAutoencoderTransformer is corrupted"):
+        SparseAutoencoderTransformer().__setstate__(state | changes)
+
+
+@pytest.mark.parametrize("name", ["transform", "score", "_weights", "__class__", "fit", "note", "_client", "note_"])
+def test_names_that_no_fit_leaves_are_refused(state, name):
+    for own in (state, quick().__getstate__()):
+        refuse(own | {name: np.negative}, name)
+
+
+def test_an_unfitted_estimator_has_no_optimizer_but_may_have_any_parameter(state):
+    """A search in processes sends its estimators before it finds out that a parameter is out of range."""
+    assert pickle.loads(pickle.dumps(quick(n_components=0, loss="nope"))).loss == "nope"
+    refuse(quick().__getstate__() | {"_optimizer_state": state["_optimizer_state"]}, "_optimizer_state")
+
+
+class Annotated(SparseAutoencoderTransformer):
+    """With an attribute of its own, and a default for it."""
+
+    note = "none"
+
+
+def test_a_subclass_may_have_attributes_of_its_own():
+    model = Annotated(4, max_iter=2, tol=0, random_state=0).fit(X)
+    model.note, model.more_ = "some", 3
+    loaded = copy.deepcopy(model)
+    assert (loaded.note, loaded.more_) == ("some", 3)
+    with pytest.raises(ValueError, match="corrupted: attribute 'transform'"):
+        Annotated().__setstate__(model.__getstate__() | {"transform": np.negative})
+
+
+CURVES = ["junk", None, [1], [None], (1.0,), {"a": 1}]
+
+
+@pytest.mark.parametrize("value", CURVES, ids=str)
+def test_histories_are_lists_of_floats(state, value):
+    refuse(state | {"loss_curve_": value}, "loss_curve_")
+    refuse(state | {"validation_scores_": value or "junk", "best_validation_score_": 0.5}, "validation_scores_")
+    terms = state["loss_terms_"]
+    refuse(state | {"loss_terms_": terms | {"sparsity": value}}, "sparsity")
+    refuse(state | {"loss_terms_": terms | {"sparsity": terms["sparsity"][1:]}}, "sparsity")
+    for damaged in ({}, {"a": 1}, None, terms | {"other": terms["sparsity"]}):
+        refuse(state | {"loss_terms_": damaged}, "loss_terms_")
+
+
+@pytest.mark.parametrize("names", [["a"], np.array(["a"] * 6), np.array([1] * 6, dtype=object), np.array(["a"], dtype=object)])
+def test_feature_names_are_as_many_strings_as_features(state, names):
+    refuse(state | {"feature_names_in_": names}, "feature_names_in_")
+
+
+def test_a_scale_whose_square_overflows_is_refused(state):
+    for scale in (1e308, 1e-200):
+        refuse(state | {"_optimizer_state": state["_optimizer_state"] | {"output_scale": scale}}, "output_scale")
+
+
+@pytest.mark.parametrize("state", [None, (1, 2), {3: 4}], ids=str)
+def test_a_state_is_a_dict_of_names(state):
+    with pytest.raises(ValueError, match="is corrupted: it is not a dict of attributes"):
+        SparseAutoencoderTransformer().__setstate__(state)
+
+
+GENERATORS = {"MT19937": ("pos", 625), "Philox": ("buffer_pos", 5)}
+
+
+@pytest.mark.parametrize("kind", ["MT19937", "Philox", "PCG64", "SFC64"])
+def test_a_generator_is_loaded_only_if_it_draws_from_its_own_state(kind):
+    """NumPy reads beyond it where a file says so, which can end the process; skops trusts the type."""
+    generator = np.random.RandomState(getattr(np.random, kind)(0))
+    for model in (quick(random_state=generator), quick(solver="adam", random_state=generator).fit(X)):
+        assert pickle.loads(pickle.dumps(model)).random_state.randint(10**9) == copy.deepcopy(generator).randint(10**9)
+        state = generator.get_state(legacy=False)
+        for position in (2**30, -1, GENERATORS[kind][1]) if kind in GENERATORS else ():
+            of_generator = copy.deepcopy(state)
+            (of_generator["state"] if kind == "MT19937" else of_generator)[GENERATORS[kind][0]] = position
+            forged = np.random.RandomState(getattr(np.random, kind)(0))
+            forged.set_state(of_generator)
+            refuse(model.__getstate__() | {"random_state": forged}, "random_state")
+
+
+def test_foreign_bytes_are_turned(state, frozen):
+    """A file may have been written by a machine of the other byte order, whose arrays compiled code does not take."""
+
+    def turned(value):
+        if isinstance(value, dict):
+            return {name: turned(item) for name, item in value.items()}
+        return value.astype(value.dtype.newbyteorder()) if isinstance(value, np.ndarray) else value
+
+    model = SparseAutoencoderTransformer()
+    model.__setstate__(turned(state))
+    assert frozen(model.__getstate__()) == frozen(state)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # a short fit
+@pytest.mark.parametrize("intercepts", [3.0, None, [], [np.zeros(1)], (np.zeros(4),), "text"], ids=str)
+def test_the_variational_sibling_says_corrupted_too(intercepts):
+    state = VariationalAutoencoderTransformer(max_iter=1, random_state=0).fit(X).__getstate__()
+    for changes in ({"encoder_intercepts_": intercepts}, {"loss_terms_": {}}, {"activation": "evil"}, {"sample": np.exp}):
+        with pytest.raises(ValueError, match="The state of VariationalAutoencoderTransformer is corrupted"):
+            VariationalAutoencoderTransformer().__setstate__(state | changes)
+
+
+def test_a_ufunc_that_skops_trusts_replaces_no_method():
+    model = quick().fit(X)
+    vars(model)["transform"] = np.negative
+    with pytest.raises(ValueError, match="corrupted: attribute 'transform' is not one that a fit leaves"):
+        sio.loads(sio.dumps(model), trusted=TRUSTED)
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -1,3 +1,8 @@
+import os
+import re
+import sys
+from itertools import count
+
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -249,3 +254,91 @@ def test_the_variational_autoencoder_reads_files_too(mapped):
     np.testing.assert_allclose(model.transform(mapped(ROWS)), model.transform(ROWS), rtol=1e-6, atol=1e-9)
     assert model.score(mapped(ROWS)) == pytest.approx(model.score(ROWS), rel=1e-6)
     np.testing.assert_allclose(model.reconstruct(mapped(ROWS)), model.reconstruct(ROWS), rtol=1e-6)
+
+
+# ------------------------------------------------------------------------------------ files that change under a fit
+
+
+def at_evaluation(monkeypatch, number, change):
+    """From now on, `change` comes before so many readings of blocks."""
+    read, numbers = RowSource.read, count(1)
+
+    def read_later(self):
+        if next(numbers) == number:
+            change()
+        return read(self)
+
+    monkeypatch.setattr(RowSource, "read", read_later)
+
+
+@pytest.mark.usefixtures("always_on_disk")
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_a_file_that_is_replaced_during_a_fit_changes_nothing(mapped, tmp_path, monkeypatch, solver):
+    model = SparseAutoencoderTransformer(4, solver=solver, max_iter=4, tol=0, random_state=0)
+    expected = model.fit(mapped(ROWS)).loss_curve_
+    np.save(tmp_path / "new.npy", ROWS + 50)
+    at_evaluation(monkeypatch, 40, lambda: (tmp_path / "new.npy").replace(tmp_path / "X.npy"))
+    assert model.fit(np.load(tmp_path / "X.npy", mmap_mode="r")).loss_curve_ == expected
+
+
+def later(path, seconds=5):
+    """As if it had been written so much later: the clock of a file system may be a coarse one."""
+    stat = os.stat(path)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + seconds * 10**9))
+
+
+@pytest.mark.usefixtures("always_on_disk")
+@pytest.mark.parametrize("view", [lambda X: X, lambda X: X[:, :5]], ids=["file", "memory"])
+@pytest.mark.parametrize("kind", [SparseAutoencoderTransformer, VariationalAutoencoderTransformer])
+def test_a_file_that_is_written_to_during_a_fit_is_an_error_that_names_it(mapped, tmp_path, monkeypatch, view, kind):
+    X, path, model = view(mapped(ROWS)), tmp_path / "X.npy", kind(2, max_iter=2, tol=0, random_state=0)
+    before = dict(vars(model))
+    at_evaluation(monkeypatch, 40, lambda: later(path))
+    with pytest.raises(ValueError, match=rf"{re.escape(str(path))} has changed.*last changed \+5 s"):
+        model.fit(X)
+    assert vars(model) == before
+
+
+@pytest.mark.usefixtures("always_on_disk")
+def test_a_map_whose_file_is_cut_short_between_two_readings_is_an_error_too(mapped, tmp_path, monkeypatch):
+    X = mapped(ROWS)[:, :5]
+    at_evaluation(monkeypatch, 40, lambda: os.truncate(tmp_path / "X.npy", 5000))
+    with pytest.raises(ValueError, match=r"has changed.*it had 192128 bytes and has 5000"):
+        SparseAutoencoderTransformer(4, max_iter=2, tol=0, random_state=0).fit(X)
+
+
+@pytest.mark.usefixtures("always_on_disk")
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1.5, -3.0])
+@pytest.mark.parametrize("options", [{}, {"loss": "cross_entropy"}, {"solver": "adam"}])
+def test_values_that_leave_their_range_during_a_fit_are_an_error(monkeypatch, value, options):
+    rows = ROWS.copy()
+    at_evaluation(monkeypatch, 40, lambda: rows.__setitem__((1500, 3), value))
+    with pytest.raises(ValueError, match=r"Rows \d+ to \d+ of X have changed while they were read: values were in \["):
+        SparseAutoencoderTransformer(4, max_iter=3, tol=0, random_state=0, **options).fit(Sliced(rows))
+
+
+@pytest.mark.usefixtures("always_on_disk")
+def test_slices_of_another_width_are_said_to_be_so():
+    class Narrow(Sliced):
+        def __getitem__(self, rows):
+            return self.X[rows, :4]
+
+    with pytest.raises(ValueError, match=r"Rows 0 to 1023 of X came with \(4,\) columns"):
+        SparseAutoencoderTransformer(4).fit(Narrow(ROWS))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no list of descriptors")
+@pytest.mark.usefixtures("always_on_disk")
+def test_a_file_is_closed_after_the_fit(mapped):
+    X, model = mapped(ROWS), SparseAutoencoderTransformer(4, max_iter=2, tol=0, random_state=0)
+    model.fit(X)
+    before = len(os.listdir("/dev/fd"))
+    model.fit(X).transform(X)
+    assert len(os.listdir("/dev/fd")) == before
+
+
+@pytest.mark.usefixtures("always_on_disk")
+def test_reading_without_the_systems_positioned_reads(mapped, monkeypatch):
+    source = on_disk(mapped(ROWS))
+    monkeypatch.delattr(os, "preadv", raising=False)
+    np.testing.assert_array_equal(source[700:900].read(), ROWS[700:900])
