@@ -273,7 +273,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     def _problem_of(self, X, moments):
         problem = self._new_problem(X, moments)
-        return problem if self.solver == "adam" else for_all_rows(problem, X, moments[1].sum())
+        return problem if self.solver == "adam" else for_all_rows(problem, X, moments[1])
 
     def _first(self, problem, mean, rng):
         return problem.first(self._loss().raw_of_mean(mean), self.sparsity_target, rng)
@@ -310,7 +310,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         check_arrays(vars(self), _weight_shapes(self.n_components, self.n_features_in_), type(self).__name__)
         return flatten(self._weights(np.float64))
 
-    def _weights(self, dtype):
+    def _weights(self, dtype=None):
+        """The fitted weights, as they are stored or in another precision."""
         parts = (self.components_, self.intercept_, self.decoder_components_, self.decoder_intercept_)
         return Weights(*(np.asarray(part, dtype=dtype) for part in parts))
 
@@ -345,7 +346,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         """
         check_is_fitted(self)
         X = self._check_rows(X)
-        return code_of(self._weights(X.dtype), X)
+        return code_of(self._weights(), self._loss(), X)
 
     @quiet
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
@@ -386,7 +387,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         """
         check_is_fitted(self)
         X = self._check_rows(X)
-        return np.concatenate(list(reconstructions(self._weights(X.dtype), self._loss(), X)))
+        return np.concatenate(list(reconstructions(self._weights(), self._loss(), X)))
 
     @quiet
     def score(self, X: ArrayLike, y: Any = None) -> float:
@@ -408,7 +409,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         """
         check_is_fitted(self)
         X = self._check_rows(X)
-        return explained_variance(self._weights(X.dtype), self._loss(), X)
+        return explained_variance(self._weights(), self._loss(), X)
 
     @quiet
     def score_samples(self, X: ArrayLike) -> np.ndarray:
@@ -426,14 +427,14 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         """
         check_is_fitted(self)
         X = self._check_rows(X)
-        return -losses_of_rows(self._weights(X.dtype), self._loss(), X)
+        return -losses_of_rows(self._weights(), self._loss(), X)
 
     def _messages(self, status, figures, X, scale):
         """Whatever makes the fit less than it looks, as (category, message); one thing only if it explains the next."""
         _, mean, variance = figures
         if message := not_converged(self, self.solver, status):
             yield ConvergenceWarning, message
-        if message := learned_nothing(explained_variance(self._weights(X.dtype), self._loss(), X), scale):
+        if message := learned_nothing(explained_variance(self._weights(), self._loss(), X), scale):
             yield ConvergenceWarning, message
         elif message := poor_code(self, mean, variance, scale):
             yield UserWarning, message

@@ -7,6 +7,7 @@ rows contribute, and comes back with one sum from each (two such rounds where th
 ``docs/scale.md``). For Adam the optimiser's state goes from partition to partition.
 """
 
+import copy
 import pickle
 from functools import partial
 from importlib import import_module
@@ -16,7 +17,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae._blocks import row_blocks, sum_over, thread_pool
+from skl_sparse_ae._blocks import on_centred, row_blocks, sum_over, thread_pool
 from skl_sparse_ae._training import epoch_by
 from skl_sparse_ae._validation import quiet
 
@@ -242,10 +243,17 @@ class WorkerBlocks(list):
 
     def __init__(self, client, n_components, groups):
         super().__init__(_WorkerBlock(*group) for group in groups)
-        self.client, self.n_components = client, n_components
+        self.client, self.n_components, self.prepare = client, n_components, None
+
+    def centred(self, origin):
+        """The same blocks, for functions that are to see their rows less `origin`."""
+        twin = copy.copy(self)
+        twin.prepare = partial(on_centred, origin)
+        return twin
 
     def map(self, function, blocks, *others):
         """The sum of the function over the rows of each block, where those are. A lost worker's part is made by another."""
+        function = function if self.prepare is None else partial(self.prepare, function)
         function = _import("cloudpickle").dumps(function)
         if len(blocks) * len(function) > MOST_IN_TASKS:
             function = self.client.scatter(function, broadcast=True, hash=False)
