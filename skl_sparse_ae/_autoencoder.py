@@ -17,7 +17,7 @@ from skl_sparse_ae._blocks import moments_of
 from skl_sparse_ae._callbacks import CallbackSupportMixin, Progress, with_callbacks
 from skl_sparse_ae._persistence import stamped, unstamped
 from skl_sparse_ae._solvers import Patience, adam_start
-from skl_sparse_ae._training import Watch, pack, run_adam, run_adam_once, unpack_state
+from skl_sparse_ae._training import Watch, ctrl_c, pack, run_adam, run_adam_once, unpack_state
 from skl_sparse_ae._validation import (
     NOT_FINITE,
     check_integers,
@@ -31,7 +31,7 @@ from skl_sparse_ae._validation import (
 
 LEAST_VECTORS = 5  # of the size of the weights, that a fit keeps: x, its gradient, Adam's moments, the best so far
 LONGEST_CURVE = 1000  # calls of partial_fit remembered in the curves: a service may make millions
-INTERRUPTED = "Training interrupted by user."
+INTERRUPTED = "Training interrupted by user after {} iteration{}: the best weights so far are kept."
 DOCUMENTATION = ""  # address of the published site; while there is none, the HTML representation links nowhere
 PAGE = "{estimator_module}.{estimator_name}.html"  # of an estimator, in the site's folder `generated`
 
@@ -150,11 +150,14 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
                 watch.record(solution.best)  # there was nothing to improve: the start is the one iterate
             self._optimizer_state = optimizer_state and pack(optimizer_state, problem.frame, seed)
             conclude = partial(self._conclude, problem, X, start, watch, np.sqrt(moments[1].mean()))
+            if solution.status == "interrupted":
+                ctrl_c.pass_on()
             try:
                 messages = conclude(solution)
             except KeyboardInterrupt:  # the fit is as good as done; another one undoes it
                 if solution.status == "interrupted":
                     raise
+                ctrl_c.pass_on()
                 messages = conclude(solution._replace(status="interrupted"))
             progress.end(partial(attributes, solution.best.x))
             for category, message in messages:
@@ -249,7 +252,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         if solution.status == "interrupted":
             self._store(problem.weights(solution.best.x), problem, X)
             self._optimizer_state = None  # it may be in the middle of a step
-            return [(ConvergenceWarning, INTERRUPTED)]
+            return [(ConvergenceWarning, INTERRUPTED.format(self.n_iter_, "" if self.n_iter_ == 1 else "s"))]
         status, figures = self._store_the_better(problem, X, start, solution)
         return list(self._messages(status, figures, X, scale))
 
