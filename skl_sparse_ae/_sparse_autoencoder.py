@@ -28,6 +28,7 @@ LOSSES = {
     ("squared_error", "logistic"): LogisticSquaredError,
     ("cross_entropy", "logistic"): CrossEntropy,
 }
+OF_THE_OTHER = ("sample", "sample_posterior", "posterior", "interpolate")  # methods
 DEFAULT_DECODER = {"squared_error": "identity", "cross_entropy": "logistic"}
 
 
@@ -288,6 +289,19 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
             return None
         shape = problem.n_components, problem.n_features
         return lambda x: explained_variance(unflatten(problem.weights(x), *shape), self._loss(), X)
+
+    def __getattr__(self, name):
+        """What there is not: with the solver or the class that has it, in the last line of the error."""
+        message = f"This {type(self).__name__!r} has no attribute {name!r}"
+        if name in OF_THE_OTHER:
+            message += ". VariationalAutoencoderTransformer has it, which learns a distribution of rows"
+        if name != "partial_fit":
+            raise AttributeError(message + ".", name=name, obj=self)
+        try:
+            _solver_is_stochastic(self)
+        except AttributeError as reason:
+            message += f" with solver={self.solver!r}. Set solver='adam', whose steps see few rows"
+            raise AttributeError(message + ".", name=name, obj=self) from reason
 
     # -------------------------------------------------------------------------------------- fitted attributes
 

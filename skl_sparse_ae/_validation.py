@@ -3,10 +3,12 @@
 import copy
 import os
 from contextlib import contextmanager
+from math import inf, isfinite
+from numbers import Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.validation import assert_all_finite, check_array, validate_data
 
 from skl_sparse_ae._row_source import RowSource, on_disk
@@ -86,6 +88,34 @@ def _check_source(X, name):
     return X.with_limits(min(lows), max(highs))
 
 
+def _in_memory(X, name):
+    """X without what would have to be computed, or copied from another device, unasked for."""
+    kind = type(X)
+    if kind.__module__.startswith("polars.") and kind.__name__ == "LazyFrame":
+        raise TypeError(f"{name} expects rows in memory, got a polars LazyFrame. Pass X.collect() instead.")
+    if kind.__module__.partition(".")[0] == "torch" and hasattr(X, "numpy"):
+        return _from_torch(X, name)
+    return X
+
+
+def _from_torch(X, name):
+    """The NumPy array that shares the tensor's memory: whatever scikit-learn is to do with tensors."""
+    try:
+        return X.numpy()
+    except (RuntimeError, TypeError) as error:
+        raise TypeError(
+            f"{name} expects what NumPy can read, got a torch tensor that it cannot: {error}. Pass "
+            "X.detach().cpu().float().numpy()."
+        ) from error
+
+
+def as_one_row(x, has_names):
+    """A single row as rows, with its names, if `has_names` asks for those and x has them."""
+    if has_names and hasattr(x, "to_frame") and hasattr(x, "index"):  # a pandas Series
+        return x.to_frame().T
+    return x if has_names and hasattr(x, "columns") and len(x) == 1 else np.reshape(x, (1, -1))
+
+
 def check_code(estimator, H, n_components):
     """A code to decode: as `check_rows`, dense, with one column a unit. A DataFrame's column names are not looked at."""
     H = _sound(H, type(estimator).__name__)
@@ -108,6 +138,7 @@ def _sound(X, name):
             f"{name} expects rows in memory or on disk, got a Dask collection of type {type(X).__name__}. Use "
             "skl_sparse_ae.dask.DaskSparseAutoencoderTransformer, or X.compute() if it fits in memory."
         )
+    X = _in_memory(X, name)
     for dtype in _dtypes(X):
         is_polars = hasattr(dtype, "is_temporal")
         if dtype.is_temporal() if is_polars else getattr(dtype, "kind", None) in ("m", "M"):
@@ -162,6 +193,18 @@ def _check_coordinates(X):
     for index, size in zip((X.row, X.col), X.shape, strict=True):
         if len(index) != len(X.data) or (len(index) and not 0 <= index.min() <= index.max() < size):
             raise ValueError(f"indices must be < {size} and >= 0, one for each element: the sparse matrix is corrupted.")
+
+
+def check_real(value, name, **limits):
+    """The number as a float. `check_scalar` lets NaN, True and what no float can hold pass."""
+    check_scalar(value, name, Real, **limits)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = inf
+    if isinstance(value, bool | np.bool_) or not isfinite(number):
+        raise ValueError(f"{name} must be a finite number, got {repr(value)[:20]}.")
+    return number
 
 
 def check_memory(n_bytes, what):

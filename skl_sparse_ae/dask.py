@@ -338,7 +338,10 @@ def _whole_rows(X, name):
             "memory, and to_dask_array() of a Dask DataFrame."
         )
     if X.dtype.kind not in "biuf":
-        raise TypeError(f"{name} does not support dtype {X.dtype}. Convert the columns to numbers first.")
+        raise TypeError(
+            f"{name} does not support dtype {X.dtype}. Convert the columns by astype(float): of a Dask DataFrame with nullable "
+            "numbers, to_dask_array() makes objects otherwise."
+        )
     if X.ndim != 2 or np.isnan(X.shape[1]):
         raise ValueError(f"{name} expects a 2-D Dask array with a known number of columns, got shape {X.shape}.")
     return X.rechunk({1: -1}) if X.numblocks[1] > 1 else X

@@ -561,3 +561,21 @@ def test_grid_search_over_the_weight_in_a_pipeline_on_two_workers(digits):
     search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2).fit(X, y)
     assert search.best_score_ > 0.7
     assert len(set(search.cv_results_["mean_test_score"])) == 2
+
+
+@pytest.mark.parametrize("name", ["sample", "sample_posterior", "posterior", "interpolate"])
+def test_methods_of_the_other_autoencoder_name_it(name):
+    model = SparseAutoencoderTransformer()
+    assert not hasattr(model, name)
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'. VariationalAutoencoderTransformer has it"):
+        getattr(model, name)
+    with pytest.raises(AttributeError, match=r"no attribute 'samples'[.]$"):
+        _ = model.samples
+
+
+def test_partial_fit_without_adam_says_what_to_set(X):
+    model = SparseAutoencoderTransformer()
+    assert not hasattr(model, "partial_fit")
+    with pytest.raises(AttributeError, match=r"no attribute 'partial_fit' with solver='lbfgs'. Set solver='adam'"):
+        model.partial_fit(X)
+    assert hasattr(SparseAutoencoderTransformer(solver="adam"), "partial_fit")
