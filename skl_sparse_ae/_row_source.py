@@ -47,6 +47,8 @@ class RowSource:
         """A new array. ValueError, naming the rows, if they are not there."""
         X = self.rows_at(self.start, self.start + len(self))
         if X.shape != self.shape:
+            if X.shape[1:] != self.shape[1:]:
+                raise ValueError(f"{self.name} of X came with shape {X.shape}, and X has {self.shape[1]} columns.")
             raise ValueError(f"{self.name} of X came as {X.shape[0]} rows: the file has become shorter.")
         X = np.array(X, dtype=self.dtype, order="C", copy=None)
         return X if self.clip is None else np.clip(X, *self.clip, out=X if X.flags.writeable else None)

@@ -216,6 +216,11 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     def _check_parameters(self):
         super()._check_parameters()
+        if isinstance(self.hidden_layer_sizes, set | frozenset | dict):
+            raise ValueError(
+                f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must be a sequence, whose order is that of "
+                f"the layers. Got {self.hidden_layer_sizes!r} instead."
+            )
         for size in self._hidden():
             if isinstance(size, bool | np.bool_) or not isinstance(size, Integral) or size < 1:
                 raise ValueError(

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
 from skl_sparse_ae._variational_autoencoder import VariationalAutoencoderTransformer
+from skl_sparse_ae._variational_inference import centred
 from skl_sparse_ae._weights import of_centred, origin_of_weights
 
 __all__ = ["register"]
@@ -212,7 +213,9 @@ def _losses(graph, loss, raw, X):
 def _add_variational(graph, model, X, outputs):
     """The same of a variational one, whose encoder puts out the code's mean, and behind it what makes its variance."""
     k = model._n_features_out
-    encoder = list(zip(model.encoder_coefs_, model.encoder_intercepts_, strict=True))
+    seen, origin = centred(model._model(np.float64), graph.dtype)
+    X = X if origin is None else graph.node("Sub", X, graph.constant(origin))
+    encoder = list(seen.networks.encoder)
     coef, intercept = encoder[-1]
     encoder[-1] = coef[:, :k], intercept[:k]
     code = graph.node("Identity", graph.stack(X, encoder, model.activation), name=outputs["code"])

@@ -137,6 +137,12 @@ def test_rows_far_from_0_cost_no_digits_of_float32(images):
     np.testing.assert_allclose(got["reconstruction"], X, rtol=1e-5)
 
 
+def test_rows_far_from_0_cost_a_variational_autoencoder_no_digits(images):
+    X = (images + 1e5).astype(np.float32)
+    model = VariationalAutoencoderTransformer(2, max_iter=2, random_state=0).fit(X)
+    np.testing.assert_allclose(run(model, X)["code"], model.transform(X), rtol=0, atol=1e-4)
+
+
 @pytest.mark.filterwarnings("ignore:The fitted model reconstructs", "ignore:The codes have collapsed")
 def test_steps_in_front_that_round_to_float32_are_named():
     X = pd.DataFrame(WIDE["time first"])

@@ -468,3 +468,23 @@ def test_metadata(digits):
     assert tags.input_tags.sparse
     assert tags.transformer_tags.preserves_dtype == ["float64", "float32"]
     assert VariationalAutoencoderTransformer.__module__ == "skl_sparse_ae"
+
+
+@pytest.mark.parametrize("sizes", [{3, 4}, {1: 2}, frozenset([5])])
+def test_hidden_layers_have_an_order(digits, sizes):
+    with pytest.raises(ValueError, match="'hidden_layer_sizes' parameter of Variational"):
+        VariationalAutoencoderTransformer(hidden_layer_sizes=sizes).fit(digits)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+@pytest.mark.parametrize("offset", [1e3, 1e5, 1e6])
+def test_rows_far_from_0_cost_no_digits_of_float32(kind, offset):
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(400, 10)) @ rng.normal(size=(10, 10)) / 3 + offset).astype(np.float32)
+    model = VariationalAutoencoderTransformer(2, max_iter=5, random_state=0).fit(kind(X))
+    exact, near = X.astype(np.float64), {"rtol": 0, "atol": 1e-4}
+    np.testing.assert_allclose(model.transform(kind(X)), model.transform(exact), **near)
+    np.testing.assert_allclose(model.transform(X[:1]), model.transform(X)[:1], **near)
+    np.testing.assert_allclose(model.reconstruct(kind(X)), model.reconstruct(exact), rtol=1e-6)
+    assert model.loss_ == pytest.approx(-model.score(X), abs=1e-4)
