@@ -16,7 +16,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skl_sparse_ae._callbacks import CallbackSupportMixin, Progress, with_callbacks
 from skl_sparse_ae._persistence import check_feature_names, check_history, check_names, corrupted, stamped, unstamped
 from skl_sparse_ae._solvers import Patience, adam_start
-from skl_sparse_ae._training import Watch, is_out_of_date, pack, run_adam, run_adam_once, unpack_seen, unpack_state
+from skl_sparse_ae._training import (
+    Watch,
+    ctrl_c,
+    is_out_of_date,
+    pack,
+    run_adam,
+    run_adam_once,
+    unpack_seen,
+    unpack_state,
+)
 from skl_sparse_ae._validation import (
     NOT_FINITE,
     check_integers,
@@ -33,7 +42,7 @@ from skl_sparse_ae._validation import (
 LEAST_VECTORS = 5  # of the size of the weights, that a fit keeps: x, its gradient, Adam's moments, the best so far
 LONGEST_CURVE = 1000  # calls of partial_fit remembered in the curves: a service may make millions
 WORSE = 0.5  # by this share of the objective a function learned from many rows must be worse to be given up for another frame
-INTERRUPTED = "Training interrupted by user."
+INTERRUPTED = "Training interrupted by user after {} iteration{}: the best weights so far are kept."
 # Attributes that a fitted estimator may have besides those of its class, and what scikit-learn puts beside the parameters.
 FITTED = {"n_features_in_", "feature_names_in_", "n_iter_", "loss_", "loss_curve_", "loss_terms_"}
 FITTED |= {"validation_scores_", "best_validation_score_", "_optimizer_state"}
@@ -177,11 +186,14 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
                 watch.record(solution.best)  # there was nothing to improve: the start is the one iterate
             self._optimizer_state = optimizer_state and pack(optimizer_state, problem.frame, seed, moments)
             conclude = partial(self._conclude, problem, X, start, watch, moments)
+            if solution.status == "interrupted":
+                ctrl_c.pass_on()
             try:
                 messages = conclude(solution)
             except KeyboardInterrupt:  # the fit is as good as done; another one undoes it
                 if solution.status == "interrupted":
                     raise
+                ctrl_c.pass_on()
                 messages = conclude(solution._replace(status="interrupted"))
             progress.end(partial(attributes, solution.best.x))
             for category, message in messages:
@@ -307,7 +319,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         if solution.status == "interrupted":
             self._store(problem.weights(solution.best.x), problem, X)
             self._optimizer_state = None  # it may be in the middle of a step
-            return [(ConvergenceWarning, INTERRUPTED)]
+            return [(ConvergenceWarning, INTERRUPTED.format(self.n_iter_, "" if self.n_iter_ == 1 else "s"))]
         status, figures = self._store_the_better(problem, X, start, solution)
         return list(self._messages(status, figures, X, moments))
 

@@ -13,7 +13,7 @@ from threadpoolctl import ThreadpoolController  # which scikit-learn itself requ
 
 from skl_sparse_ae._moments import Moments
 from skl_sparse_ae._row_source import POOL_BYTES, RowSource, chunk_starts
-from skl_sparse_ae._rows import dense, empty_code, read, scratch, take
+from skl_sparse_ae._rows import Centred, dense, empty_code, read, scratch, take
 from skl_sparse_ae._threads import thread_pool
 
 # A block should stay in the cache, but a matrix product on a handful of rows wastes its set-up, and workers take turns at the
@@ -40,6 +40,18 @@ def row_blocks(X, n_components, block_bytes=BLOCK_BYTES):
         n_blocks = EVEN * -(-X.shape[0] // (EVEN * n_rows))
         n_rows = -(-X.shape[0] // n_blocks)
     return [X[start : start + n_rows] for start in range(0, X.shape[0], n_rows)]
+
+
+def centred_blocks(blocks, origin):
+    """The same blocks with `origin` (n_features,) taken from their rows; as they are if it is None."""
+    if origin is None:
+        return blocks
+    return blocks.centred(origin) if hasattr(blocks, "centred") else [Centred(block, origin) for block in blocks]
+
+
+def on_centred(origin, function, X, *others):
+    """The function of the rows of one block less `origin`."""
+    return function(Centred(X, origin).read(), *others)
 
 
 def batch_blocks(batch, n_workers):
@@ -327,7 +339,8 @@ def moments_of(X, n_components, floor=None):
 
 
 def is_in_memory(blocks):
-    return isinstance(blocks[0], np.ndarray) or issparse(blocks[0])
+    rows = getattr(blocks[0], "rows", blocks[0])  # of `Centred` ones
+    return isinstance(rows, np.ndarray) or issparse(rows)
 
 
 def map_rows(function, *iterables):

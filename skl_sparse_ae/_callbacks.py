@@ -36,8 +36,11 @@ class Progress:
         if self.context is None:
             return False
         task = self.context.subcontext(task_name="iteration")
-        task.call_on_fit_task_begin(**self.data)
-        return task.call_on_fit_task_end(**self.data, reconstruction_attributes=attributes)
+        try:
+            task.call_on_fit_task_begin(**self.data)
+            return task.call_on_fit_task_end(**self.data, reconstruction_attributes=attributes)
+        except (StopIteration, FloatingPointError) as error:  # which mean something else to a solver
+            raise RuntimeError(f"A callback raised {error!r}. To end a fit, it returns True.") from error
 
     def end(self, attributes):
         if self.context:

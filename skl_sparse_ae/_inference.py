@@ -1,25 +1,58 @@
-"""What given weights do to rows, block by block: codes, reconstructions, scores. `w` are `Weights` in the dtype of X."""
+"""What given weights do to rows, block by block: codes, reconstructions, scores.
+
+Results have the dtype of X; `w` are `Weights` of any, since rounding them to that of X comes last.
+"""
 
 from collections import deque
 from functools import partial
 
 import numpy as np
 
-from skl_sparse_ae._blocks import BLOCK_BYTES, block_workers, column_moments, map_rows, row_blocks, row_workers, sum_over
+from skl_sparse_ae._blocks import (
+    BLOCK_BYTES,
+    block_workers,
+    centred_blocks,
+    column_moments,
+    map_rows,
+    row_blocks,
+    row_workers,
+    sum_over,
+)
 from skl_sparse_ae._gram import blocks_for, errors_of_columns, is_worthwhile
-from skl_sparse_ae._objective import decode, encode, losses_of
+from skl_sparse_ae._losses import SquaredError
+from skl_sparse_ae._objective import decode, encode, evaluate, losses_of
 from skl_sparse_ae._rows import dense, read
+from skl_sparse_ae._weights import Weights, of_centred, origin_of_weights
 
 ENCODING_BYTES = 2 * BLOCK_BYTES  # encoding alone has no temporaries, and larger products run faster
 LOWEST_SCORE = float(np.finfo(np.float64).min)  # of rows whose variance is next to nothing: a search sorts by finite scores
 
 
-def code_of(w, X):
+def centred(w, loss, blocks):
+    """Weights in the dtype of the blocks, and the blocks: less an origin, if products need one.
+
+    That takes a loss for which the decoder's biases are in the unit of the rows, and say where
+    those are.
+    """
+    dtype = blocks[0].dtype
+    origin = origin_of_weights(w, dtype) if loss is SquaredError else None
+    w = Weights(*(part.astype(dtype, copy=False) for part in of_centred(w, origin)))
+    return w, centred_blocks(blocks, origin)
+
+
+def evaluate_rows(objective, w, blocks):
+    """`_objective.evaluate`, of weights in the user's frame."""
+    w, blocks = centred(w, objective.loss, blocks)
+    with block_workers(blocks) as (map, _):
+        return evaluate(objective, w, blocks, map)
+
+
+def code_of(w, loss, X):
     """The code of every row (n_rows, n_components)."""
-    blocks = row_blocks(X, len(w.be), ENCODING_BYTES)
+    w, blocks = centred(w, loss, row_blocks(X, len(w.be), ENCODING_BYTES))
     code = np.empty((X.shape[0], len(w.be)), dtype=X.dtype)
     if len(blocks) == 1:  # a row or two of a service: setting up workers would be most of its time
-        return _encode(w, read(X), code)
+        return _encode(w, read(blocks[0]), code)
     parts = np.split(code, np.cumsum([block.shape[0] for block in blocks])[:-1])
     with row_workers(len(blocks)) as (map, _):
         deque(map(partial(_encode, w), blocks, parts), maxlen=0)
@@ -27,7 +60,7 @@ def code_of(w, X):
 
 
 def rows_of(w, loss, A):
-    """The rows that codes A (n_rows, n_components) stand for."""
+    """The rows that codes A (n_rows, n_components) stand for, by weights in their dtype."""
     X_hat = loss.output(decode(w, A))
     if not np.isfinite(X_hat).all():
         raise ValueError(
@@ -39,13 +72,16 @@ def rows_of(w, loss, A):
 
 def reconstructions(w, loss, X):
     """Yield X_hat for each block of rows."""
-    for block in map_rows(partial(_encode, w), row_blocks(X, len(w.be))):
-        yield rows_of(w, loss, block)
+    encoder, blocks = centred(w, loss, row_blocks(X, len(w.be)))
+    decoder = Weights(*(part.astype(X.dtype, copy=False) for part in w))
+    for code in map_rows(partial(_encode, encoder), blocks):
+        yield rows_of(decoder, loss, code)
 
 
 def losses_of_rows(w, loss, X):
     """The reconstruction loss of every row (n_rows,): mean over features, float64."""
-    losses = list(map_rows(partial(_losses, w, loss), blocks_for(loss, X, len(w.be))))
+    w, blocks = centred(w, loss, blocks_for(loss, X, len(w.be)))
+    losses = list(map_rows(partial(_losses, w, loss), blocks))
     if not all(np.isfinite(of_block).all() for of_block in losses):
         raise _overflow("losses", X)
     return np.concatenate(losses)
@@ -67,10 +103,12 @@ def explained_variance(w, loss, X):
 
 def errors_of_columns_and_variance(w, loss, X):
     """Mean squared error of the reconstruction, and variance, of each column, both (n_features,) float64."""
-    blocks = blocks_for(loss, X, len(w.be))
+    rows = blocks_for(loss, X, len(w.be))
+    w, blocks = centred(w, loss, rows)
+    with block_workers(rows) as (map, _):
+        _, variance = column_moments(rows, map)
     with block_workers(blocks) as (map, _):
-        errors = sum_over(partial(_square_errors, w, loss), blocks, map=map) / X.shape[0]
-        return errors, column_moments(blocks, map)[1]
+        return sum_over(partial(_square_errors, w, loss), blocks, map=map) / X.shape[0], variance
 
 
 def _losses(w, loss, X):

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-
 # Rows before are forgotten if more rows come whose variance is less than this share of that of both together, ...
 ODD_SHARE = 0.01
 MIN_ROWS = 16  # ... but for so few rows: they can be close to each other by chance.

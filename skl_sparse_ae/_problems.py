@@ -14,28 +14,60 @@ figures at flat weights in the user's frame, `terms`, their named tuple, and `fr
 
 import numpy as np
 
-from skl_sparse_ae._blocks import batch_blocks, block_workers, is_in_memory, rooms_for_batches, row_workers
+from skl_sparse_ae._blocks import (
+    batch_blocks,
+    block_workers,
+    centred_blocks,
+    is_in_memory,
+    rooms_for_batches,
+    row_workers,
+)
 from skl_sparse_ae._gram import blocks_for
+from skl_sparse_ae._inference import evaluate_rows
 from skl_sparse_ae._inputs import input_of
 from skl_sparse_ae._losses import Multiple, SquaredError
-from skl_sparse_ae._objective import Objective, Terms, column_sum, count_rows, evaluate, value_and_gradient
+from skl_sparse_ae._objective import Objective, Terms, column_sum, count_rows, value_and_gradient
 from skl_sparse_ae._one_pass import value_and_gradient_in_one_pass
 from skl_sparse_ae._penalties import OfRunningMean
 from skl_sparse_ae._projection import best_decoder, code_moments, is_worth_eliminating, value_and_encoder_gradient
-from skl_sparse_ae._weights import Weights, flatten, initial_weights, least_scale, n_weights, unflatten
+from skl_sparse_ae._weights import (
+    Weights,
+    flatten,
+    initial_weights,
+    least_scale,
+    n_weights,
+    of_centred,
+    of_rows,
+    origin_of_moments,
+    unflatten,
+)
 
 # Rows whose mean activations are what the penalty of a mini-batch sees: its own, if it has as many.
 WINDOW = 128
 
 
-def for_all_rows(joint, X, total_variance):
-    """The form in which to search with all rows of X at every step, whose variances sum to `total_variance`.
+def for_all_rows(joint, X, variance):
+    """The form in which to search with all rows of X, of these column variances, at every step.
 
-    Without the decoder, if it can be solved for; else all weights, `joint`, but with one reading of rows not in memory.
+    On rows less an origin, where their offset would cost digits and the loss allows it.
     """
-    shape, blocks = (*X.shape, joint.n_components), joint.row_blocks(X)
+    blocks, is_squared = joint.row_blocks(X), joint.objective.loss is SquaredError
+    origin = origin_of_moments(joint.frame.input_mean, variance, joint.dtype) if is_squared else None
+    if origin is None:
+        return _form_for(joint, blocks, variance)
+    mean = joint.frame.input_mean - origin
+    joint = JointProblem(joint.objective, joint.frame._replace(input_mean=mean), joint.n_components, joint.dtype)
+    return CentredProblem(_form_for(joint, centred_blocks(blocks, origin), variance), origin)
+
+
+def _form_for(joint, blocks, variance):
+    """Without the decoder, if it can be solved for; else all weights, `joint`.
+
+    But with one reading of rows that are not in memory.
+    """
+    shape = count_rows(blocks), joint.n_features, joint.n_components
     if joint.objective.loss is SquaredError and is_worth_eliminating(joint.objective.decoder_alpha, *shape, joint.dtype):
-        return EliminatedProblem(joint, blocks, total_variance)
+        return EliminatedProblem(joint, blocks, variance.sum())
     if is_in_memory(blocks):
         return joint
     return OnePassProblem(joint.objective, joint.frame, joint.n_components, joint.dtype, joint.loss_scale)
@@ -65,10 +97,7 @@ class JointProblem:
 
     def evaluate(self, theta, X):
         """Terms, and mean and variance (n_components,) of the code, at rows X."""
-        w = unflatten(theta, self.n_components, self.n_features)
-        blocks = self.row_blocks(X)
-        with block_workers(blocks) as (map, _):
-            return evaluate(self.objective, w, blocks, map)
+        return evaluate_rows(self.objective, unflatten(theta, self.n_components, self.n_features), self.row_blocks(X))
 
     def __call__(self, x, blocks, rooms=None, map=map):
         """The penalty sees the mean activations of `blocks`: of all rows, or of the one mini-batch."""
@@ -153,6 +182,38 @@ class OnePassProblem(JointProblem):
         w = unflatten(self.weights(x), self.n_components, self.n_features)
         value, gradient, terms = value_and_gradient_in_one_pass(self.objective, w, blocks, map)
         return value, self.searched.gradient(gradient), terms
+
+
+class CentredProblem:
+    """A form of the problem for rows less `origin` (n_features,), as the problem for the rows.
+
+    With squared error and an identity decoder alone.
+    """
+
+    def __init__(self, of_centred_rows, origin):
+        self.form, self.origin = of_centred_rows, origin
+        self.objective, self.dtype, self.terms = self.form.objective, self.form.dtype, self.form.terms
+        self.n_components, self.n_features = self.form.n_components, self.form.n_features
+        self.evaluate = self.form.evaluate
+
+    def first(self, raw_output, sparsity_target, rng):
+        return self.form.first(raw_output - self.origin, sparsity_target, rng)
+
+    def resume(self, theta):
+        return self.form.resume(self._translated(theta, of_centred, np.float64))
+
+    def weights(self, x):
+        return self._translated(self.form.weights(x), of_rows, self.dtype)
+
+    def row_blocks(self, X):
+        return centred_blocks(self.form.row_blocks(X), self.origin)
+
+    def _translated(self, theta, by, dtype):
+        w = unflatten(theta, self.n_components, self.n_features)
+        return flatten(by(w, self.origin), dtype)
+
+    def __call__(self, x, blocks, rooms=None, map=map):
+        return self.form(x, blocks, rooms, map)
 
 
 class EliminatedProblem:

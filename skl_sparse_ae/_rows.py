@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import local
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import csr_matrix, issparse
 
 from skl_sparse_ae._row_source import RowSource
 
@@ -90,12 +90,37 @@ def transposed_times(D, X, out):
 
 def dense(X):
     """X itself, or a dense copy of a sparse block or of one on disk."""
-    return X.toarray() if issparse(X) else read(X)
+    X = read(X)
+    return X.toarray() if issparse(X) else X
 
 
 def read(X):
-    """X itself, or the rows of a `RowSource`."""
-    return X.read() if isinstance(X, RowSource) else X
+    """X itself, or the rows of a `RowSource` or of `Centred` rows."""
+    return X.read() if isinstance(X, RowSource | Centred) else X
+
+
+class Centred:
+    """Rows less `origin` (n_features,), which has their dtype: made when they are read.
+
+    A product with rows that lie far from 0 rounds relative to their offset. The difference from an
+    origin among the rows rounds relative to what is left.
+    """
+
+    def __init__(self, rows, origin):
+        self.rows, self.origin, self.shape, self.dtype = rows, origin, rows.shape, rows.dtype
+
+    def read(self):
+        rows = read(self.rows)
+        if issparse(rows):
+            return rows - _repeated(self.origin, rows.shape[0])
+        return np.subtract(rows, self.origin, out=empty(rows.shape, rows.dtype))
+
+
+def _repeated(row, n_rows):
+    """A CSR matrix of equal rows, which stores what is not 0."""
+    columns = np.flatnonzero(row)
+    starts = len(columns) * np.arange(n_rows + 1)
+    return csr_matrix((np.tile(row[columns], n_rows), np.tile(columns, n_rows), starts), (n_rows, len(row)))
 
 
 def take(X, rows, out):

@@ -26,9 +26,9 @@ from skl_sparse_ae._objective import Objective, Terms
 from skl_sparse_ae._penalties import KullbackLeibler
 from skl_sparse_ae._persistence import check_arrays, check_numbers
 from skl_sparse_ae._problems import JointProblem, MiniBatchProblem, for_all_rows
+from skl_sparse_ae._scale import NAMES, Scale
 from skl_sparse_ae._solvers import NOT_FINITE_AT_START, refuse_too_many_parameters
 from skl_sparse_ae._training import check_packed, run_lbfgs, unpack_frame
-from skl_sparse_ae._scale import NAMES, Scale
 from skl_sparse_ae._validation import MultipleOfScale, check_code, reading
 from skl_sparse_ae._weights import Frame, Weights, flatten, n_weights, unflatten
 
@@ -37,6 +37,7 @@ LOSSES = {
     ("squared_error", "logistic"): LogisticSquaredError,
     ("cross_entropy", "logistic"): CrossEntropy,
 }
+OF_THE_OTHER = ("sample", "sample_posterior", "posterior", "interpolate")  # methods
 DEFAULT_DECODER = {"squared_error": "identity", "cross_entropy": "logistic"}
 
 
@@ -302,7 +303,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     def _problem_of(self, X, moments):
         problem = self._new_problem(moments, X.dtype)
-        return problem if self.solver == "adam" else for_all_rows(problem, X, moments.variance.sum())
+        return problem if self.solver == "adam" else for_all_rows(problem, X, moments.variance)
 
     def _progress_unit(self, problem):
         return 1.0 if self.early_stopping else problem.loss_scale
@@ -324,6 +325,19 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
             return None
         shape = problem.n_components, problem.n_features
         return lambda x: explained_variance(unflatten(problem.weights(x), *shape), self._loss(), X)
+
+    def __getattr__(self, name):
+        """What there is not: with the solver or the class that has it, in the last line of the error."""
+        message = f"This {type(self).__name__!r} has no attribute {name!r}"
+        if name in OF_THE_OTHER:
+            message += ". VariationalAutoencoderTransformer has it, which learns a distribution of rows"
+        if name != "partial_fit":
+            raise AttributeError(message + ".", name=name, obj=self)
+        try:
+            _solver_is_stochastic(self)
+        except AttributeError as reason:
+            message += f" with solver={self.solver!r}. Set solver='adam', whose steps see few rows"
+            raise AttributeError(message + ".", name=name, obj=self) from reason
 
     # -------------------------------------------------------------------------------------- fitted attributes
 
@@ -348,7 +362,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         check_arrays(vars(self), _weight_shapes(self.n_components, self.n_features_in_), type(self).__name__)
         return flatten(self._weights(np.float64))
 
-    def _weights(self, dtype):
+    def _weights(self, dtype=None):
+        """The fitted weights, as they are stored or in another precision."""
         parts = (self.components_, self.intercept_, self.decoder_components_, self.decoder_intercept_)
         return Weights(*(np.asarray(part, dtype=dtype) for part in parts))
 
@@ -383,7 +398,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         """
         check_is_fitted(self)
         X = self._check_rows(X)
-        return code_of(self._weights(X.dtype), X)
+        return code_of(self._weights(), self._loss(), X)
 
     @reading
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
@@ -424,7 +439,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         """
         check_is_fitted(self)
         X = self._check_rows(X)
-        return np.concatenate(list(reconstructions(self._weights(X.dtype), self._loss(), X)))
+        return np.concatenate(list(reconstructions(self._weights(), self._loss(), X)))
 
     @reading
     def score(self, X: ArrayLike, y: Any = None) -> float:
@@ -446,7 +461,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         """
         check_is_fitted(self)
         X = self._check_rows(X)
-        return explained_variance(self._weights(X.dtype), self._loss(), X)
+        return explained_variance(self._weights(), self._loss(), X)
 
     @reading
     def score_samples(self, X: ArrayLike) -> np.ndarray:
@@ -464,12 +479,12 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         """
         check_is_fitted(self)
         X = self._check_rows(X)
-        return -losses_of_rows(self._weights(X.dtype), self._loss(), X)
+        return -losses_of_rows(self._weights(), self._loss(), X)
 
     def _messages(self, status, figures, X, moments):
         """Whatever makes the fit less than it looks, as (category, message); one thing only if it explains the next."""
         _, mean, variance = figures
-        errors, variances = errors_of_columns_and_variance(self._weights(X.dtype), self._loss(), X)
+        errors, variances = errors_of_columns_and_variance(self._weights(), self._loss(), X)
         scale, total = Scale.of(moments, self._loss()), variances.sum()
         if message := not_converged(self, self.solver, status):
             yield ConvergenceWarning, message

@@ -1,7 +1,9 @@
 """What happens while a solver runs, and how an estimator runs one: history, printing, early stopping, resuming."""
 
+import sys
 from contextlib import contextmanager
 from functools import partial
+from time import monotonic
 
 import numpy as np
 
@@ -12,6 +14,34 @@ from skl_sparse_ae._solvers import ADAM_EPSILON, AdamState, Iterate, adam_epoch,
 
 SEEN = "seen_"  # before the names of the moments of the rows so far
 LATER_NAMES = {"memory", *(SEEN + name for name in Moments._fields)}  # which files of 0.1 do not have
+SECONDS_TO_PRESS_TWICE = 2.0
+# Modules that fit copies of an estimator. Nobody gets those back, and they are compared as whole fits.
+SEARCHES = ("sklearn.model_selection.", "skl_sparse_ae.model_selection")
+
+
+class CtrlC:
+    """What a Ctrl-C means that has ended the training of a fit: that alone, or whatever calls the fit too."""
+
+    def __init__(self):
+        self.pressed_at = -np.inf
+
+    def pass_on(self):
+        """KeyboardInterrupt within a search, or if the last one was two seconds ago at most."""
+        before, self.pressed_at = self.pressed_at, monotonic()
+        if self.pressed_at - before <= SECONDS_TO_PRESS_TWICE or _is_within_a_search():
+            raise KeyboardInterrupt
+
+
+ctrl_c = CtrlC()
+
+
+def _is_within_a_search():
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(SEARCHES):
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Watch:

@@ -4,12 +4,12 @@ import copy
 import os
 from contextlib import contextmanager
 from functools import wraps
-from math import inf
+from math import inf, isfinite
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import assert_all_finite, check_array, validate_data
 
@@ -143,6 +143,34 @@ def _check_source(X, name):
     return X.with_limits(min(lows), max(highs))
 
 
+def _in_memory(X, name):
+    """X without what would have to be computed, or copied from another device, unasked for."""
+    kind = type(X)
+    if kind.__module__.startswith("polars.") and kind.__name__ == "LazyFrame":
+        raise TypeError(f"{name} expects rows in memory, got a polars LazyFrame. Pass X.collect() instead.")
+    if kind.__module__.partition(".")[0] == "torch" and hasattr(X, "numpy"):
+        return _from_torch(X, name)
+    return X
+
+
+def _from_torch(X, name):
+    """The NumPy array that shares the tensor's memory: whatever scikit-learn is to do with tensors."""
+    try:
+        return X.numpy()
+    except (RuntimeError, TypeError) as error:
+        raise TypeError(
+            f"{name} expects what NumPy can read, got a torch tensor that it cannot: {error}. Pass "
+            "X.detach().cpu().float().numpy()."
+        ) from error
+
+
+def as_one_row(x, has_names):
+    """A single row as rows, with its names, if `has_names` asks for those and x has them."""
+    if has_names and hasattr(x, "to_frame") and hasattr(x, "index"):  # a pandas Series
+        return x.to_frame().T
+    return x if has_names and hasattr(x, "columns") and len(x) == 1 else np.reshape(x, (1, -1))
+
+
 def check_code(estimator, H, n_components):
     """A code to decode: as `check_rows`, dense, with one column a unit. A DataFrame's column names are not looked at."""
     H = _sound(H, type(estimator).__name__)
@@ -165,6 +193,7 @@ def _sound(X, name):
             f"{name} expects rows in memory or on disk, got a Dask collection of type {type(X).__name__}. Use "
             "skl_sparse_ae.dask.DaskSparseAutoencoderTransformer, or X.compute() if it fits in memory."
         )
+    X = _in_memory(X, name)
     for dtype in _dtypes(X):
         is_polars = hasattr(dtype, "is_temporal")
         if dtype.is_temporal() if is_polars else getattr(dtype, "kind", None) in ("m", "M"):
@@ -275,6 +304,18 @@ SPARSE_CHECKS = {
     "lil": _check_lists,
     "dok": _check_keys,
 }
+
+
+def check_real(value, name, **limits):
+    """The number as a float. `check_scalar` lets NaN, True and what no float can hold pass."""
+    check_scalar(value, name, Real, **limits)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = inf
+    if isinstance(value, bool | np.bool_) or not isfinite(number):
+        raise ValueError(f"{name} must be a finite number, got {repr(value)[:20]}.")
+    return number
 
 
 def check_memory(n_bytes, what):

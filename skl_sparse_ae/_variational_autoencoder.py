@@ -19,7 +19,7 @@ from skl_sparse_ae._layers import ACTIVATIONS, Layer
 from skl_sparse_ae._persistence import check_arrays, check_numbers, corrupted
 from skl_sparse_ae._solvers import NOT_FINITE_AT_START
 from skl_sparse_ae._training import check_packed, unpack_frame
-from skl_sparse_ae._validation import check_code, check_rows, draw_seed, reading
+from skl_sparse_ae._validation import as_one_row, check_code, check_rows, draw_seed, reading
 from skl_sparse_ae._variational_inference import (
     Draws,
     Model,
@@ -470,6 +470,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Parameters
         ----------
         x_start, x_end : array-like of shape (n_features,)
+            Also a pandas Series, or one row of a DataFrame, with the names of `fit` in their order.
         n_samples : int, default=10
             Number of rows, the reconstructions of both ends included; at least 2.
 
@@ -479,8 +480,9 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=2)
-        start, end = self.transform(np.stack([np.ravel(x_start), np.ravel(x_end)]))
-        share = np.linspace(0, 1, n_samples, dtype=start.dtype)[:, np.newaxis]
+        has_names = hasattr(self, "feature_names_in_")
+        start, end = (self.posterior(as_one_row(x, has_names))[0] for x in (x_start, x_end))
+        share = np.linspace(0, 1, n_samples, dtype=np.result_type(start, end))[:, np.newaxis]
         return self.inverse_transform((1 - share) * start + share * end)
 
     @reading

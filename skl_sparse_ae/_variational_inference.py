@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
-from skl_sparse_ae._blocks import row_blocks, row_workers
+from skl_sparse_ae._blocks import centred_blocks, row_blocks, row_workers
 from skl_sparse_ae._layers import forward
+from skl_sparse_ae._losses import SquaredError
 from skl_sparse_ae._noise import noise_of_rows
-from skl_sparse_ae._rows import dense, read
+from skl_sparse_ae._rows import Centred, dense, read
 from skl_sparse_ae._variational_objective import Networks, Shape, draw, kl_divergence, posterior
+from skl_sparse_ae._weights import Weights, of_centred, origin_of_weights
 
 
 class Model(NamedTuple):
@@ -25,14 +27,37 @@ class Model(NamedTuple):
     objective: Any
 
 
+def centred(model, dtype):
+    """The model of rows less an origin, and that: None where products with the rows lose no digits.
+
+    As `_inference.centred`: with squared error, the decoder's last biases say where the rows are.
+    """
+    encoder, decoder = model.networks.encoder, model.networks.decoder
+    w = Weights(encoder[0].coef.T, encoder[0].intercept, None, decoder[-1].intercept)
+    is_squared = model.objective.likelihood.loss is SquaredError
+    origin = origin_of_weights(w, dtype) if is_squared else None
+    if origin is None:
+        return model, None
+    w = of_centred(w, origin)
+    encoder = [encoder[0]._replace(intercept=w.be), *encoder[1:]]
+    decoder = [*decoder[:-1], decoder[-1]._replace(intercept=w.bd)]
+    return model._replace(networks=model.networks._replace(encoder=encoder, decoder=decoder)), origin
+
+
+def _less(X, origin):
+    """The rows of a block less an origin, if there is one."""
+    return X if origin is None else Centred(X, origin).read()
+
+
 def posterior_of(model, X):
     """Mean and log-variance of the posterior of every row, both (n_rows, n_components)."""
     k = model.shape.n_components
-    blocks = row_blocks(X, model.shape.widest)
+    model, origin = centred(model, X.dtype)
+    blocks = centred_blocks(row_blocks(X, model.shape.widest), origin)
     both = np.empty((2, X.shape[0], k), dtype=X.dtype)
     parts = np.split(both, np.cumsum([block.shape[0] for block in blocks])[:-1], axis=1)
     if len(blocks) == 1:  # a row or two of a service: setting up workers would be most of its time
-        _encode_into(model, read(X), both)
+        _encode_into(model, read(blocks[0]), both)
         return both
     with row_workers(len(blocks)) as (map, _):
         deque(map(partial(_encode_into, model), blocks, parts), maxlen=0)
@@ -55,8 +80,9 @@ def rows_of(model, Z):
 def reconstruct(model, X):
     """``rows_of`` the posterior means, without the code of all rows in memory."""
     X_hat = np.empty(X.shape, dtype=X.dtype)
-    for start, block in _numbered(row_blocks(X, model.shape.widest)):
-        X_hat[start : start + block.shape[0]] = rows_of(model, _encode(model, block)[0])
+    seen, origin = centred(model, X.dtype)
+    for start, block in _numbered(centred_blocks(row_blocks(X, model.shape.widest), origin)):
+        X_hat[start : start + block.shape[0]] = rows_of(model, _encode(seen, block)[0])
     return X_hat
 
 
@@ -72,10 +98,10 @@ class Draws(NamedTuple):
 
 def evidence_bounds(model, X, draws, bound):
     """`bound` on log p(x) of every row (n_rows,), in nats: a function of (model, dense rows, mean, log_variance, noise)."""
-    bounds = []
+    bounds, (model, origin) = [], centred(model, X.dtype)
     for block in map(read, row_blocks(X, model.shape.widest)):
-        posterior, rows = _encode(model, block), dense(block)
-        bounds.append(bound(model, rows, *posterior, draws.noise(rows, model.shape.n_components)))
+        noise, rows = draws.noise(dense(block), model.shape.n_components), _less(block, origin)
+        bounds.append(bound(model, dense(rows), *_encode(model, rows), noise))
     return _finite(np.concatenate(bounds), X)
 
 
@@ -114,11 +140,12 @@ class Figures(NamedTuple):
 
 def evaluate(model, X, draws):
     """`Figures` of all rows."""
-    totals, n_rows = [0.0, 0.0, 0.0, 0.0], X.shape[0]
+    totals, n_rows, (model, origin) = [0.0, 0.0, 0.0, 0.0], X.shape[0], centred(model, X.dtype)
     for block in map(read, row_blocks(X, model.shape.widest)):
-        (mean, log_variance), rows = _encode(model, block), dense(block)
-        noise, means = draws.noise(rows, model.shape.n_components), mean.astype(np.float64)
-        totals[0] += reconstruction_losses(model, rows, mean, log_variance, noise).sum()
+        noise, rows = draws.noise(dense(block), model.shape.n_components), _less(block, origin)
+        mean, log_variance = _encode(model, rows)
+        means = mean.astype(np.float64)
+        totals[0] += reconstruction_losses(model, dense(rows), mean, log_variance, noise).sum()
         totals[1] += kl_divergence(mean, log_variance).sum()
         totals[2] = totals[2] + means.sum(axis=0)
         totals[3] = totals[3] + np.square(means).sum(axis=0)

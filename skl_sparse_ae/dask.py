@@ -7,6 +7,7 @@ rows contribute, and comes back with one sum from each (two such rounds where th
 ``docs/scale.md``). For Adam the optimiser's state goes from partition to partition.
 """
 
+import copy
 import pickle
 from functools import partial
 from importlib import import_module
@@ -16,7 +17,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae._blocks import map_quietly, row_blocks, sum_over
+from skl_sparse_ae._blocks import map_quietly, on_centred, row_blocks, sum_over
 from skl_sparse_ae._threads import thread_pool
 from skl_sparse_ae._training import epoch_by
 from skl_sparse_ae._validation import reading
@@ -243,10 +244,17 @@ class WorkerBlocks(list):
 
     def __init__(self, client, n_components, groups):
         super().__init__(_WorkerBlock(*group) for group in groups)
-        self.client, self.n_components = client, n_components
+        self.client, self.n_components, self.prepare = client, n_components, None
+
+    def centred(self, origin):
+        """The same blocks, for functions that are to see their rows less `origin`."""
+        twin = copy.copy(self)
+        twin.prepare = partial(on_centred, origin)
+        return twin
 
     def map(self, function, blocks, *others):
         """The sum of the function over the rows of each block, where those are. A lost worker's part is made by another."""
+        function = function if self.prepare is None else partial(self.prepare, function)
         function = _import("cloudpickle").dumps(function)
         if len(blocks) * len(function) > MOST_IN_TASKS:
             function = self.client.scatter(function, broadcast=True, hash=False)
@@ -332,7 +340,10 @@ def _whole_rows(X, name):
             "memory, and to_dask_array() of a Dask DataFrame."
         )
     if X.dtype.kind not in "biuf":
-        raise TypeError(f"{name} does not support dtype {X.dtype}. Convert the columns to numbers first.")
+        raise TypeError(
+            f"{name} does not support dtype {X.dtype}. Convert the columns by astype(float): of a Dask DataFrame with nullable "
+            "numbers, to_dask_array() makes objects otherwise."
+        )
     if X.ndim != 2 or np.isnan(X.shape[1]):
         raise ValueError(f"{name} expects a 2-D Dask array with a known number of columns, got shape {X.shape}.")
     return X.rechunk({1: -1}) if X.numblocks[1] > 1 else X

@@ -1,6 +1,9 @@
 """Fitted autoencoders without this package: as one NumPy source file, or as a PyTorch module."""
 
+import hashlib
+import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +18,21 @@ __all__ = ["to_source", "to_torch"]
 
 SOURCE = '''"""A sparse autoencoder of {n_features} features and {n_components} units, written by skl_sparse_ae {version}.
 
-It needs NumPy, and the weights in {weights}, which has to lie beside this file. Rows X are float32 or float64 of
+It needs NumPy, and the file of weights named below, which has to lie beside this one. Rows X are float32 or float64 of
 shape (n_rows, {n_features}); results have their dtype. What is not finite, or overflows, is a ValueError.
 """
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 
-with np.load(Path(__file__).with_name("{weights}")) as _file:
+with np.load(Path(__file__).with_name({weights})) as _file:
     ENCODER, ENCODER_BIAS = _file["encoder"], _file["encoder_bias"]  # ({n_components}, {n_features}), ({n_components},)
     DECODER, DECODER_BIAS = _file["decoder"], _file["decoder_bias"]  # ({n_components}, {n_features}), ({n_features},)
+_bytes = b"".join(part.tobytes() for part in (ENCODER, ENCODER_BIAS, DECODER, DECODER_BIAS))
+if hashlib.sha256(_bytes).hexdigest() != "{digest}":
+    raise ImportError("These weights belong to another export. Write both files again.")
 
 
 def transform(X):
@@ -100,7 +107,7 @@ def to_source(model: SparseAutoencoderTransformer, path: str | os.PathLike) -> N
         Fitted.
     path : path-like
         Of the source file, ending in ".py". The weights go into a file of that name ending in ".npz", which is no pickle. Both
-        are overwritten if they exist, and must stay together.
+        must stay together: the source refuses other weights. Files that exist are replaced, once the new ones are whole.
 
     Raises
     ------
@@ -110,6 +117,12 @@ def to_source(model: SparseAutoencoderTransformer, path: str | os.PathLike) -> N
         If it is no autoencoder.
     ValueError
         If `path` does not end in ".py".
+    OSError
+        If the files cannot be written. Those of before are still there then.
+
+    Notes
+    -----
+    Rows whose offset is a thousand deviations or more lose digits in float32 here. Pass them as float64.
 
     Examples
     --------
@@ -129,24 +142,47 @@ def to_source(model: SparseAutoencoderTransformer, path: str | os.PathLike) -> N
     if path.suffix != ".py":
         raise ValueError(f"path has to end in '.py', got {str(path)!r}.")
     weights = path.with_suffix(".npz")
-    np.savez(
-        weights,
-        encoder=model.components_,
-        encoder_bias=model.intercept_,
-        decoder=model.decoder_components_,
-        decoder_bias=model.decoder_intercept_,
-    )
-    path.write_text(_source(model, weights.name), encoding="utf-8")
+    arrays = {
+        "encoder": model.components_,
+        "encoder_bias": model.intercept_,
+        "decoder": model.decoder_components_,
+        "decoder_bias": model.decoder_intercept_,
+    }
+    digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays.values())).hexdigest()
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    source = _source(model, weights.name, digest).encode("ascii")
+    _write_together({weights: file.getvalue(), path: source})
 
 
-def _source(model, weights):
+def _write_together(contents):
+    """Replace files, {path: bytes}, when all of the new ones are whole: whatever fails, no old one is lost before."""
+    parts = {path: path.with_name(f"{path.name}.{os.getpid()}.partial") for path in contents}
+    if folders := [str(path) for path in contents if path.is_dir()]:
+        raise IsADirectoryError(f"{', '.join(map(repr, folders))} is a folder. Choose another name.")
+    try:
+        for path, content in contents.items():
+            with parts[path].open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, part in parts.items():
+            part.replace(path)
+    finally:
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink()
+
+
+def _source(model, weights, digest):
     n_components, n_features = model.components_.shape
     is_entropy = model._loss() is CrossEntropy
     return SOURCE.format(
-        n_components=n_components,
-        n_features=n_features,
+        n_components=int(n_components),
+        n_features=int(n_features),
         version=__version__,
-        weights=weights,
+        weights=ascii(weights),  # a name may hold anything: as a literal, in ASCII, it cannot end or become code
+        digest=digest,
         loss="cross-entropy" if is_entropy else "squared error",
         output="_raw(code)" if model._loss() is SquaredError else "_sigmoid(_raw(code))",
         score=CROSS_ENTROPY if is_entropy else SQUARED_ERROR,

@@ -14,7 +14,6 @@ a `Pipeline` with one among its steps. A Pipeline's last autoencoder is measured
 `Pipeline.score` does where the autoencoder is the last step.
 """
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ from skl_sparse_ae._diagnostics import LEAST_ACTIVITY
 from skl_sparse_ae._inference import LOWEST_SCORE
 from skl_sparse_ae._penalties import divergences
 from skl_sparse_ae._rows import dense
-from skl_sparse_ae._validation import quiet
+from skl_sparse_ae._validation import check_real, quiet
 
 __all__ = [
     "active_fraction",
@@ -201,7 +200,7 @@ def active_fraction(code: ArrayLike, threshold: float = 0.5, *, average: bool = 
     Raises
     ------
     ValueError
-        If `code` is not a matrix of finite numbers.
+        If `code` is not a matrix of finite numbers, or `threshold` is not finite.
     TypeError
         If `threshold` is not a number.
 
@@ -233,7 +232,7 @@ def dead_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
     Raises
     ------
     ValueError
-        If `code` is not a matrix of finite numbers.
+        If `code` is not a matrix of finite numbers, or `threshold` is not finite.
     TypeError
         If `threshold` is not a number.
 
@@ -262,7 +261,7 @@ def always_on_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
     Raises
     ------
     ValueError
-        If `code` is not a matrix of finite numbers.
+        If `code` is not a matrix of finite numbers, or `threshold` is not finite.
     TypeError
         If `threshold` is not a number.
 
@@ -297,7 +296,7 @@ def active_latent_units(code: ArrayLike, threshold: float = LEAST_ACTIVITY) -> n
     Raises
     ------
     ValueError
-        If `code` is not a matrix of finite numbers.
+        If `code` is not a matrix of finite numbers, or `threshold` is not finite.
     TypeError
         If `threshold` is not a number.
 
@@ -311,7 +310,7 @@ def active_latent_units(code: ArrayLike, threshold: float = LEAST_ACTIVITY) -> n
     >>> active_latent_units([[1.2, 0.01], [-0.7, 0.02], [0.1, 0.0]])
     array([ True, False])
     """
-    check_scalar(threshold, "threshold", Real)
+    threshold = check_real(threshold, "threshold")
     return _check_code(code).var(axis=0) > threshold
 
 
@@ -349,7 +348,7 @@ def sparsity_divergence(code: ArrayLike, target: float) -> np.ndarray:
     >>> sparsity_divergence([[0.1, 0.4], [0.1, 0.6]], target=0.1).round(3)
     array([0.   , 0.368])
     """
-    check_scalar(target, "target", Real, min_val=0, max_val=1, include_boundaries="neither")
+    target = check_real(target, "target", min_val=0, max_val=1, include_boundaries="neither")
     mean = _check_code(code).mean(axis=0)
     if mean.min() < 0 or mean.max() > 1:
         raise ValueError(
@@ -773,7 +772,7 @@ def _zero_where_flat(sparsity, scaled, axis):
 
 
 def _is_active(code, threshold):
-    check_scalar(threshold, "threshold", Real)
+    threshold = check_real(threshold, "threshold")
     return _check_code(code) > threshold
 
 

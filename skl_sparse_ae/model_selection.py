@@ -8,7 +8,7 @@ translators for constants that work for other people's objectives (`ufldl_parame
 import copy
 import re
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_array, check_scalar
 
 from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
+from skl_sparse_ae._validation import check_real
 from skl_sparse_ae.metrics import reconstruction_and_sparsity_scorer
 
 __all__ = ["SparseAutoencoderPath", "SparsestWithin", "matlab_parameters", "sparse_autoencoder_path", "ufldl_parameters"]
@@ -115,7 +116,7 @@ class SparsestWithin(BaseEstimator):
     def _slack(self, cv_results, best):
         """How far below the best mean score is close enough."""
         if not isinstance(self.tolerance, str):
-            return check_scalar(self.tolerance, "tolerance", Real, min_val=0)
+            return check_real(self.tolerance, "tolerance", min_val=0)
         if self.tolerance != "one_standard_error":
             raise ValueError(f"tolerance must be 'one_standard_error' or a float >= 0, got {self.tolerance!r}.")
         n_splits = sum(re.fullmatch(rf"split\d+_test_{re.escape(self.score)}", key) is not None for key in cv_results)
@@ -382,6 +383,8 @@ def _mean_of(cv_results, name):
 
 
 def _check_weights(sparsity_weights):
+    if np.asarray(sparsity_weights).dtype == bool:
+        raise ValueError("sparsity_weights must be numbers, got True and False.")
     weights = check_array(sparsity_weights, dtype=np.float64, ensure_2d=False, input_name="sparsity_weights")
     if weights.ndim != 1:
         raise ValueError(f"sparsity_weights must be one-dimensional, got an array of shape {weights.shape}.")
@@ -427,9 +430,9 @@ def _check_counts(**counts):
 
 
 def _check_constants(target_name, target, **weights):
-    check_scalar(target, target_name, Real, min_val=0, max_val=1, include_boundaries="neither")
+    check_real(target, target_name, min_val=0, max_val=1, include_boundaries="neither")
     for name, value in weights.items():
-        check_scalar(value, name, Real, min_val=0)
+        check_real(value, name, min_val=0)
 
 
 def _check_decoder(name, value, counterparts):

@@ -6,12 +6,17 @@ autoencoders as they know scikit-learn's estimators; without it, nothing of skl2
 The graphs are made of standard operators of opset 13 or later, so any runtime takes them. Sparse input has no place in ONNX.
 """
 
+import warnings
+
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
 from skl_sparse_ae._variational_autoencoder import VariationalAutoencoderTransformer
+from skl_sparse_ae._variational_inference import centred
+from skl_sparse_ae._weights import of_centred, origin_of_weights
 
 __all__ = ["register"]
 
@@ -19,14 +24,20 @@ OPTIONS = {
     SparseAutoencoderTransformer: ("reconstruct", "score_samples"),
     VariationalAutoencoderTransformer: ("reconstruct",),  # its scores are of random draws, which runtimes do not share
 }
+FITS_INTO_FLOAT32 = ("Float", "Float16", "Boolean", "Int8", "UInt8", "Int16", "UInt16")  # each of its values
 
 
 def register() -> None:
-    """Teach skl2onnx to convert the autoencoders of this package. Calling it again does nothing new.
+    """Teach skl2onnx to convert the autoencoders of this package.
 
-    A converted model computes `transform`, in the precision of the input type that it is converted for: within 1e-6 for
-    float32 and 1e-12 for float64, any number of rows at a time. Further outputs are skl2onnx options, off by default, for a
-    model that is converted alone or as the last step of a Pipeline:
+    And their subclasses that do not change `transform`. For a subclass that is defined later, call
+    it again; it does nothing new otherwise. A `sklearn.frozen.FrozenEstimator`, which
+    `skl_sparse_ae.fine_tuning` puts in front of a perceptron, is converted as what it holds.
+
+    A converted model computes `transform`, in the precision of the widest input type that it is
+    converted for: within 1e-6 for float32 and 1e-12 for float64, any number of rows at a time.
+    Integers of more than 16 bits count as float64. Further outputs are skl2onnx options, off by
+    default, for a model that is converted alone or as the last step of a Pipeline:
 
     ``reconstruct``
         Adds the output "reconstruction", of shape (n_samples, n_features), as the method returns it.
@@ -41,10 +52,18 @@ def register() -> None:
     ImportError
         If skl2onnx is not installed.
 
+    Warns
+    -----
+    UserWarning
+        During the conversion, if steps in front of the autoencoder make float32 of a wider input.
+        skl2onnx's own converters do that with integers, and with a DataFrame whose first column is
+        not float64. `transform` computes in float64 there. Convert all columns to float64 first.
+
     Notes
     -----
-    Where `transform` raises because X is so large that an activation is undefined, a graph returns NaN: ONNX has no
-    errors. Integer input is converted to float32, as in skl2onnx's own converters; `transform` makes it float64.
+    Where `transform` raises because X is so large that an activation is undefined, a graph returns NaN: ONNX has no errors.
+    skl2onnx's own scalers join the columns of a DataFrame in float32, whatever they are. Where that
+    matters, convert the Pipeline for an array.
 
     Examples
     --------
@@ -63,9 +82,26 @@ def register() -> None:
         from skl2onnx import update_registered_converter
     except ImportError as error:
         raise ImportError('register requires skl2onnx. Install it by: pip install "skl_sparse_ae[onnx]"') from error
-    for model, names in OPTIONS.items():
+    for family, names in OPTIONS.items():
         options = {name: [False, True] for name in names}
-        update_registered_converter(model, _alias(model), _set_shapes, _convert, parser=_declare_outputs, options=options)
+        for model in _family(family):
+            update_registered_converter(model, _alias(model), _set_shapes, _convert, parser=_declare_outputs, options=options)
+    update_registered_converter(FrozenEstimator, _alias(FrozenEstimator), _set_shapes, _convert, parser=_declare_frozen)
+
+
+def _family(model_class):
+    """The class and its subclasses, but those whose code is not that of this package."""
+    yield model_class
+    for child in model_class.__subclasses__():
+        if child.transform.__module__.startswith("skl_sparse_ae."):
+            yield from _family(child)
+
+
+def _declare_frozen(scope, model, inputs, custom_parsers=None):
+    """skl2onnx's first pass over a `FrozenEstimator`: over what it holds."""
+    from skl2onnx._parse import _parse_sklearn
+
+    return _parse_sklearn(scope, model.estimator, inputs, custom_parsers=custom_parsers)
 
 
 def _alias(model_class):
@@ -75,20 +111,43 @@ def _alias(model_class):
 
 def _declare_outputs(scope, model, inputs, custom_parsers=None):
     """skl2onnx's first pass: an operator for the model, and the variables that it will compute."""
-    from skl2onnx.common.data_types import DoubleTensorType, guess_tensor_type
+    from skl2onnx.common.data_types import DoubleTensorType
 
     check_is_fitted(model)
+    kind = _kind_for(inputs)
+    _warn_of_rounding(scope, kind)
     operator = scope.declare_local_operator(_alias(type(model)), model)
     operator.inputs = inputs
-    asked = scope.get_options(model, dict.fromkeys(OPTIONS[type(model)], False))
-    outputs = {"code": guess_tensor_type(inputs[0].type)}
+    (names,) = (names for family, names in OPTIONS.items() if isinstance(model, family))
+    asked = scope.get_options(model, dict.fromkeys(names, False))
+    outputs = {"code": kind()}
     if asked["reconstruct"]:
-        outputs["reconstruction"] = guess_tensor_type(inputs[0].type)
+        outputs["reconstruction"] = kind()
     if asked.get("score_samples"):
         outputs["score"] = DoubleTensorType()
     for name, kind in outputs.items():
         operator.outputs.append(scope.declare_local_variable(name, kind))
     return operator.outputs
+
+
+def _kind_for(inputs):
+    """The tensor type in which to compute: float32 only if that holds each value of each input."""
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    fits = all(type(variable.type).__name__.removesuffix("TensorType") in FITS_INTO_FLOAT32 for variable in inputs)
+    return FloatTensorType if fits else DoubleTensorType
+
+
+def _warn_of_rounding(scope, kind):
+    """Where the steps in front have lost digits of the graph's input."""
+    if kind is _kind_for(scope.input_variables):
+        return
+    names = [variable.raw_name for variable in scope.input_variables if _kind_for([variable]) is not kind]
+    warnings.warn(
+        f"ONNX's steps in front of the autoencoder round the input {', '.join(names)} to float32, and scikit-learn's do not. "
+        "Convert all columns to float64 before to_onnx.",
+        stacklevel=2,
+    )
 
 
 def _set_shapes(operator):
@@ -124,23 +183,39 @@ def _convert(scope, operator, container):
 
 def _add_sparse(graph, model, X, outputs):
     """Nodes for the outputs, {what it is: under which name}, of a sparse autoencoder."""
-    code = graph.node("Sigmoid", graph.affine(X, model.components_.T, model.intercept_), name=outputs["code"])
-    if len(outputs) == 1:
-        return
-    raw = graph.affine(code, model.decoder_components_, model.decoder_intercept_)
-    X_hat = raw if model._loss() is SquaredError else graph.node("Sigmoid", raw)
+    w, X = _seen_from_an_origin(graph, model, X)
+    code = graph.node("Sigmoid", graph.affine(X, w.We.T, w.be), name=outputs["code"])
     if "reconstruction" in outputs:
-        graph.node("Identity", X_hat, name=outputs["reconstruction"])
+        raw = graph.affine(code, model.decoder_components_, model.decoder_intercept_)
+        kind = "Identity" if model._loss() is SquaredError else "Sigmoid"
+        graph.node(kind, raw, name=outputs["reconstruction"])
     if "score" in outputs:
-        losses = _cross_entropy(graph, raw, X) if model._loss() is CrossEntropy else _squared_error(graph, X_hat, X)
+        losses = _losses(graph, model._loss(), graph.affine(code, w.Wd, w.bd), X)
         minus_mean = graph.constant(np.full(model.n_features_in_, -1 / model.n_features_in_))
         graph.node("MatMul", losses, minus_mean, name=outputs["score"])
+
+
+def _seen_from_an_origin(graph, model, X):
+    """The weights, and X: less an origin where products would lose digits, as in `_inference`."""
+    w = model._weights()
+    origin = origin_of_weights(w, graph.dtype) if model._loss() is SquaredError else None
+    X = X if origin is None else graph.node("Sub", X, graph.constant(origin))
+    return of_centred(w, origin), X
+
+
+def _losses(graph, loss, raw, X):
+    """Of every element of X, in float64, from the decoder's raw output."""
+    if loss is CrossEntropy:
+        return _cross_entropy(graph, raw, X)
+    return _squared_error(graph, raw if loss is SquaredError else graph.node("Sigmoid", raw), X)
 
 
 def _add_variational(graph, model, X, outputs):
     """The same of a variational one, whose encoder puts out the code's mean, and behind it what makes its variance."""
     k = model._n_features_out
-    encoder = list(zip(model.encoder_coefs_, model.encoder_intercepts_, strict=True))
+    seen, origin = centred(model._model(np.float64), graph.dtype)
+    X = X if origin is None else graph.node("Sub", X, graph.constant(origin))
+    encoder = list(seen.networks.encoder)
     coef, intercept = encoder[-1]
     encoder[-1] = coef[:, :k], intercept[:k]
     code = graph.node("Identity", graph.stack(X, encoder, model.activation), name=outputs["code"])

@@ -126,3 +126,16 @@ def test_progress_of_an_estimator_without_support_is_silent():
     progress.begin(X, SimpleNamespace())
     assert progress.iterate(pytest.fail) is False
     progress.end(pytest.fail)
+
+
+@SOLVERS
+@pytest.mark.parametrize("error", [StopIteration("x"), StopIteration(), FloatingPointError("of its own")])
+def test_what_a_callback_raises_is_no_signal_to_a_solver(solver, error):
+    class Faulty(Recorder):
+        def on_fit_task_begin(self, estimator, context):
+            if context.task_name == "iteration":
+                raise error
+
+    with pytest.raises(RuntimeError, match=r"A callback raised .*it returns True") as caught:
+        model_with(Faulty(), solver=solver).fit(X)
+    assert caught.value.__cause__ is error

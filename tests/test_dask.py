@@ -56,6 +56,14 @@ def expected():
     return fit
 
 
+def test_rows_far_from_0_are_fitted_in_float32_as_in_float64(client):
+    rows = (X + 1e5).astype(np.float32)
+    in_memory = SparseAutoencoderTransformer(**OPTIONS).fit(rows.astype(np.float64))
+    model = DaskSparseAutoencoderTransformer(**OPTIONS).fit(da.from_array(rows, chunks=(250, 30)))
+    assert model.loss_ == pytest.approx(in_memory.loss_, rel=0.01)
+    np.testing.assert_allclose(model.score(da.from_array(rows, chunks=(250, 30))), in_memory.score(rows), rtol=0, atol=0.01)
+
+
 def chunked(*chunks):
     return da.from_array(X, chunks=chunks)
 

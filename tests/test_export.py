@@ -1,15 +1,19 @@
 """What is written or built is run without this package, and must give the same numbers."""
 
+import errno
+import importlib.util
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
 
-from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae import SparseAutoencoderTransformer, export
 from skl_sparse_ae.export import to_source, to_torch
 
 TOLERANCE = {np.float32: 1e-6, np.float64: 1e-12}
@@ -156,3 +160,84 @@ def test_the_torch_module_trains_on_copies_and_draws_no_numbers(torch, autoencod
     optimizer.step()
     assert torch.nn.functional.mse_loss(module(X), X) < loss
     assert frozen(vars(autoencoder)) == before
+
+
+def imported(path):
+    """The module at a path of whatever name."""
+    spec = importlib.util.spec_from_file_location("exported", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+NAMES = ['a"b', "a'b", "a\nb", "a\\b", "\\N{DASH}", "{braces}", "%s", '"""', "\ud800", "ä", "a b", "-", 'x"); boom(']
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names are no names of files there")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_of_any_name_can_be_imported(autoencoder, images, tmp_path, name):
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        name = os.fsdecode(b"a\xff")
+    to_source(autoencoder, tmp_path / f"{name}.py")
+    code = imported(tmp_path / f"{name}.py").transform(images)
+    np.testing.assert_allclose(code, autoencoder.transform(images), rtol=0, atol=1e-12)
+    assert len(list(tmp_path.iterdir())) == 2 + (tmp_path / "__pycache__").exists()
+
+
+@pytest.mark.parametrize("broken", [1, 2])
+@pytest.mark.parametrize("step", ["open", "fsync", "write"])
+def test_a_full_disk_leaves_the_files_of_before(autoencoder, images, tmp_path, monkeypatch, step, broken):
+    path, calls = tmp_path / "exported.py", []
+    to_source(autoencoder, path)
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+
+    def full(function):
+        def call(*args, **kwargs):
+            calls.append(args)
+            if len(calls) == broken:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return function(*args, **kwargs)
+
+        return call
+
+    if step == "fsync":
+        monkeypatch.setattr(os, "fsync", full(os.fsync))
+    elif step == "open":
+        monkeypatch.setattr(Path, "open", full(Path.open))
+    else:
+        monkeypatch.setattr(export, "_source", full(export._source))
+        calls += [None] * (broken - 1)
+    other = SparseAutoencoderTransformer(3, max_iter=2, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        other.fit(images)
+    with pytest.raises(OSError, match="No space left"):
+        to_source(other, path)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_weights_of_another_export_are_refused(autoencoder, images, tmp_path):
+    to_source(autoencoder, tmp_path / "one.py")
+    other = SparseAutoencoderTransformer(3, max_iter=2, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        other.fit(images)
+    to_source(other, tmp_path / "two.py")
+    (tmp_path / "two.npz").replace(tmp_path / "one.npz")
+    with pytest.raises(ImportError, match="belong to another export"):
+        imported(tmp_path / "one.py")
+
+
+def test_a_folder_is_not_replaced(autoencoder, tmp_path):
+    (tmp_path / "folder.py").mkdir()
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        to_source(autoencoder, tmp_path / "folder.py")
+    assert [file.name for file in tmp_path.iterdir()] == ["folder.py"]
+
+
+def test_an_export_is_the_same_every_time(autoencoder, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        to_source(autoencoder, tmp_path / name / "exported.py")
+    sources = {(tmp_path / name / "exported.py").read_bytes() for name in ("one", "two")}
+    assert len(sources) == 1

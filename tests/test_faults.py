@@ -8,6 +8,7 @@ import io
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,13 @@ import pytest
 from scipy.sparse import csr_matrix
 from scipy.special import xlogy
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import (
+    GridSearchCV,
+    RandomizedSearchCV,
+    cross_validate,
+    learning_curve,
+)
+from sklearn.pipeline import make_pipeline
 from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
 from skl_sparse_ae import (
@@ -34,6 +42,7 @@ from skl_sparse_ae import (
     _variational_problem,
 )
 from skl_sparse_ae._blocks import row_blocks
+from skl_sparse_ae.model_selection import sparse_autoencoder_path
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The fitted model reconstructs X no better"),
@@ -47,7 +56,7 @@ MANY = np.random.default_rng(0).normal(size=(10_000, 3)) @ np.random.default_rng
 X = MANY[:60]
 WEIGHTS = ("components_", "intercept_", "decoder_components_", "decoder_intercept_")
 LISTS = ("encoder_coefs_", "encoder_intercepts_", "decoder_coefs_", "decoder_intercepts_")  # of arrays
-INTERRUPTED = "^Training interrupted by user.$"
+INTERRUPTED = r"^Training interrupted by user after \d+ iterations?: the best weights so far are kept.$"
 PLACES = {
     "evaluation": [
         (_problems.JointProblem, "__call__"),
@@ -61,6 +70,17 @@ PLACES = {
     "final pass": [(_problems.JointProblem, "evaluate"), (_variational_problem.VariationalProblem, "evaluate")],
     "allocation": [(np, "empty")],
 }
+
+
+@pytest.fixture(autouse=True)
+def each_ctrl_c_for_itself(monkeypatch):
+    """Seconds after the last one, and heard by Python even where a parent process has it ignored."""
+    seconds = count(step=2.5)
+    monkeypatch.setattr(_training, "monotonic", lambda: next(seconds))
+    monkeypatch.setattr(_training.ctrl_c, "pressed_at", -np.inf)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def quick(**parameters):
@@ -158,7 +178,9 @@ def test_ctrl_c_at_any_evaluation_leaves_the_state_of_before_or_a_completed_iter
             except KeyboardInterrupt:
                 assert frozen(vars(model)) == before
                 continue
-        assert [str(warning.message) for warning in caught] == ["Training interrupted by user."]
+        (message,) = [str(warning.message) for warning in caught]
+        assert re.match(INTERRUPTED, message)
+        assert f"after {model.n_iter_} iteration" in message
         check_completed_iterate(model, X)
         n_kept += 1
     assert n_kept >= 8
@@ -290,6 +312,56 @@ def test_a_long_fit_answers_ctrl_c(solver, send, monkeypatch):
     timer.join()
     assert model.n_iter_ == len(model.loss_curve_)
     assert model.loss_ == pytest.approx(objective(model, rows), rel=1e-9)
+
+
+@pytest.mark.parametrize("solver", MODELS)
+@pytest.mark.parametrize("place", ["evaluation", "final pass"])
+@pytest.mark.parametrize(("seconds", "comes_through"), [(0.1, True), (2.0, True), (2.1, False)])
+def test_a_second_ctrl_c_within_two_seconds_comes_through(solver, place, seconds, comes_through, monkeypatch, frozen):
+    """In a loop of fits the first one ends a fit, and the loop goes on."""
+    first, second = quick(solver=solver), quick(solver=solver)
+    before, times = frozen(vars(second)), iter([10.0, 10.0 + seconds])
+    monkeypatch.setattr(_training, "monotonic", lambda: next(times))
+    for model, is_raised in ((first, False), (second, comes_through)):
+        with monkeypatch.context() as patch:
+            break_at(patch, place, interrupt, 9 if place == "evaluation" else 1)
+            outcome = pytest.raises(KeyboardInterrupt) if is_raised else pytest.warns(match=INTERRUPTED)
+            with outcome:
+                model.fit(X)
+    assert (frozen(vars(second)) == before) == comes_through
+
+
+def grid_search(model):
+    GridSearchCV(model, {"max_iter": [5, 8]}, cv=3).fit(X)
+
+
+def random_search(model):
+    RandomizedSearchCV(make_pipeline(model), {f"{type(model).__name__.lower()}__max_iter": [8]}, n_iter=1).fit(X)
+
+
+SEARCHES = {
+    "grid": grid_search,
+    "random, in a Pipeline": random_search,
+    "cross-validation": lambda model: cross_validate(model, X, error_score="raise"),
+    "learning curve": lambda model: learning_curve(model, X, None),
+    "path": lambda model: sparse_autoencoder_path(X, [0.1, 0.2], estimator=model),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("place", ["evaluation", "final pass"])
+@pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
+@pytest.mark.parametrize("solver", MODELS)
+def test_ctrl_c_ends_a_search(search, solver, place, monkeypatch):
+    if solver == "variational" and search is SEARCHES["path"]:
+        pytest.skip("of sparse autoencoders alone")
+    model, calls = quick(solver=solver, verbose=0), count(1)
+    broken = 9 if place == "evaluation" else 1
+    for owner, name in PLACES[place]:
+        monkeypatch.setattr(owner, name, _faulty(getattr(owner, name), interrupt, [broken], calls))
+    with pytest.raises(KeyboardInterrupt):
+        search(model)
+    assert next(calls) == broken + 1, "something went on"
 
 
 # --------------------------------------------------------------------------------- any exception, at any moment

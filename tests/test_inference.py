@@ -33,7 +33,7 @@ def any_blocks(request, monkeypatch):
 @pytest.mark.parametrize("loss", [SquaredError, CrossEntropy])
 def test_blocks_change_nothing(rows, w, loss):
     code = encode(w, rows)
-    np.testing.assert_allclose(code_of(w, rows), code, rtol=1e-12)
+    np.testing.assert_allclose(code_of(w, SquaredError, rows), code, rtol=1e-12)
     whole = loss.output(decode(w, code))
     np.testing.assert_allclose(np.concatenate(list(reconstructions(w, loss, rows))), whole, rtol=1e-12)
     np.testing.assert_allclose(losses_of_rows(w, loss, rows), loss.per_row(decode(w, code), rows), rtol=1e-12)
@@ -59,7 +59,7 @@ def test_undefined_activations_are_refused(rows, w):
     w.be[1] = np.nan  # as inf - inf gives; which sums overflow to that depends on the machine's matrix product
     rows[3, 0] = 1.7e300
     with pytest.raises(ValueError, match=r"pre-activations overflow: X has values up to 1.7e\+300"):
-        code_of(w, rows)
+        code_of(w, SquaredError, rows)
 
 
 def test_rows_and_losses_that_overflow_are_refused(rows, w):

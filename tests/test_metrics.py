@@ -382,3 +382,15 @@ def test_scores_of_the_other_autoencoder_are_r2_too(generator, images):
     assert explained_variance_scorer(generator, images) == r2
     assert explained_variance_scorer(generator, csr_array(images)) == pytest.approx(r2)
     assert reconstruction_and_sparsity_scorer(generator, images)["r2"] == r2
+
+
+@pytest.mark.parametrize("measure", [active_fraction, dead_units, always_on_units, active_latent_units])
+@pytest.mark.parametrize("threshold", [float("nan"), float("inf"), True, 10**400])
+def test_thresholds_that_are_no_numbers_are_refused(measure, threshold):
+    with pytest.raises(ValueError, match="threshold must be a finite number"):
+        measure([[0.1, 0.9], [0.2, 0.3]], threshold)
+
+
+def test_a_target_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="target must be a finite number, got nan"):
+        sparsity_divergence([[0.1, 0.9]], float("nan"))

@@ -295,3 +295,8 @@ def test_all_that_is_public_is_listed_and_documented():
     public = {name for name in public if vars(model_selection)[name].__module__ == model_selection.__name__ and name[0] != "_"}
     assert set(model_selection.__all__) == public
     assert all("----" in getattr(model_selection, name).__doc__ for name in public)
+
+
+def test_truth_values_are_no_weights():
+    with pytest.raises(ValueError, match="sparsity_weights must be numbers, got True and False"):
+        sparse_autoencoder_path(X, [True])

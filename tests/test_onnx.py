@@ -97,12 +97,59 @@ def test_the_columns_of_a_dataframe_are_inputs_one_each(images):
     np.testing.assert_allclose(run(model, X)["code"], model.transform(X), rtol=0, atol=1e-12)
 
 
-def test_integers_become_float32(images):
-    X = (images * 16).astype(np.int64)
+SECONDS = 1_700_000_000 + np.arange(300)
+SHARE = np.random.default_rng(0).random(300)
+WIDE = {
+    "time first": {"t": SECONDS, "x": SHARE},
+    "time last": {"x": SHARE, "t": SECONDS},
+    "float32 first": {"x": SHARE.astype(np.float32), "y": SHARE**2},
+    "float32 and a time": {"x": SHARE.astype(np.float32), "t": SECONDS},
+    "times": {"t": SECONDS, "u": SECONDS[::-1]},
+    "bool first": {"b": SHARE > 0.5, "x": SHARE},
+    "int32": {"t": SECONDS.astype(np.int32), "x": SHARE.astype(np.float32)},
+}
+
+
+@pytest.mark.filterwarnings("ignore:The fitted model reconstructs", "ignore:The codes have collapsed")
+@pytest.mark.parametrize("columns", WIDE.values(), ids=WIDE)
+def test_the_widest_column_decides_on_the_precision(columns):
+    X = pd.DataFrame(columns)
+    model = SparseAutoencoderTransformer(3, max_iter=20, random_state=0).fit(X)
+    code = run(model, X)["code"]
+    assert code.dtype == np.float64
+    np.testing.assert_allclose(code, model.transform(X), rtol=0, atol=1e-6)  # terms of 1e9 in a pre-activation of about 1
+
+
+@pytest.mark.parametrize(("integer", "expected"), [(np.int64, np.float64), (np.int32, np.float64), (np.uint8, np.float32)])
+def test_integers_are_computed_with_in_what_holds_them(images, integer, expected):
+    X = (images * 16).astype(integer)
     model = SparseAutoencoderTransformer(7, max_iter=20, random_state=0).fit(X)
     code = run(model, X)["code"]
-    assert code.dtype == np.float32
-    np.testing.assert_allclose(code, model.transform(X), rtol=0, atol=1e-6)
+    assert code.dtype == expected
+    np.testing.assert_allclose(code, model.transform(X), rtol=0, atol=TOLERANCE[expected])
+
+
+def test_rows_far_from_0_cost_no_digits_of_float32(images):
+    X = (images + 1e5).astype(np.float32)
+    model = SparseAutoencoderTransformer(7, max_iter=20, random_state=0).fit(X)
+    got = run(model, X, {SparseAutoencoderTransformer: BOTH})
+    np.testing.assert_allclose(got["code"], model.transform(X), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(got["score"], model.score_samples(X), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(got["reconstruction"], X, rtol=1e-5)
+
+
+def test_rows_far_from_0_cost_a_variational_autoencoder_no_digits(images):
+    X = (images + 1e5).astype(np.float32)
+    model = VariationalAutoencoderTransformer(2, max_iter=2, random_state=0).fit(X)
+    np.testing.assert_allclose(run(model, X)["code"], model.transform(X), rtol=0, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:The fitted model reconstructs", "ignore:The codes have collapsed")
+def test_steps_in_front_that_round_to_float32_are_named():
+    X = pd.DataFrame(WIDE["time first"])
+    model = make_pipeline(StandardScaler(), SparseAutoencoderTransformer(3, max_iter=20, random_state=0)).fit(X)
+    with pytest.warns(UserWarning, match="round the input t, x to float32"):
+        run(model, X)
 
 
 def test_runtimes_of_opset_13_are_served(any_autoencoder, unseen):

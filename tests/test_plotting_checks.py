@@ -4,7 +4,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skl_sparse_ae.plotting._checks import check_same_length, chosen_units, fitted_autoencoder
+from skl_sparse_ae.plotting._checks import check_same_length, chosen_units, fitted_autoencoder, rows_and_shape
 
 
 def test_an_autoencoder_alone_has_nothing_before_it(autoencoder):
@@ -53,3 +53,9 @@ def test_lengths_are_named_with_their_arrays():
     check_same_length(a=[1, 2], b=[3, 4])
     with pytest.raises(ValueError, match="X, code have 2, 3 rows"):
         check_same_length(X=np.zeros((2, 1)), code=np.zeros((3, 1)))
+
+
+def test_rows_and_the_shape_of_images_come_in_either_order():
+    X = np.zeros((4, 6))
+    assert rows_and_shape(X, (2, 3)) == rows_and_shape((2, 3), X) == (X, (2, 3))
+    assert rows_and_shape([[0, 1]], [1, 2]) == ([[0, 1]], [1, 2])

@@ -76,3 +76,10 @@ def test_a_grid_has_lines_and_the_shape_of_rows(generator):
         LatentPlaneDisplay.from_grid(generator, (8, 8), n_lines=0)
     with pytest.raises(ValueError, match="has 72 pixels"):
         LatentPlaneDisplay.from_grid(generator, (8, 9))
+
+
+def test_labels_that_look_like_mathematics_are_drawn(autoencoder, images):
+    y = np.where(images[:, 20] > 0.5, r"$\\frac{a$", "_other")
+    display = LatentPlaneDisplay.from_estimator(autoencoder, images, y)
+    display.figure_.canvas.draw()
+    assert len(display.legend_.get_texts()) == 2

@@ -96,3 +96,10 @@ def test_arguments_that_do_not_fit(table):
         TopRowsDisplay.from_predictions(X, code, 0, feature_names=["a"])
     with pytest.raises(ValueError, match="n_rows has to be an int of at least 1, got 0"):
         TopRowsDisplay.from_predictions(X, code, 0, n_rows=0)
+
+
+def test_columns_whose_names_look_like_mathematics_are_drawn(images):
+    code = images[:, 20:21]
+    names = [r"$\\frac{$" if i % 2 else r"$\\badcmd$" for i in range(64)]
+    display = TopRowsDisplay.from_predictions(images, code, 0, feature_names=names)
+    display.figure_.canvas.draw()

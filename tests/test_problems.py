@@ -2,10 +2,19 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from skl_sparse_ae._blocks import map_rows
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._objective import Objective, value_and_gradient
 from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._problems import EliminatedProblem, JointProblem, MiniBatchProblem
+from skl_sparse_ae._problems import (
+    CentredProblem,
+    EliminatedProblem,
+    JointProblem,
+    MiniBatchProblem,
+    OnePassProblem,
+    for_all_rows,
+)
+from skl_sparse_ae._row_source import RowSource
 from skl_sparse_ae._solvers import adam_start, adam_step
 from skl_sparse_ae._weights import Frame, unflatten
 
@@ -181,3 +190,48 @@ def test_eliminated_float32_weights_of_a_float64_search(network):
     assert problem.weights(x).dtype == np.float32
     np.testing.assert_allclose(problem.weights(x), exact.weights(x), rtol=0, atol=1e-4)
     assert problem(x, problem.blocks)[0] == pytest.approx(exact(x, exact.blocks)[0], rel=1e-5)
+
+
+OFFSET = np.array([0, 1e5, 3e5, 0, -1e5, 2e5])
+KINDS = {"dense": np.asarray, "sparse": csr_array, "file": lambda X: RowSource(lambda a, b: X[a:b], X.shape, X.dtype)}
+
+
+def rows_far_from_0(network, dtype):
+    """Such as float32 holds exactly."""
+    return ((network.X.round(2) * 4).astype(np.float32) + OFFSET.astype(np.float32)).astype(dtype)
+
+
+def problem_far_from_0(network, kind, decoder_alpha, dtype):
+    """The form in which to search for these rows, and their blocks."""
+    X = rows_far_from_0(network, dtype)
+    mean, variance = X.mean(axis=0, dtype=np.float64), X.var(axis=0, dtype=np.float64)
+    objective = Objective(SquaredError, KullbackLeibler(0.1, 0.5), 0.3, decoder_alpha)
+    joint = JointProblem(objective, FRAMES[1]._replace(input_mean=mean), 5, dtype)
+    problem = for_all_rows(joint, KINDS[kind](X), variance)
+    return problem, problem.row_blocks(KINDS[kind](X))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("decoder_alpha", "forms"), [(0.02, [EliminatedProblem]), (0.0, [JointProblem, OnePassProblem])])
+def test_an_offset_costs_no_digits_of_float32(network, kind, decoder_alpha, forms):
+    """Products of the rows themselves are 1e5 times what is left of them: they would leave float32 two digits."""
+    problem, blocks = problem_far_from_0(network, kind, decoder_alpha, np.float32)
+    exact, exact_blocks = problem_far_from_0(network, kind, decoder_alpha, np.float64)
+    assert isinstance(problem, CentredProblem)
+    assert type(problem.form) in forms
+    theta = exact.weights(exact.first(rows_far_from_0(network, np.float64).mean(axis=0), 0.1, np.random.default_rng(0)))
+    value, gradient, _ = problem(problem.resume(theta), blocks, map=map_rows)
+    exact_value, exact_gradient, _ = exact(exact.resume(theta), exact_blocks, map=map_rows)
+    assert value == pytest.approx(exact_value, rel=1e-5)
+    np.testing.assert_allclose(gradient, exact_gradient, rtol=0, atol=1e-4 * abs(exact_gradient).max())
+
+
+@pytest.mark.parametrize("decoder_alpha", [0.02, 0.0])
+def test_weights_found_far_from_0_are_those_of_the_rows(network, decoder_alpha):
+    X = rows_far_from_0(network, np.float64)
+    problem, blocks = problem_far_from_0(network, "dense", decoder_alpha, np.float64)
+    x = problem.first(X.mean(axis=0), 0.1, np.random.default_rng(0))
+    theta, (value, _, _) = problem.weights(x), problem(x, blocks, map=map_rows)
+    np.testing.assert_allclose(problem.resume(theta), x, rtol=0, atol=1e-8)
+    assert value_and_gradient(problem.objective, unflatten(theta, 5, 6), [X])[0] == pytest.approx(value, rel=1e-8)
+    assert sum(problem.evaluate(theta, X)[0]) == pytest.approx(value, rel=1e-8)

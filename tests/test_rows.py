@@ -2,9 +2,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array, csr_matrix
+from scipy.sparse import csr_array, csr_matrix, issparse
 
-from skl_sparse_ae._rows import dense, empty, scratch, take, times, transposed_times
+from skl_sparse_ae._rows import Centred, dense, empty, scratch, take, times, transposed_times
 
 RNG = np.random.default_rng(0)
 X = np.round(RNG.normal(size=(9, 5))) * (RNG.uniform(size=(9, 5)) < 0.5)
@@ -68,3 +68,18 @@ def test_scratch_ends_with_an_exception():
     with pytest.raises(MemoryError):
         fail()
     assert not np.shares_memory(empty((4, 3), np.float64), given[0])
+
+
+@KINDS
+def test_rows_are_read_less_their_origin(kind):
+    origin = np.array([0, 0.25, 0, -3, 0])
+    rows = Centred(kind(X), origin)
+    assert (rows.shape, rows.dtype) == (X.shape, X.dtype)
+    np.testing.assert_array_equal(dense(rows.read()), X - origin)
+    np.testing.assert_array_equal(dense(rows), X - origin)
+
+
+def test_sparse_rows_stay_sparse_where_the_origin_is_0():
+    rows = Centred(csr_array(X), np.array([0, 0, 5.0, 0, 0])).read()
+    assert issparse(rows)
+    assert rows.nnz == np.count_nonzero(np.delete(X, 2, axis=1)) + np.count_nonzero(X[:, 2] != 5)

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array, hstack
 from scipy.special import expit, xlogy
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -124,6 +125,37 @@ def test_both_solvers_lower_the_same_objective(digits, solver):
     start = SparseAutoencoderTransformer(32, solver=solver, max_iter=1, tol=0, random_state=0).fit(X)
     end = SparseAutoencoderTransformer(32, solver=solver, random_state=0).fit(X)
     assert end.loss_ < 0.5 * start.loss_
+
+
+WEIGHTS = {"sparsity_weight": 0.2, "encoder_alpha": 1e-4, "decoder_alpha": 1e-2}
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e5, 1e6])
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_rows_far_from_0_are_fitted_in_float32_as_the_same_rows_in_float64(kind, offset):
+    """Times and years in seconds are such columns. Of 1e6, float32 keeps 1/16, and the biases take as much."""
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(400, 10)) @ rng.normal(size=(10, 10)) / 3 + offset).astype(np.float32)
+    options = {"random_state": 0, "max_iter": 100, **WEIGHTS}
+    exact = SparseAutoencoderTransformer(8, **options).fit(X.astype(np.float64))
+    model = SparseAutoencoderTransformer(8, **options).fit(kind(X))
+    assert model.loss_ == pytest.approx(exact.loss_, rel=0.01)
+    assert model.loss_ == pytest.approx(model.loss_curve_[-1], rel=0.01)
+    for method, tolerance in (("transform", 1e-5), ("score_samples", 1e-4), ("score", 1e-4)):
+        of_float32, of_float64 = (getattr(model, method)(rows) for rows in (kind(X), X.astype(np.float64)))
+        np.testing.assert_allclose(of_float32, of_float64, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(exact.transform(X), exact.transform(X.astype(np.float64)), rtol=0, atol=1e-5)
+
+
+def test_a_time_among_counts_of_words_costs_no_digits():
+    """Very sparse rows are never made dense, and the square of the one full column would drown the others."""
+    rng = np.random.default_rng(0)
+    words = csr_array(rng.random((600, 80)) * (rng.random((600, 80)) < 0.03))
+    X = hstack([words, csr_array(rng.normal(size=(600, 1)) + 1e7)]).tocsr()
+    model = SparseAutoencoderTransformer(8, max_iter=50, random_state=0, **WEIGHTS).fit(X)
+    dense = SparseAutoencoderTransformer(8, max_iter=50, random_state=0, **WEIGHTS).fit(X.toarray())
+    assert model.loss_ == pytest.approx(dense.loss_, rel=1e-4)
+    np.testing.assert_allclose(model.score_samples(X), model.score_samples(X.toarray()), rtol=0, atol=1e-9)
 
 
 def test_the_fit_does_not_depend_on_the_offset_of_the_data(X):
@@ -530,3 +562,21 @@ def test_grid_search_over_the_weight_in_a_pipeline_on_two_workers(digits):
     search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2).fit(X, y)
     assert search.best_score_ > 0.7
     assert len(set(search.cv_results_["mean_test_score"])) == 2
+
+
+@pytest.mark.parametrize("name", ["sample", "sample_posterior", "posterior", "interpolate"])
+def test_methods_of_the_other_autoencoder_name_it(name):
+    model = SparseAutoencoderTransformer()
+    assert not hasattr(model, name)
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'. VariationalAutoencoderTransformer has it"):
+        getattr(model, name)
+    with pytest.raises(AttributeError, match=r"no attribute 'samples'[.]$"):
+        _ = model.samples
+
+
+def test_partial_fit_without_adam_says_what_to_set(X):
+    model = SparseAutoencoderTransformer()
+    assert not hasattr(model, "partial_fit")
+    with pytest.raises(AttributeError, match=r"no attribute 'partial_fit' with solver='lbfgs'. Set solver='adam'"):
+        model.partial_fit(X)
+    assert hasattr(SparseAutoencoderTransformer(solver="adam"), "partial_fit")

@@ -4,9 +4,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae._validation import (
     check_code,
     check_integers,
+    check_real,
+    check_rows,
     clip_to_unit_interval,
     draw_seed,
     overflow_as_value_error,
@@ -141,3 +144,44 @@ def test_an_int_gives_one_seed_and_a_generator_a_new_one_each_time():
     assert draw_seed(3) == draw_seed(3) != draw_seed(4)
     shared = np.random.RandomState(0)
     assert draw_seed(shared) != draw_seed(shared)
+
+
+@pytest.mark.parametrize("value", [True, float("nan"), -np.inf, 10**400, np.float32("nan")])
+def test_numbers_that_are_none_are_refused(value):
+    with pytest.raises(ValueError, match=r"tolerance must be a finite number, got .{1,20}[.]$"):
+        check_real(value, "tolerance")
+
+
+def test_numbers_are_floats_afterwards():
+    assert (check_real(np.float32(0.5), "x"), type(check_real(3, "x"))) == (0.5, float)
+    with pytest.raises(TypeError, match="x must be an instance of float"):
+        check_real("3", "x")
+
+
+class Tensor:
+    """As one of torch, of which NumPy can read some."""
+
+    __module__ = "torch"
+
+    def __init__(self, values, error=None):
+        self.values, self.error = values, error
+
+    def numpy(self):
+        if self.error:
+            raise self.error
+        return self.values
+
+
+def test_tensors_of_torch_are_what_numpy_reads(images):
+    rows = check_rows(SparseAutoencoderTransformer(), Tensor(images.astype(np.float32)), reset=True)
+    assert (rows.dtype, rows.shape) == (np.float32, images.shape)
+    for error in (TypeError("Got unsupported ScalarType BFloat16."), RuntimeError("Can't call numpy() on Tensor")):
+        with pytest.raises(TypeError, match=r"expects what NumPy can read.*detach"):
+            check_rows(SparseAutoencoderTransformer(), Tensor(images, error), reset=True)
+
+
+def test_a_lazy_frame_is_to_be_collected(images):
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame(images[:, :3]).lazy()
+    with pytest.raises(TypeError, match=r"got a polars LazyFrame. Pass X.collect\(\)"):  # and no warning
+        SparseAutoencoderTransformer().fit(frame)

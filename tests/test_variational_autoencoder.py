@@ -1,11 +1,14 @@
+import copy
 import pickle
 import re
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from scipy.sparse import csr_array
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.decomposition import PCA
@@ -221,13 +224,42 @@ def test_an_interpolation_goes_from_one_reconstruction_to_the_other(digits, mode
     assert model.interpolate(digits[0], digits[1]).shape == (10, 64)
 
 
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+@pytest.mark.parametrize("setting", ["own", "global"])
+def test_an_interpolation_whatever_transform_puts_out(digits, model, container, setting):
+    expected = model.interpolate(digits[0], digits[1], 3)
+    twin = copy.deepcopy(model)
+    if setting == "own":
+        twin.set_output(transform=container)
+    with config_context(transform_output=container if setting == "global" else "default"):
+        assert type(twin.transform(digits[:2])).__module__.startswith(container)
+        np.testing.assert_array_equal(twin.interpolate(digits[0], digits[1], 3), expected)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_interpolation_between_labelled_rows(digits):
+    X = pd.DataFrame(digits, columns=[f"pixel {i}" for i in range(64)])
+    model = VariationalAutoencoderTransformer(max_iter=1, random_state=0).fit(X)
+    expected = model.interpolate(X.iloc[0], X.iloc[1])
+    np.testing.assert_array_equal(model.interpolate(X.iloc[:1], X.iloc[[1]]), expected)
+    np.testing.assert_array_equal(model.interpolate(X.iloc[0].astype(object), X.iloc[1]), expected)
+    with pytest.raises(ValueError, match="Feature names must be in the same order"):
+        model.interpolate(X.iloc[0], X.iloc[1, ::-1])
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.interpolate(X.iloc[0].rename({"pixel 3": "pixel three"}), X.iloc[1])
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        np.testing.assert_array_equal(model.interpolate(digits[0], digits[1]), expected)
+    unnamed = VariationalAutoencoderTransformer(max_iter=1, random_state=0).fit(digits)
+    np.testing.assert_allclose(unnamed.interpolate(X.iloc[0], X.iloc[1]), expected, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda model, X: model.sample(0), ValueError, "n_samples == 0, must be >= 1"),
         (lambda model, X: model.sample(2.5), TypeError, "n_samples must be an instance of int"),
         (lambda model, X: model.interpolate(X[0], X[1], 1), ValueError, "n_samples == 1, must be >= 2"),
-        (lambda model, X: model.interpolate(X[0], X[1, :9]), ValueError, "same shape"),
+        (lambda model, X: model.interpolate(X[0], X[1, :9]), ValueError, "X has 9 features, but"),
         (lambda model, X: model.interpolate(X[0, :9], X[1, :9]), ValueError, "X has 9 features, but"),
         (lambda model, X: model.score_samples(X, n_draws=0), ValueError, "n_draws == 0, must be >= 1"),
         (
@@ -436,3 +468,23 @@ def test_metadata(digits):
     assert tags.input_tags.sparse
     assert tags.transformer_tags.preserves_dtype == ["float64", "float32"]
     assert VariationalAutoencoderTransformer.__module__ == "skl_sparse_ae"
+
+
+@pytest.mark.parametrize("sizes", [{3, 4}, {1: 2}, frozenset([5])])
+def test_hidden_layers_have_an_order(digits, sizes):
+    with pytest.raises(ValueError, match="'hidden_layer_sizes' parameter of Variational"):
+        VariationalAutoencoderTransformer(hidden_layer_sizes=sizes).fit(digits)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+@pytest.mark.parametrize("offset", [1e3, 1e5, 1e6])
+def test_rows_far_from_0_cost_no_digits_of_float32(kind, offset):
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(400, 10)) @ rng.normal(size=(10, 10)) / 3 + offset).astype(np.float32)
+    model = VariationalAutoencoderTransformer(2, max_iter=5, random_state=0).fit(kind(X))
+    exact, near = X.astype(np.float64), {"rtol": 0, "atol": 1e-4}
+    np.testing.assert_allclose(model.transform(kind(X)), model.transform(exact), **near)
+    np.testing.assert_allclose(model.transform(X[:1]), model.transform(X)[:1], **near)
+    np.testing.assert_allclose(model.reconstruct(kind(X)), model.reconstruct(exact), rtol=1e-6)
+    assert model.loss_ == pytest.approx(-model.score(X), abs=1e-4)

@@ -10,6 +10,10 @@ from skl_sparse_ae._weights import (
     flatten,
     initial_weights,
     n_weights,
+    of_centred,
+    of_rows,
+    origin_of_moments,
+    origin_of_weights,
     unflatten,
 )
 
@@ -131,3 +135,35 @@ def test_rows_in_the_frame_are_read_as_the_weights_read_rows(network):
     rows = network.X.copy()
     assert frame.rows(rows) is rows
     np.testing.assert_allclose(rows @ primed.We.T + primed.be, network.X @ user.We.T + user.be, rtol=1e-12)
+
+
+def test_weights_of_centred_rows_do_the_same(network):
+    w, origin = network.weights, np.linspace(-3, 3, D)
+    seen = of_centred(w, origin)
+    X = network.X
+    np.testing.assert_allclose((X - origin) @ seen.We.T + seen.be, X @ w.We.T + w.be, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(seen.bd + origin, w.bd, rtol=0, atol=1e-13)
+    for part, again in zip(w, of_rows(seen, origin), strict=True):
+        np.testing.assert_allclose(again, part, rtol=0, atol=1e-13)
+    assert of_centred(w, None) is w
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [(np.float32, 20), (np.float64, 1e4)])
+def test_only_columns_far_from_0_have_an_origin(dtype, limit):
+    variance = np.array([4.0, 1.0, 0.0])
+    origin = origin_of_moments(np.array([1e3, -3 * limit, 7]) * 2, variance * 4, dtype)
+    assert origin.dtype == dtype
+    np.testing.assert_array_equal(origin, [2e3 if limit < 500 else 0, -6 * limit, 14])
+    assert origin_of_moments(np.array([0, limit, 0]), variance, dtype) is None  # against the variance of all columns
+    assert origin_of_moments(np.zeros(3), np.zeros(3), dtype) is None
+
+
+def test_the_origin_of_weights_is_the_decoders_bias_where_terms_are_large(network):
+    w = network.weights
+    far = w._replace(be=w.be - 1e4 * w.We[:, 2], bd=w.bd + 1e4 * (np.arange(D) == 2))
+    assert origin_of_weights(w, np.float32) is None
+    assert origin_of_weights(far, np.float64) is None
+    origin = origin_of_weights(far, np.float32)
+    assert origin.dtype == np.float32
+    np.testing.assert_array_equal(origin, np.where(np.arange(D) == 2, far.bd, 0).astype(np.float32))
+    assert origin_of_weights(w._replace(be=w.be - 1e4), np.float32) is None  # a unit that is off, and no offset

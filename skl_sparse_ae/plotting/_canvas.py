@@ -26,6 +26,16 @@ def axes_of(display, ax, figsize=None):
     return ax
 
 
+def plain(name):
+    """A name that is drawn as it is: matplotlib takes what is between two dollars for mathematics.
+
+    It makes no entry in a legend of a name that starts with an underscore. Control characters have no
+    glyphs.
+    """
+    text = "".join(c if c.isprintable() else "\ufffd" for c in str(name)).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
+
+
 def remove_spines(ax):
     """Leave the left and the lower one, which carry numbers."""
     ax.spines[["top", "right"]].set_visible(False)

@@ -34,6 +34,15 @@ def seen_by_autoencoder(before, X):
     return X if before is None else before.transform(X)
 
 
+def rows_and_shape(X, image_shape):
+    """Both, given in either order: a tuple of a few numbers is no matrix of rows."""
+    return (image_shape, X) if _is_shape(X) and not _is_shape(image_shape) else (X, image_shape)
+
+
+def _is_shape(value):
+    return isinstance(value, tuple | list) and all(isinstance(n, Integral) for n in value)
+
+
 def chosen_units(units, n_units):
     """Indices of units: all for None, the first of them for an int, those named for a sequence; ValueError."""
     if units is None:

@@ -6,8 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
-from skl_sparse_ae.plotting._checks import check_count, check_same_length, chosen_units, fitted_autoencoder, seen_by_autoencoder
+from skl_sparse_ae.plotting._canvas import axes_of, plain, remove_spines, require_matplotlib
+from skl_sparse_ae.plotting._checks import (
+    check_count,
+    check_same_length,
+    chosen_units,
+    dense,
+    fitted_autoencoder,
+    seen_by_autoencoder,
+)
 from skl_sparse_ae.plotting._images import draw, figsize, painted, tiles_of
 
 # Okabe and Ito's colours, which the colour-blind tell apart, ordered so that neighbours differ in lightness too; with markers,
@@ -131,7 +138,7 @@ class LatentPlaneDisplay:
         """
         require_matplotlib(cls.__name__)
         before, autoencoder = fitted_autoencoder(estimator)
-        codes = autoencoder.transform(seen_by_autoencoder(before, X))
+        codes = dense(autoencoder.transform(seen_by_autoencoder(before, X)))
         units = _two(units, codes.shape[1])
         if y is not None:
             y = np.asarray(y)
@@ -232,12 +239,11 @@ class LatentPlaneDisplay:
         if self.y is None:
             self.points_ = [ax.scatter(*self.codes.T, **{"c": "0.3"} | options)]
             return ax
-        self.points_ = [
-            ax.scatter(
-                *self.codes[self.y == label].T, **{"c": COLOURS[i % len(COLOURS)], "marker": MARKERS[i]} | options, label=label
-            )
-            for i, label in enumerate(np.unique(self.y))
-        ]
+        self.points_ = []
+        for i, label in enumerate(np.unique(self.y)):
+            style = {"c": COLOURS[i % len(COLOURS)], "marker": MARKERS[i]} | options
+            points = ax.scatter(*self.codes[self.y == label].T, **style, label=plain(label))
+            self.points_.append(points)
         self.legend_ = ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, markerscale=1.6)
         return ax
 

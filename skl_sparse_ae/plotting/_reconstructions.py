@@ -6,7 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
-from skl_sparse_ae.plotting._checks import check_count, dense, fitted_autoencoder, seen_by_autoencoder, some_rows
+from skl_sparse_ae.plotting._checks import (
+    check_count,
+    dense,
+    fitted_autoencoder,
+    rows_and_shape,
+    seen_by_autoencoder,
+    some_rows,
+)
 from skl_sparse_ae.plotting._images import draw, figsize, gap_of, painted, stacked, tiles_of
 
 NAMES_INCHES = 1.35  # "reconstruction" and its distance from the images
@@ -77,7 +84,7 @@ class ReconstructionsDisplay:
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Images, one a row. The worst ones first: ``X[np.argsort(estimator.score_samples(X))]``.
         image_shape : tuple of int
-            ``(height, width)`` or ``(height, width, 3)``.
+            ``(height, width)`` or ``(height, width, 3)``. X and this are told apart in either order.
         n_rows : int, default=10
             How many of them, at most.
         ax : matplotlib Axes, default=None
@@ -102,6 +109,7 @@ class ReconstructionsDisplay:
         """
         require_matplotlib(cls.__name__)
         check_count("n_rows", n_rows)
+        X, image_shape = rows_and_shape(X, image_shape)
         before, autoencoder = fitted_autoencoder(estimator)
         X = some_rows(X, range(min(n_rows, np.shape(X)[0])))
         tiles_of(dense(X), image_shape)

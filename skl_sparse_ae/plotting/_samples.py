@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
-from skl_sparse_ae.plotting._checks import check_count, dense, fitted_with, some_rows
+from skl_sparse_ae.plotting._checks import check_count, dense, fitted_with, rows_and_shape, some_rows
 from skl_sparse_ae.plotting._images import draw, figsize, gap_of, painted, tiles_of
 
 TITLE_INCHES = 0.35
@@ -79,7 +79,7 @@ class SamplesDisplay:
         X : array-like or sparse matrix of shape (n_rows, n_features)
             Images, one a row.
         image_shape : tuple of int
-            ``(height, width)`` or ``(height, width, 3)``.
+            ``(height, width)`` or ``(height, width, 3)``. X and this are told apart in either order.
         n_samples : int, default=25
             How many of both, at most.
         random_state : int, RandomState instance or None, default=None
@@ -106,6 +106,7 @@ class SamplesDisplay:
         """
         require_matplotlib(cls.__name__)
         check_count("n_samples", n_samples)
+        X, image_shape = rows_and_shape(X, image_shape)
         before, generator = fitted_with(estimator, "sample")
         X = dense(some_rows(X, range(min(n_samples, np.shape(X)[0]))))
         tiles_of(X, image_shape)

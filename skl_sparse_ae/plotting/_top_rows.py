@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skl_sparse_ae._blocks import column_moments, row_blocks
-from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
+from skl_sparse_ae.plotting._canvas import axes_of, plain, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import (
     check_count,
     check_index,
@@ -249,7 +249,7 @@ class TopRowsDisplay:
         for row in self.rows[:, shown]:
             ax.plot(row, places, color="black", marker="|", markersize=6, linestyle="none")
         ax.axvline(0, color="black", linewidth=0.8)
-        ax.set_yticks(places, [names[i] for i in shown])
+        ax.set_yticks(places, [plain(names[i]) for i in shown])
         ax.invert_yaxis()
         ax.set_xlabel("standard deviations from the mean")
         remove_spines(ax)
