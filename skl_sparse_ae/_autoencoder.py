@@ -187,12 +187,19 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
     def _check_rows(self, X, reset=False):
         return check_rows(self, X, reset)
 
+    def _check_targets(self, X):
+        """Rows to compare with their reconstruction: where the loss is defined."""
+        return self._within_range(self._check_rows(X))
+
+    def _within_range(self, X):
+        return X if self.loss == "squared_error" else clip_to_unit_interval(X)
+
     def _check_training_rows(self, X, reset):
         X = self._check_rows(X, reset)
         self._check_size(self._count_weights(X.shape[1]), X.dtype.itemsize)
         if not reset:
             self._check_continues()
-        return X if self.loss == "squared_error" else clip_to_unit_interval(X)
+        return self._within_range(X)
 
     def _check_size(self, n_parameters, itemsize):
         check_memory(LEAST_VECTORS * itemsize * n_parameters, f"A fit with n_components={self.n_components}")

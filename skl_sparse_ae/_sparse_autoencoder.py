@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._autoencoder import BaseAutoencoder
 from skl_sparse_ae._diagnostics import learned_nothing, not_converged, poor_code
-from skl_sparse_ae._inference import code_of, explained_variance, losses_of_rows, reconstructions, rows_of
+from skl_sparse_ae._inference import code_of, excess_of_rows, explained_variance, losses_of_rows, reconstructions, rows_of
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._objective import Objective
 from skl_sparse_ae._penalties import KullbackLeibler
@@ -58,7 +58,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     sparsity_weight : float >= 0, default=0.2
         Weight of the KL divergences. Worth searching, with a score that sees more than the reconstruction.
     loss : {"squared_error", "cross_entropy"}, default="squared_error"
-        ``(x_hat - x)^2``, or the cross-entropy of the decoder's logits for X in [0, 1], e.g. from `MinMaxScaler`.
+        ``(x_hat - x)^2``, or the cross-entropy of the decoder's logits for X in [0, 1], e.g. from `MinMaxScaler`
+        with ``clip=True``, since `score` and `score_samples` refuse other values as `fit` does.
     decoder_activation : {"identity", "logistic"} or None, default=None
         None is "identity" for squared error and "logistic" for cross-entropy, which allows no other.
     encoder_alpha, decoder_alpha : float >= 0, default=1e-4 and 1e-2
@@ -399,7 +400,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            As in `transform`.
+            As in `transform`; with ``loss="cross_entropy"``, between 0 and 1 as in `fit`.
         y : ignored
 
         Returns
@@ -407,26 +408,39 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         score : float
         """
         check_is_fitted(self)
-        X = self._check_rows(X)
+        X = self._check_targets(X)
         return explained_variance(self._weights(X.dtype), self._loss(), X)
 
     @quiet
     def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Minus the reconstruction loss of each row: low for rows unlike those seen in `fit`.
+        """Minus the reconstruction error of each row: low for rows unlike those seen in `fit`, 0 for a perfect reconstruction.
+
+        With ``loss="cross_entropy"`` the error is the Kullback-Leibler divergence of the row from its reconstruction: the
+        cross-entropy less the row's own entropy, which no reconstruction can avoid.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            As in `transform`.
+            As in `transform`; with ``loss="cross_entropy"``, between 0 and 1 as in `fit`.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Minus the loss named by `loss`, mean over features, float64.
+            Minus the squared error or the divergence, mean over features, float64. At most 0.
+
+        Raises
+        ------
+        ValueError
+            If X is so large that an error overflows or, with ``loss="cross_entropy"``, not between 0 and 1.
         """
         check_is_fitted(self)
-        X = self._check_rows(X)
-        return -losses_of_rows(self._weights(X.dtype), self._loss(), X)
+        X = self._check_targets(X)
+        return -excess_of_rows(self._weights(X.dtype), self._loss(), X)
+
+    def _mean_loss(self, X):
+        """The reconstruction loss, as it is in J."""
+        X = self._check_targets(X)
+        return losses_of_rows(self._weights(X.dtype), self._loss(), X).mean()
 
     def _messages(self, status, figures, X, scale):
         """Whatever makes the fit less than it looks, as (category, message); one thing only if it explains the next."""

@@ -192,7 +192,7 @@ def clip_to_unit_interval(X):
     if low < -tolerance or high > 1 + tolerance:
         raise ValueError(
             f"X must be in [0, 1] when loss='cross_entropy', got values in [{float(low)!r}, {float(high)!r}]. Scale X, "
-            "e.g. with MinMaxScaler, or use loss='squared_error'."
+            "e.g. with MinMaxScaler(clip=True), or use loss='squared_error'."
         )
     if low >= 0 and high <= 1:
         return X

@@ -477,7 +477,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            As in `transform`.
+            As in `transform`; with ``loss="cross_entropy"``, between 0 and 1 as in `fit`.
         bound : {"elbo", "importance_weighted"}, default="elbo"
             ``E log p(x | z) - KL(q(z | x) || N(0, I))``, whatever `kl_weight` is; or the logarithm of the mean of
             ``p(x, z) / q(z | x)`` over the draws, which is tighter, and tends to log p(x) with their number.
@@ -493,10 +493,10 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
             Sum over features, float64. A log-density with ``loss="squared_error"``, so positive where features vary little.
         """
         check_is_fitted(self)
-        X = check_rows(self, X, reset=False)
         check_scalar(n_draws, "n_draws", Integral, min_val=1)
         if bound not in BOUNDS:
             raise ValueError(f"bound must be one of {sorted(BOUNDS)}, got {bound!r}.")
+        X = self._check_targets(X)
         return evidence_bounds(self._model(X.dtype), X, _draws(n_draws, random_state), BOUNDS[bound])
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
@@ -505,7 +505,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            As in `transform`.
+            As in `score_samples`.
         y : ignored
 
         Returns

@@ -28,7 +28,7 @@ from skl_sparse_ae._blocks import row_blocks
 from skl_sparse_ae._diagnostics import LEAST_ACTIVITY
 from skl_sparse_ae._inference import LOWEST_SCORE
 from skl_sparse_ae._penalties import divergences
-from skl_sparse_ae._rows import dense
+from skl_sparse_ae._rows import dense, read
 from skl_sparse_ae._validation import quiet
 
 __all__ = [
@@ -798,7 +798,7 @@ def _code(estimator, X):
 
 def _r2(autoencoder, X):
     if isinstance(autoencoder, VariationalAutoencoderTransformer):  # whose `score` is a likelihood
-        return explained_variance(dense(X), autoencoder.reconstruct(X))
+        return explained_variance(dense(read(autoencoder._check_targets(X))), autoencoder.reconstruct(X))
     return autoencoder.score(X)
 
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from skl_sparse_ae import SparseAutoencoderTransformer
@@ -40,9 +40,14 @@ def results_elsewhere(model, X, folder):
         return dict(file)
 
 
+def scorable(model, X):
+    """Those of the rows that the loss is defined for."""
+    return X[((X >= 0) & (X <= 1)).all(axis=1)] if model.loss == "cross_entropy" else X
+
+
 @every_dtype
 def test_the_source_alone_gives_the_same_numbers(any_autoencoder, unseen, dtype, tmp_path):
-    X = unseen.astype(dtype)
+    X = scorable(any_autoencoder, unseen).astype(dtype)
     got = results_elsewhere(any_autoencoder, X, tmp_path)
     code = any_autoencoder.transform(X)
     np.testing.assert_allclose(got["transform"], code, rtol=0, atol=TOLERANCE[dtype])
@@ -80,6 +85,21 @@ def test_the_source_refuses_what_the_estimator_refuses(autoencoder, exported, fu
         getattr(autoencoder, function)(X)
     with pytest.raises(ValueError, match=r"Expected rows of|not finite"):
         exported[function](X)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, 16])
+def test_the_source_of_a_cross_entropy_refuses_scores_of_other_ranges(images, tmp_path, value):
+    with pytest.warns(ConvergenceWarning):
+        model = SparseAutoencoderTransformer(7, loss="cross_entropy", max_iter=5, random_state=0).fit(images)
+    to_source(model, tmp_path / "digits.py")
+    names = {"__file__": str(tmp_path / "digits.py")}
+    exec(compile((tmp_path / "digits.py").read_text(), "digits.py", "exec"), names)
+    rows, rounded = images.copy(), np.clip(1e6 * images, -1e-12, 1 + 1e-12)
+    rows[3, 5] = value
+    for score_samples in (model.score_samples, names["score_samples"]):
+        with pytest.raises(ValueError, match=rf"X must be in \[0, 1\].*got values in .*{value}"):
+            score_samples(rows)
+        np.testing.assert_allclose(score_samples(rounded), score_samples(rounded.clip(0, 1)), rtol=1e-14)
 
 
 def test_lists_and_integers_are_rows_too(autoencoder, exported):

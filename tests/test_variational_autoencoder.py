@@ -52,6 +52,16 @@ def run(coefs, intercepts, A, activation=lambda Z: np.maximum(Z, 0)):
 # ------------------------------------------------------------------------------------------------- what is learned
 
 
+@pytest.mark.parametrize("method", ["score", "score_samples"])
+def test_bounds_by_cross_entropy_refuse_what_fit_refuses(digits, method):
+    model = quick(2, loss="cross_entropy", max_iter=2).fit(digits)
+    for rows in (16 * digits, digits - 0.1, np.where(digits == 1, 1 + 1e-6, digits)):
+        with pytest.raises(ValueError, match=r"X must be in \[0, 1\] when loss='cross_entropy', got values in .*MinMaxScaler"):
+            getattr(model, method)(rows)
+    assert np.isfinite(getattr(model, method)(np.where(digits == 1, 1 + 1e-12, digits))).all()
+    assert np.isfinite(getattr(quick(2, max_iter=2).fit(digits), method)(16 * digits)).all()
+
+
 def test_a_linear_model_finds_probabilistic_pca():
     """Whose likelihood is the optimum of the linear case: J. Lucas et al., Don't Blame the ELBO! (2019)."""
     rng = np.random.default_rng(0)
