@@ -73,6 +73,13 @@ def check_numbers(values, ranges, name):
             raise corrupted(name, attribute, f"of type {kind.__name__} in [{lowest:g}, {highest:g}]")
 
 
+def check_plain(meaning, name):
+    """ValueError unless this is a dict of strings, ints and tuples, by name: what a fit writes down of its parameters."""
+    is_dict = isinstance(meaning, dict)
+    if not is_dict or {type(value) for value in meaning.values()} - {str, int, tuple} or {type(key) for key in meaning} - {str}:
+        raise corrupted(name, "_meaning", "a dict of parameters")
+
+
 def corrupted(name, attribute, expected):
     """The error that says so."""
     return ValueError(f"The state of {name} is corrupted: attribute {attribute!r} is not {expected}.")

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._autoencoder import BaseAutoencoder
 from skl_sparse_ae._diagnostics import learned_nothing, not_converged, poor_code
@@ -83,6 +82,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         See `tol`.
     warm_start : bool, default=False
         Let `fit` continue from the weights there are. Adam's moments start anew.
+        The weights depend on `n_components`, `loss` and `decoder_activation`:
+        after a change of these, it is an error.
     verbose : int, default=0
         Print one line per iteration or epoch.
     random_state : int, RandomState instance or None, default=None
@@ -243,12 +244,9 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         if self.solver == "lbfgs":
             refuse_too_many_parameters(n_parameters)
 
-    def _check_continues(self):
-        if self.components_.shape[0] != self.n_components:
-            raise ValueError(
-                f"n_components={self.n_components} differs from the {self.components_.shape[0]} components of the previous "
-                "fit, which this one would continue. Set n_components back, or fit with warm_start=False."
-            )
+    def _functions(self):
+        decoder = self.decoder_activation or DEFAULT_DECODER.get(str(self.loss))
+        return {"decoder_activation": str(decoder)} | super()._functions()
 
     def _count_weights(self, n_features):
         return n_weights(self.n_components, n_features)
@@ -344,7 +342,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         ValueError
             If X is so large that an activation is undefined, among scikit-learn's usual reasons.
         """
-        check_is_fitted(self)
+        self._check_fitted()
         X = self._check_rows(X)
         return code_of(self._weights(X.dtype), X)
 
@@ -367,7 +365,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         ValueError
             If X does not have `n_components` columns of finite numbers, or has such large ones that a row overflows.
         """
-        check_is_fitted(self)
+        self._check_fitted()
         X = check_code(self, X, self.components_.shape[0])
         return rows_of(self._weights(X.dtype), self._loss(), X)
 
@@ -385,7 +383,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         X_hat : ndarray of shape (n_samples, n_features)
             In the dtype of X.
         """
-        check_is_fitted(self)
+        self._check_fitted()
         X = self._check_rows(X)
         return np.concatenate(list(reconstructions(self._weights(X.dtype), self._loss(), X)))
 
@@ -407,7 +405,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         -------
         score : float
         """
-        check_is_fitted(self)
+        self._check_fitted()
         X = self._check_targets(X)
         return explained_variance(self._weights(X.dtype), self._loss(), X)
 
@@ -433,7 +431,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         ValueError
             If X is so large that an error overflows or, with ``loss="cross_entropy"``, not between 0 and 1.
         """
-        check_is_fitted(self)
+        self._check_fitted()
         X = self._check_targets(X)
         return -excess_of_rows(self._weights(X.dtype), self._loss(), X)
 

@@ -182,6 +182,15 @@ def check_integers(estimator, names):
             raise ValueError(f"The {name!r} parameter of {type(estimator).__name__} must be an int. Got {value!r} instead.")
 
 
+def check_unchanged(now, then, consequence):
+    """ValueError that names the parameters which differ, and what follows; {} stands for "it" or "them"."""
+    changed = [name for name in now if name in then and now[name] != then[name]]
+    if changed:
+        verb, them = ("differs", "it") if len(changed) == 1 else ("differ", "them")
+        of_now, of_then = (" and ".join(f"{name}={values[name]!r}" for name in changed) for values in (now, then))
+        raise ValueError(f"{of_now} {verb} from {of_then} {consequence.format(them)}")
+
+
 def clip_to_unit_interval(X):
     """X with rounding errors at the ends of [0, 1] removed (a copy only if there are any); ValueError beyond those.
 

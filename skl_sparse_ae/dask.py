@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae._blocks import row_blocks, sum_over, thread_pool
@@ -121,7 +121,7 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer):
 
     def _lazily(self, method, X, n_in, n_out):
         """The estimator's method of each partition; `n_out` columns come of `n_in`, or for None one number a row."""
-        check_is_fitted(self)
+        self._check_fitted()
         name = type(self).__name__
         X = _whole_rows(X, name)
         if X.shape[1] != n_in:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae import __version__
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
@@ -219,4 +218,4 @@ def _check_autoencoder(model, caller):
         raise TypeError(
             f"{caller} takes a SparseAutoencoderTransformer, e.g. a step of a Pipeline, got {type(model).__name__}."
         )
-    check_is_fitted(model)
+    model._check_fitted()

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_array, column_or_1d
 
 from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
 
@@ -145,7 +145,7 @@ def _split(model, caller):
     n_front = len(steps)
     while n_front and isinstance(steps[n_front - 1], SparseAutoencoderTransformer):
         n_front -= 1
-        check_is_fitted(steps[n_front])
+        steps[n_front]._check_fitted()
     if n_front == len(steps):
         raise TypeError(
             f"{caller} takes a SparseAutoencoderTransformer, or a Pipeline whose last steps are such, got {_described(model)}."

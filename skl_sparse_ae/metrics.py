@@ -807,7 +807,7 @@ def _squared_errors(estimator, X):
     autoencoder, X = _at_autoencoder(estimator, X)
     X_hat = autoencoder.reconstruct(X)
     X = check_array(X, dtype=X_hat.dtype, accept_sparse="csr")
-    k = autoencoder.n_components
+    k = X_hat.shape[1]
     for rows, reconstructed in zip(row_blocks(X, k), row_blocks(X_hat, k), strict=True):
         with np.errstate(all="ignore"):
             yield np.square(np.subtract(reconstructed, dense(rows), dtype=np.float64))

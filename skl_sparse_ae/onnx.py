@@ -7,7 +7,6 @@ The graphs are made of standard operators of opset 13 or later, so any runtime t
 """
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
@@ -78,7 +77,7 @@ def _declare_outputs(scope, model, inputs, custom_parsers=None):
     """skl2onnx's first pass: an operator for the model, and the variables that it will compute."""
     from skl2onnx.common.data_types import DoubleTensorType, guess_tensor_type
 
-    check_is_fitted(model)
+    model._check_fitted()
     operator = scope.declare_local_operator(_alias(type(model)), model)
     operator.inputs = inputs
     asked = scope.get_options(model, dict.fromkeys(OPTIONS[type(model)], False))

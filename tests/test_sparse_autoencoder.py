@@ -394,7 +394,7 @@ def test_a_warm_start_continues_and_a_cold_one_does_not(X, solver):
 
 def test_a_warm_start_wants_the_same_shape(X):
     model = quick(warm_start=True).fit(X)
-    with pytest.raises(ValueError, match="n_components=9 differs from the 7 components"):
+    with pytest.raises(ValueError, match="n_components=9 differs from n_components=7 of the previous fit"):
         model.set_params(n_components=9).fit(X)
     with pytest.raises(ValueError, match="X has 60 features, but SparseAutoencoderTransformer is expecting 64"):
         model.set_params(n_components=7).fit(X[:, :60])
