@@ -1,7 +1,9 @@
 """The door: what the estimators check, and keep safe, before and around the work. Everything below assumes clean input."""
 
 import copy
+import datetime
 import os
+import re
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,6 +14,9 @@ from sklearn.utils.validation import assert_all_finite, check_array, validate_da
 from skl_sparse_ae._row_source import RowSource, on_disk
 
 FLOATS = (np.float64, np.float32)
+TIMES = re.compile("date|time|duration|period|interval|[mM]8", re.IGNORECASE)  # in the name of a dtype
+TIME_TYPES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+OBJECTS = {"object", "Object"}  # NumPy's and pandas' dtype, polars'
 BLOCK_ROWS = 1024  # of rows on disk, checked at a time
 NOT_FINITE = (
     "The objective became non-finite. The input data may contain large values and need to be preprocessed, e.g. with "
@@ -108,10 +113,7 @@ def _sound(X, name):
             f"{name} expects rows in memory or on disk, got a Dask collection of type {type(X).__name__}. Use "
             "skl_sparse_ae.dask.DaskSparseAutoencoderTransformer, or X.compute() if it fits in memory."
         )
-    for dtype in _dtypes(X):
-        is_polars = hasattr(dtype, "is_temporal")
-        if dtype.is_temporal() if is_polars else getattr(dtype, "kind", None) in ("m", "M"):
-            raise TypeError(f"{name} does not support dtype {dtype}. Convert the columns to numbers first.")
+    refuse_times(X, name)
     if np.ma.is_masked(X):
         raise ValueError("Input X is a masked array with masked values. Fill them first, e.g. X.filled(0).")
     if isinstance(X, np.ndarray) and not X.dtype.isnative:
@@ -119,12 +121,41 @@ def _sound(X, name):
     return _sound_csr(X) if issparse(X) and X.ndim == 2 else X
 
 
+def refuse_times(X, name):
+    """TypeError for dates, times and durations, which scikit-learn takes for numbers or refuses by what NumPy says of them.
+
+    By the names of dtypes, which agree in NumPy, pandas, polars, narwhals and PyArrow; objects by what they are.
+    """
+    dtypes = [str(_of_categories(dtype)) for dtype in _dtypes(X)]
+    for dtype in filter(TIMES.search, dtypes):
+        raise TypeError(f"{name} does not support dtype {dtype}. Convert the columns to numbers first.")
+    kinds = set(map(type, np.asarray(X, dtype=object).flat)) if OBJECTS & set(dtypes) else ()
+    for kind in filter(_is_time, kinds):
+        raise TypeError(f"{name} does not support values of type {kind.__name__}. Convert the columns to numbers first.")
+
+
+def _of_categories(dtype):
+    """What a categorical column holds; for another, its dtype."""
+    return getattr(getattr(dtype, "categories", None), "dtype", dtype)
+
+
+def _is_time(kind):
+    """Whether this is Python's, NumPy's, or one of pandas' many, none of which is a number."""
+    is_of_pandas = kind.__module__.startswith("pandas") and kind.__name__ != "NAType" and not hasattr(kind, "__float__")
+    return issubclass(kind, TIME_TYPES) or is_of_pandas
+
+
 def _dtypes(X):
-    """Of an array, of a DataFrame's columns, of a list as NumPy sees it."""
-    if isinstance(X, list | tuple):
+    """Of an array, of a DataFrame's columns, of what becomes an array as NumPy sees it."""
+    schema = getattr(X, "schema", None)
+    if hasattr(schema, "types"):  # PyArrow's
+        return schema.types
+    if hasattr(X, "columns") and not hasattr(X, "dtypes") and hasattr(schema, "values"):  # narwhals'
+        return list(schema.values())
+    if not hasattr(X, "dtypes") and not hasattr(X, "dtype"):
         try:
             X = np.asarray(X)
-        except ValueError:  # ragged: scikit-learn will say so
+        except (ValueError, TypeError):  # ragged, say: scikit-learn will say so
             return []
     dtypes = getattr(X, "dtypes", getattr(X, "dtype", []))
     return dtypes if hasattr(dtypes, "__iter__") else [dtypes]

@@ -29,7 +29,7 @@ from skl_sparse_ae._diagnostics import LEAST_ACTIVITY
 from skl_sparse_ae._inference import LOWEST_SCORE
 from skl_sparse_ae._penalties import divergences
 from skl_sparse_ae._rows import dense, read
-from skl_sparse_ae._validation import quiet
+from skl_sparse_ae._validation import quiet, refuse_times
 
 __all__ = [
     "active_fraction",
@@ -737,10 +737,13 @@ def reconstruction_and_sparsity_scorer(estimator: Any, X: ArrayLike, y: Any = No
 
 
 def _check_code(code):
+    refuse_times(code, "A measure of codes")
     return check_array(code, dtype=np.float64, input_name="code")
 
 
 def _check_pair(X, X_hat):
+    refuse_times(X, "A measure of reconstructions")
+    refuse_times(X_hat, "A measure of reconstructions")
     X = check_array(X, dtype=np.float64, input_name="X")
     X_hat = check_array(X_hat, dtype=np.float64, input_name="X_hat")
     if X.shape != X_hat.shape:

@@ -7,6 +7,8 @@ from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from skl_sparse_ae._validation import refuse_times
+
 NO_AUTOENCODER = "is not an autoencoder: it has no method `reconstruct`"
 
 
@@ -69,6 +71,7 @@ def some_rows(X, indices):
 
 def sound(X):
     """Finite rows as a float array of two dimensions, or CSR."""
+    refuse_times(X, "A display")
     return check_array(X, accept_sparse="csr", dtype=(np.float64, np.float32))
 
 
