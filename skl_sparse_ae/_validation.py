@@ -91,6 +91,13 @@ def _check_source(X, name):
     return X.with_limits(min(lows), max(highs))
 
 
+def check_chunk(chunk, dtype, name):
+    """A chunk of rows in `dtype`, refused as rows in memory are; but it may be empty or hold what is not finite."""
+    anything = {"ensure_all_finite": False, "ensure_min_samples": 0, "ensure_min_features": 0}
+    chunk = check_array(_sound(chunk, name), dtype=FLOATS, estimator=name, **anything)
+    return np.ascontiguousarray(chunk, dtype=dtype)
+
+
 def check_code(estimator, H, n_components):
     """A code to decode: as `check_rows`, dense, with one column a unit. A DataFrame's column names are not looked at."""
     H = _sound(H, type(estimator).__name__)
