@@ -9,9 +9,9 @@ computed in float64. Some words mean one thing throughout:
   A dead code must not look like the sparsest one to a search;
 - a unit is active in a row where its activation is above `threshold`, by default 0.5, the middle of the sigmoid.
 
-The scorers take ``(estimator, X, y=None)``, for the `scoring` of scikit-learn's searches. The estimator is the autoencoder, or
-a `Pipeline` with one among its steps. A Pipeline's last autoencoder is measured, on X as the steps before it make it: what
-`Pipeline.score` does where the autoencoder is the last step.
+The scorers take ``(estimator, X, y=None)``, for the `scoring` of scikit-learn's searches. The estimator is the autoencoder,
+or a `Pipeline`, `FrozenEstimator` or fitted search with one inside, however deep. The last autoencoder is measured, on X as
+the steps before it make it: what `Pipeline.score` does where the autoencoder is the last step.
 """
 
 from numbers import Real
@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_non_negative
 
@@ -27,6 +26,7 @@ from skl_sparse_ae import VariationalAutoencoderTransformer
 from skl_sparse_ae._blocks import row_blocks
 from skl_sparse_ae._diagnostics import LEAST_ACTIVITY
 from skl_sparse_ae._inference import LOWEST_SCORE
+from skl_sparse_ae._inside import autoencoder_in, before_autoencoder
 from skl_sparse_ae._penalties import divergences
 from skl_sparse_ae._rows import dense, read
 from skl_sparse_ae._validation import quiet, refuse_times
@@ -782,16 +782,8 @@ def _is_active(code, threshold):
 
 def _at_autoencoder(estimator, X):
     """The autoencoder in `estimator`, and X as it reaches it."""
-    if hasattr(estimator, "reconstruct"):
-        return estimator, X
-    steps = estimator if isinstance(estimator, Pipeline) else []
-    for i in reversed(range(len(steps))):
-        if hasattr(steps[i], "reconstruct"):
-            return steps[i], steps[:i].transform(X) if i else X
-    raise TypeError(
-        f"{type(estimator).__name__} has no sparse autoencoder to measure. Pass a SparseAutoencoderTransformer, or a "
-        "Pipeline with one among its steps."
-    )
+    before, autoencoder = autoencoder_in(estimator)
+    return autoencoder, before_autoencoder(before, X)
 
 
 def _code(estimator, X):

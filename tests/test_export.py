@@ -1,5 +1,6 @@
 """What is written or built is run without this package, and must give the same numbers."""
 
+import copy
 import subprocess
 import sys
 
@@ -135,6 +136,15 @@ def test_only_fitted_autoencoders(export, autoencoder):
     for model, name in ((PCA(), "PCA"), (make_pipeline(autoencoder), "Pipeline")):
         with pytest.raises(TypeError, match=f"takes a SparseAutoencoderTransformer.*got {name}"):
             export(model)
+
+
+@pytest.mark.parametrize("change", [{"decoder_activation": "logistic"}, {"loss": "cross_entropy"}], ids=str)
+def test_weights_of_another_meaning_are_not_exported(autoencoder, tmp_path, change):
+    changed = copy.copy(autoencoder).set_params(**change)
+    for export in (to_torch, lambda model: to_source(model, tmp_path / "never.py")):
+        with pytest.raises(ValueError, match=r"of the fit that the weights are from\. Set .* back, or fit again"):
+            export(changed)
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_torch_its_name_is_said(autoencoder, monkeypatch):
