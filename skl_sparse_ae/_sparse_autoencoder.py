@@ -246,7 +246,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     def _functions(self):
         decoder = self.decoder_activation or DEFAULT_DECODER.get(str(self.loss))
-        return {"decoder_activation": str(decoder)} | super()._functions()
+        return ({"decoder_activation": str(decoder)} if decoder else {}) | super()._functions()
 
     def _count_weights(self, n_features):
         return n_weights(self.n_components, n_features)
