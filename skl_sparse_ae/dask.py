@@ -392,20 +392,21 @@ def _whole_rows(X, name):
     if not X.shape[1]:
         raise ValueError(f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required by {name}.")
     _check_dense(X._meta, "X", name)
-    dtype = _float_of(X.dtype)
-    X = X.map_blocks(_sound_chunk, X.chunks, dtype, name, dtype=dtype, meta=np.empty((0, 0), dtype=dtype))
+    dtype, widths = _float_of(X.dtype), X.chunks[1]
+    lengths = X.chunks[0] if len(widths) > 1 else None  # which goes with every task
+    X = X.map_blocks(_sound_chunk, lengths, widths, dtype, name, dtype=dtype, meta=np.empty((0, 0), dtype=dtype))
     return X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
 
 
-def _sound_chunk(chunk, chunks, dtype, name, block_id):
-    """A chunk, which Dask takes for what its graph says it is, as an array that is."""
+def _sound_chunk(chunk, lengths, widths, dtype, name, block_id):
+    """A chunk, which Dask takes for what its graph says it is, as an array that is. `lengths` where it will be joined."""
     what = f"Chunk {tuple(map(int, block_id))} of X"
     _check_dense(chunk, what, name)
-    n_columns = chunks[1][block_id[1]]
+    n_columns = widths[block_id[1]]
     if np.ndim(chunk) != 2 or np.shape(chunk)[1] != n_columns:
         raise ValueError(f"{what} has shape {np.shape(chunk)}, and {n_columns} columns according to X.chunks.")
-    n_rows = chunks[0][block_id[0]]
-    if len(chunks[1]) > 1 and not np.isnan(n_rows) and len(chunk) != n_rows:  # it will be joined with others
+    n_rows = lengths[block_id[0]] if lengths else np.nan
+    if not np.isnan(n_rows) and len(chunk) != n_rows:
         raise ValueError(f"{what} has shape {np.shape(chunk)}, and {n_rows} rows according to X.chunks.")
     try:
         return check_chunk(chunk, dtype, name)
