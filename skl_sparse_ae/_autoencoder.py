@@ -12,9 +12,18 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._callbacks import CallbackSupportMixin, Progress, with_callbacks
-from skl_sparse_ae._persistence import check_feature_names, check_history, check_names, corrupted, stamped, unstamped
+from skl_sparse_ae._persistence import (
+    check_feature_names,
+    check_history,
+    check_names,
+    check_plain,
+    corrupted,
+    stamped,
+    unstamped,
+)
 from skl_sparse_ae._solvers import Patience, adam_start
 from skl_sparse_ae._training import (
     Watch,
@@ -31,6 +40,7 @@ from skl_sparse_ae._validation import (
     check_integers,
     check_memory,
     check_rows,
+    check_unchanged,
     clip_to_unit_interval,
     draw_seed,
     is_sound_generator,
@@ -81,9 +91,13 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
     def _count_weights(self, n_features):
         """How many numbers the solver would search."""
 
-    @abstractmethod
-    def _check_continues(self):
-        """ValueError unless the fitted weights are of the shape that the parameters ask for."""
+    def _sizes(self):
+        """The parameters that decide the shapes of the weights, as {name: plain value}."""
+        return {"n_components": int(self.n_components)}
+
+    def _functions(self):
+        """The parameters that decide what is computed from the weights, as {name: str}, whatever a user has set them to."""
+        return {"loss": str(self.loss)}
 
     @abstractmethod
     def _moments(self, X):
@@ -230,12 +244,30 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
     def _check_rows(self, X, reset=False):
         return check_rows(self, X, reset)
 
+    def _check_targets(self, X):
+        """Rows to compare with their reconstruction: where the loss is defined."""
+        return self._within_range(self._check_rows(X))
+
+    def _within_range(self, X):
+        return X if self.loss == "squared_error" else clip_to_unit_interval(X)
+
     def _check_training_rows(self, X, reset):
         X = self._check_rows(X, reset)
         self._check_size(self._count_weights(X.shape[1]), X.dtype.itemsize)
         if not reset:
             self._check_continues()
-        return X if self.loss == "squared_error" else clip_to_unit_interval(X)
+        return self._within_range(X)
+
+    def _check_continues(self):
+        """ValueError unless the kept weights mean what the parameters now ask for."""
+        consequence = "of the previous fit, which this one would continue. Set {} back, or fit with warm_start=False."
+        check_unchanged(self._sizes() | self._functions(), vars(self).get("_meaning", {}), consequence)
+
+    def _check_fitted(self):
+        """NotFittedError, or ValueError where the weights were fitted to be used with other functions than now asked for."""
+        check_is_fitted(self)
+        consequence = "of the fit that the weights are from. Set {} back, or fit again."
+        check_unchanged(self._functions(), vars(self).get("_meaning", {}), consequence)
 
     def _check_size(self, n_parameters, itemsize):
         check_memory(LEAST_VECTORS * itemsize * n_parameters, f"A fit with n_components={self.n_components}")
@@ -338,12 +370,16 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         loss = float(sum(figures[0]))
         if not np.isfinite(loss):
             raise ValueError(NOT_FINITE)
-        vars(self).update(self._named_weights(problem, theta), loss_=loss)
+        vars(self).update(self._kept(problem, theta), loss_=loss)
         return figures
+
+    def _kept(self, problem, theta):
+        """Flat weights as fitted attributes, and what they mean, which a parameter set later does not change."""
+        return self._named_weights(problem, theta) | {"_meaning": self._sizes() | self._functions()}
 
     def _attributes(self, problem, x):
         """What a copy of the estimator needs to be fitted as of the flat vector x, for callbacks that want one."""
-        return self._named_weights(problem, problem.weights(x))
+        return self._kept(problem, problem.weights(x))
 
     @property
     def _is_fitted(self):
@@ -371,7 +407,10 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             check_history(state, self._terms, name)
             check_feature_names(state, name)
             self._check_saved_parameters(state)
+            check_plain(state.get("_meaning", {}), name)
         super().__setstate__(state)
+        if self._is_fitted and "_meaning" not in state:  # a file from before it was written down: as it says now
+            self._meaning = self._functions()
 
     def _check_attributes(self, state, is_fitted):
         """ValueError unless all parameters are there, and nothing that neither we nor scikit-learn put there.

@@ -80,8 +80,17 @@ def reconstructions(w, loss, X):
 
 def losses_of_rows(w, loss, X):
     """The reconstruction loss of every row (n_rows,): mean over features, float64."""
+    return _for_rows(_losses, w, loss, X)
+
+
+def excess_of_rows(w, loss, X):
+    """The same less what a perfect reconstruction of the row would cost."""
+    return _for_rows(_excess, w, loss, X)
+
+
+def _for_rows(function, w, loss, X):
     w, blocks = centred(w, loss, blocks_for(loss, X, len(w.be)))
-    losses = list(map_rows(partial(_losses, w, loss), blocks))
+    losses = list(map_rows(partial(function, w, loss), blocks))
     if not all(np.isfinite(of_block).all() for of_block in losses):
         raise _overflow("losses", X)
     return np.concatenate(losses)
@@ -113,6 +122,12 @@ def errors_of_columns_and_variance(w, loss, X):
 
 def _losses(w, loss, X):
     return losses_of(loss, w, X, _encode(w, X))
+
+
+def _excess(w, loss, X):
+    if is_worthwhile(loss, X, len(w.be)):
+        return _losses(w, loss, X)
+    return loss.excess(decode(w, _encode(w, X)), dense(X))
 
 
 def _square_errors(w, loss, X):

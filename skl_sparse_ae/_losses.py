@@ -6,6 +6,7 @@ and nothing of weights or codes. Its functions:
 ``output(raw)``               the reconstruction X_hat; overwrites raw
 ``backward(raw, X, scale)``   (the loss summed over rows and features, `scale` times its gradient to raw); overwrites raw
 ``per_row(raw, X)``           the loss of each row (n_rows,): mean over features, float64; overwrites raw
+``excess(raw, X)``            the same less what a perfect reconstruction of X would cost, so 0 for one; overwrites raw
 ``raw_of_mean(mean)``         the raw output (n_features,) that reconstructs every row as the column means
 ``raw_scale(variance)``       the size of the raw output's deviations from it, from the column variances
 
@@ -49,6 +50,10 @@ class SquaredError:
     def per_row(raw, X):
         raw -= X
         return np.einsum("ij,ij->i", raw, raw, dtype=np.float64) / raw.shape[1]
+
+    @classmethod
+    def excess(cls, raw, X):
+        return cls.per_row(raw, X)
 
     @staticmethod
     def raw_of_mean(mean):
@@ -127,6 +132,10 @@ class LogisticSquaredError(_LogisticDecoder):
     def per_row(raw, X):
         return SquaredError.per_row(sigmoid(raw), X)
 
+    @classmethod
+    def excess(cls, raw, X):
+        return cls.per_row(raw, X)
+
 
 class CrossEntropy(_LogisticDecoder):
     """``-x log(x_hat) - (1 - x) log(1 - x_hat)`` with ``x_hat = sigmoid(raw)``, from raw itself.
@@ -164,6 +173,15 @@ class CrossEntropy(_LogisticDecoder):
     @staticmethod
     def per_row(raw, X):
         return _cross_entropy(raw, X).mean(axis=1, dtype=np.float64)
+
+    @staticmethod
+    def excess(raw, X):
+        """Kullback-Leibler divergence of X from its reconstruction. In float64: both terms are large where it is small."""
+        raw, X = raw.astype(np.float64, copy=False), X.astype(np.float64, copy=False)
+        divergence = _cross_entropy(raw, X)
+        divergence -= entr(X)
+        divergence -= entr(1 - X)
+        return np.maximum(divergence, 0, out=divergence).mean(axis=1)  # rounding can leave -1e-16
 
 
 def _cross_entropy(raw, X):

@@ -121,6 +121,13 @@ def check_feature_names(state, name):
         raise corrupted(name, "feature_names_in_", f"an array of {state['n_features_in_']} strings")
 
 
+def check_plain(meaning, name):
+    """ValueError unless this is a dict of strings, ints and tuples, by name: what a fit writes down of its parameters."""
+    is_dict = isinstance(meaning, dict)
+    if not is_dict or {type(value) for value in meaning.values()} - {str, int, tuple} or {type(key) for key in meaning} - {str}:
+        raise corrupted(name, "_meaning", "a dict of parameters")
+
+
 def corrupted(name, attribute, expected):
     """The error that says so."""
     return ValueError(f"The state of {name} is corrupted: attribute {attribute!r} is not {expected}.")

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._autoencoder import BaseAutoencoder
 from skl_sparse_ae._blocks import moments_of
@@ -16,6 +15,7 @@ from skl_sparse_ae._diagnostics import learned_nothing, not_converged, out_of_re
 from skl_sparse_ae._inference import (
     code_of,
     errors_of_columns_and_variance,
+    excess_of_rows,
     explained_variance,
     losses_of_rows,
     reconstructions,
@@ -68,7 +68,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     sparsity_weight : float >= 0, default=0.2
         Weight of the KL divergences. Worth searching, with a score that sees more than the reconstruction.
     loss : {"squared_error", "cross_entropy"}, default="squared_error"
-        ``(x_hat - x)^2``, or the cross-entropy of the decoder's logits for X in [0, 1], e.g. from `MinMaxScaler`.
+        ``(x_hat - x)^2``, or the cross-entropy of the decoder's logits for X in [0, 1], e.g. from `MinMaxScaler`
+        with ``clip=True``, since `score` and `score_samples` refuse other values as `fit` does.
     decoder_activation : {"identity", "logistic"} or None, default=None
         None is "identity" for squared error and "logistic" for cross-entropy, which allows no other.
     encoder_alpha, decoder_alpha : float >= 0, default=1e-4 and 1e-2
@@ -92,6 +93,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         See `tol`.
     warm_start : bool, default=False
         Let `fit` continue from the weights there are. Adam's moments start anew.
+        The weights depend on `n_components`, `loss` and `decoder_activation`:
+        after a change of these, it is an error.
     verbose : int, default=0
         Print one line per iteration or epoch.
     random_state : int, RandomState instance or None, default=None
@@ -264,12 +267,9 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         if self.solver == "lbfgs":
             refuse_too_many_parameters(n_parameters)
 
-    def _check_continues(self):
-        if self.components_.shape[0] != self.n_components:
-            raise ValueError(
-                f"n_components={self.n_components} differs from the {self.components_.shape[0]} components of the previous "
-                "fit, which this one would continue. Set n_components back, or fit with warm_start=False."
-            )
+    def _functions(self):
+        decoder = self.decoder_activation or DEFAULT_DECODER.get(str(self.loss))
+        return ({"decoder_activation": str(decoder)} if decoder else {}) | super()._functions()
 
     def _count_weights(self, n_features):
         return n_weights(self.n_components, n_features)
@@ -396,7 +396,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         ValueError
             If X is so large that an activation is undefined, among scikit-learn's usual reasons.
         """
-        check_is_fitted(self)
+        self._check_fitted()
         X = self._check_rows(X)
         return code_of(self._weights(), self._loss(), X)
 
@@ -419,7 +419,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         ValueError
             If X does not have `n_components` columns of finite numbers, or has such large ones that a row overflows.
         """
-        check_is_fitted(self)
+        self._check_fitted()
         X = check_code(self, X, self.components_.shape[0])
         return rows_of(self._weights(X.dtype), self._loss(), X)
 
@@ -437,7 +437,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         X_hat : ndarray of shape (n_samples, n_features)
             In the dtype of X.
         """
-        check_is_fitted(self)
+        self._check_fitted()
         X = self._check_rows(X)
         return np.concatenate(list(reconstructions(self._weights(), self._loss(), X)))
 
@@ -452,34 +452,47 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            As in `transform`.
+            As in `transform`; with ``loss="cross_entropy"``, between 0 and 1 as in `fit`.
         y : ignored
 
         Returns
         -------
         score : float
         """
-        check_is_fitted(self)
-        X = self._check_rows(X)
+        self._check_fitted()
+        X = self._check_targets(X)
         return explained_variance(self._weights(), self._loss(), X)
 
     @reading
     def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Minus the reconstruction loss of each row: low for rows unlike those seen in `fit`.
+        """Minus the reconstruction error of each row: low for rows unlike those seen in `fit`, 0 for a perfect reconstruction.
+
+        With ``loss="cross_entropy"`` the error is the Kullback-Leibler divergence of the row from its reconstruction: the
+        cross-entropy less the row's own entropy, which no reconstruction can avoid.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            As in `transform`.
+            As in `transform`; with ``loss="cross_entropy"``, between 0 and 1 as in `fit`.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Minus the loss named by `loss`, mean over features, float64.
+            Minus the squared error or the divergence, mean over features, float64. At most 0.
+
+        Raises
+        ------
+        ValueError
+            If X is so large that an error overflows or, with ``loss="cross_entropy"``, not between 0 and 1.
         """
-        check_is_fitted(self)
-        X = self._check_rows(X)
-        return -losses_of_rows(self._weights(), self._loss(), X)
+        self._check_fitted()
+        X = self._check_targets(X)
+        return -excess_of_rows(self._weights(), self._loss(), X)
+
+    def _mean_loss(self, X):
+        """The reconstruction loss, as it is in J."""
+        X = self._check_targets(X)
+        return losses_of_rows(self._weights(), self._loss(), X).mean()
 
     def _messages(self, status, figures, X, moments):
         """Whatever makes the fit less than it looks, as (category, message); one thing only if it explains the next."""

@@ -1,7 +1,9 @@
 """The door: what the estimators check, and keep safe, before and around the work. Everything below assumes clean input."""
 
 import copy
+import datetime
 import os
+import re
 from contextlib import contextmanager
 from functools import wraps
 from math import inf, isfinite
@@ -17,6 +19,9 @@ from skl_sparse_ae._row_source import RowSource, on_disk
 from skl_sparse_ae._scale import factor_of
 
 FLOATS = (np.float64, np.float32)
+TIMES = re.compile("date|time|duration|period|interval|[mM]8", re.IGNORECASE)  # in the name of a dtype
+TIME_TYPES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+OBJECTS = {"object", "Object"}  # NumPy's and pandas' dtype, polars'
 BLOCK_ROWS = 1024  # of rows on disk, checked at a time
 NOT_FINITE = (
     "The objective became non-finite. The input data may contain large values and need to be preprocessed, e.g. with "
@@ -171,6 +176,13 @@ def as_one_row(x, has_names):
     return x if has_names and hasattr(x, "columns") and len(x) == 1 else np.reshape(x, (1, -1))
 
 
+def check_chunk(chunk, dtype, name):
+    """A chunk of rows in `dtype`, refused as rows in memory are; but it may be empty or hold what is not finite."""
+    anything = {"ensure_all_finite": False, "ensure_min_samples": 0, "ensure_min_features": 0}
+    chunk = check_array(_sound(chunk, name), dtype=FLOATS, estimator=name, **anything)
+    return np.ascontiguousarray(chunk, dtype=dtype)
+
+
 def check_code(estimator, H, n_components):
     """A code to decode: as `check_rows`, dense, with one column a unit. A DataFrame's column names are not looked at."""
     H = _sound(H, type(estimator).__name__)
@@ -194,10 +206,7 @@ def _sound(X, name):
             "skl_sparse_ae.dask.DaskSparseAutoencoderTransformer, or X.compute() if it fits in memory."
         )
     X = _in_memory(X, name)
-    for dtype in _dtypes(X):
-        is_polars = hasattr(dtype, "is_temporal")
-        if dtype.is_temporal() if is_polars else getattr(dtype, "kind", None) in ("m", "M"):
-            raise TypeError(f"{name} does not support dtype {dtype}. Convert the columns to numbers first.")
+    refuse_times(X, name)
     if np.ma.is_masked(X):
         raise ValueError("Input X is a masked array with masked values. Fill them first, e.g. X.filled(0).")
     if isinstance(X, np.ndarray) and not X.dtype.isnative:
@@ -205,12 +214,41 @@ def _sound(X, name):
     return _sound_csr(X) if issparse(X) and X.ndim == 2 else X
 
 
+def refuse_times(X, name):
+    """TypeError for dates, times and durations, which scikit-learn takes for numbers or refuses by what NumPy says of them.
+
+    By the names of dtypes, which agree in NumPy, pandas, polars, narwhals and PyArrow; objects by what they are.
+    """
+    dtypes = [str(_of_categories(dtype)) for dtype in _dtypes(X)]
+    for dtype in filter(TIMES.search, dtypes):
+        raise TypeError(f"{name} does not support dtype {dtype}. Convert the columns to numbers first.")
+    kinds = set(map(type, np.asarray(X, dtype=object).flat)) if OBJECTS & set(dtypes) else ()
+    for kind in filter(_is_time, kinds):
+        raise TypeError(f"{name} does not support values of type {kind.__name__}. Convert the columns to numbers first.")
+
+
+def _of_categories(dtype):
+    """What a categorical column holds; for another, its dtype."""
+    return getattr(getattr(dtype, "categories", None), "dtype", dtype)
+
+
+def _is_time(kind):
+    """Whether this is Python's, NumPy's, or one of pandas' many, none of which is a number."""
+    is_of_pandas = kind.__module__.startswith("pandas") and kind.__name__ != "NAType" and not hasattr(kind, "__float__")
+    return issubclass(kind, TIME_TYPES) or is_of_pandas
+
+
 def _dtypes(X):
-    """Of an array, of a DataFrame's columns, of a list as NumPy sees it."""
-    if isinstance(X, list | tuple):
+    """Of an array, of a DataFrame's columns, of what becomes an array as NumPy sees it."""
+    schema = getattr(X, "schema", None)
+    if hasattr(schema, "types"):  # PyArrow's
+        return schema.types
+    if hasattr(X, "columns") and not hasattr(X, "dtypes") and hasattr(schema, "values"):  # narwhals'
+        return list(schema.values())
+    if not hasattr(X, "dtypes") and not hasattr(X, "dtype"):
         try:
             X = np.asarray(X)
-        except ValueError:  # ragged: scikit-learn will say so
+        except (ValueError, TypeError):  # ragged, say: scikit-learn will say so
             return []
     dtypes = getattr(X, "dtypes", getattr(X, "dtype", []))
     return dtypes if hasattr(dtypes, "__iter__") else [dtypes]
@@ -358,6 +396,15 @@ def check_integers(estimator, names):
             raise ValueError(f"The {name!r} parameter of {type(estimator).__name__} must be an int. Got {value!r} instead.")
 
 
+def check_unchanged(now, then, consequence):
+    """ValueError that names the parameters which differ, and what follows; {} stands for "it" or "them"."""
+    changed = [name for name in now if name in then and now[name] != then[name]]
+    if changed:
+        verb, them = ("differs", "it") if len(changed) == 1 else ("differ", "them")
+        of_now, of_then = (" and ".join(f"{name}={values[name]!r}" for name in changed) for values in (now, then))
+        raise ValueError(f"{of_now} {verb} from {of_then} {consequence.format(them)}")
+
+
 def clip_to_unit_interval(X):
     """X with rounding errors at the ends of [0, 1] removed (a copy only if there are any); ValueError beyond those.
 
@@ -368,7 +415,7 @@ def clip_to_unit_interval(X):
     if low < -tolerance or high > 1 + tolerance:
         raise ValueError(
             f"X must be in [0, 1] when loss='cross_entropy', got values in [{float(low)!r}, {float(high)!r}]. Scale X, "
-            "e.g. with MinMaxScaler, or use loss='squared_error'."
+            "e.g. with MinMaxScaler(clip=True), or use loss='squared_error'."
         )
     if low >= 0 and high <= 1:
         return X

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._autoencoder import BaseAutoencoder
 from skl_sparse_ae._blocks import moments_of
@@ -96,6 +95,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         See `tol`.
     warm_start : bool, default=False
         Let `fit` continue from the weights there are. Adam's moments start anew.
+        The weights depend on `n_components`, `hidden_layer_sizes`, `activation` and `loss`:
+        after a change of these, it is an error.
     verbose : int, default=0
         Print one line per epoch.
     random_state : int, RandomState instance or None, default=None
@@ -239,14 +240,11 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
                     f"order. Got {self.hidden_layer_sizes!r} instead."
                 )
 
-    def _check_continues(self):
-        if self._shape() != self._fitted_shape():
-            fitted = self._fitted_shape()
-            raise ValueError(
-                f"n_components={self.n_components}, hidden_layer_sizes={self.hidden_layer_sizes} and loss={self.loss!r} differ "
-                f"from the {fitted.n_components} components, hidden layers of {fitted.hidden} and loss of the previous fit, "
-                "which this one would continue. Set them back, or fit with warm_start=False."
-            )
+    def _sizes(self):
+        return super()._sizes() | {"hidden_layer_sizes": tuple(int(size) for size in self._hidden())}
+
+    def _functions(self):
+        return {"activation": str(self.activation)} | super()._functions()
 
     def _hidden(self):
         sizes = self.hidden_layer_sizes
@@ -257,17 +255,17 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     def _shape(self, n_features=None):
         """What the parameters ask for."""
-        hidden, n_features = tuple(int(size) for size in self._hidden()), n_features or self.n_features_in_
-        return Shape(int(n_features), hidden, int(self.n_components), LIKELIHOODS[self.loss].n_parameters)
+        k, hidden = self._sizes().values()
+        return Shape(int(n_features or self.n_features_in_), hidden, k, LIKELIHOODS[self.loss].n_parameters)
 
     def _fitted_shape(self):
         return _shape_of(vars(self), type(self).__name__)
 
-    def _objective(self):
-        return Objective(LIKELIHOODS[self.loss], ACTIVATIONS[self.activation], float(self.kl_weight))
+    def _objective(self, kl_weight):
+        return Objective(LIKELIHOODS[self.loss], ACTIVATIONS[self.activation], float(kl_weight))
 
     def _problem(self, frame, dtype):
-        return VariationalProblem(self._objective(), frame, self._shape(len(frame.input_mean)), dtype, _draws())
+        return VariationalProblem(self._objective(self.kl_weight), frame, self._shape(len(frame.input_mean)), dtype, _draws())
 
     def _moments(self, X):
         return moments_of(X, self.n_components)
@@ -282,7 +280,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         return self._problem(unpack_frame(VariationalFrame, kept), dtype)
 
     def _first(self, problem, mean, rng):
-        return problem.first(self._objective().likelihood.loss.raw_of_mean(mean), rng)
+        return problem.first(LIKELIHOODS[self.loss].loss.raw_of_mean(mean), rng)
 
     def _progress_unit(self, problem):
         return problem.n_features
@@ -323,7 +321,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         return Networks(*stacks, log_variance)
 
     def _model(self, dtype):
-        return Model(self._networks(dtype), self._fitted_shape(), self._objective())
+        return Model(self._networks(dtype), self._fitted_shape(), self._objective(1.0))
 
     @property
     def _dtype(self):
@@ -370,7 +368,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         mean, variance : ndarrays of shape (n_samples, n_components)
             In the dtype of X. A variance near 1 beside a mean near 0 is the prior: that unit knows nothing of the row.
         """
-        check_is_fitted(self)
+        self._check_fitted()
         X = check_rows(self, X, reset=False)
         mean, log_variance = posterior_of(self._model(X.dtype), X)
         return mean, np.exp(log_variance)
@@ -390,7 +388,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         code : ndarray of shape (n_samples, n_components)
             In the dtype of X.
         """
-        check_is_fitted(self)
+        self._check_fitted()
         X = check_rows(self, X, reset=False)
         mean, log_variance = posterior_of(self._model(X.dtype), X)
         rng = np.random.default_rng(draw_seed(random_state))
@@ -415,7 +413,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         ValueError
             If X does not have `n_components` columns of finite numbers, or has such large ones that a row overflows.
         """
-        check_is_fitted(self)
+        self._check_fitted()
         X = check_code(self, X, self._n_features_out)
         return rows_of(self._model(X.dtype), X)
 
@@ -433,7 +431,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         X_hat : ndarray of shape (n_samples, n_features)
             In the dtype of X.
         """
-        check_is_fitted(self)
+        self._check_fitted()
         X = check_rows(self, X, reset=False)
         return reconstruct(self._model(X.dtype), X)
 
@@ -456,7 +454,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         X : ndarray of shape (n_samples, n_features)
             In the dtype of the weights.
         """
-        check_is_fitted(self)
+        self._check_fitted()
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
         rng = np.random.default_rng(draw_seed(random_state))
         model = self._model(self._dtype)
@@ -478,7 +476,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         -------
         X : ndarray of shape (n_samples, n_features)
         """
-        check_is_fitted(self)
+        self._check_fitted()
         check_scalar(n_samples, "n_samples", Integral, min_val=2)
         has_names = hasattr(self, "feature_names_in_")
         start, end = (self.posterior(as_one_row(x, has_names))[0] for x in (x_start, x_end))
@@ -499,7 +497,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            As in `transform`.
+            As in `transform`; with ``loss="cross_entropy"``, between 0 and 1 as in `fit`.
         bound : {"elbo", "importance_weighted"}, default="elbo"
             ``E log p(x | z) - KL(q(z | x) || N(0, I))``, whatever `kl_weight` is; or the logarithm of the mean of
             ``p(x, z) / q(z | x)`` over the draws, which is tighter, and tends to log p(x) with their number.
@@ -514,11 +512,11 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         scores : ndarray of shape (n_samples,)
             Sum over features, float64. A log-density with ``loss="squared_error"``, so positive where features vary little.
         """
-        check_is_fitted(self)
-        X = check_rows(self, X, reset=False)
+        self._check_fitted()
         check_scalar(n_draws, "n_draws", Integral, min_val=1)
         if bound not in BOUNDS:
             raise ValueError(f"bound must be one of {sorted(BOUNDS)}, got {bound!r}.")
+        X = self._check_targets(X)
         return evidence_bounds(self._model(X.dtype), X, _draws(n_draws, random_state), BOUNDS[bound])
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
@@ -527,7 +525,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            As in `transform`.
+            As in `score_samples`.
         y : ignored
 
         Returns

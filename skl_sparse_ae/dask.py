@@ -11,16 +11,17 @@ import copy
 import pickle
 from functools import partial
 from importlib import import_module
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn import get_config
+from sklearn.utils.validation import validate_data
 
 from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae._blocks import map_quietly, on_centred, row_blocks, sum_over
 from skl_sparse_ae._threads import thread_pool
 from skl_sparse_ae._training import epoch_by
-from skl_sparse_ae._validation import reading
+from skl_sparse_ae._validation import check_chunk, reading
 
 __all__ = ["DaskSparseAutoencoderTransformer"]
 
@@ -30,7 +31,7 @@ MOST_OF_A_SHARE = 1.25  # a worker computes on the rows it has, unless they are 
 MOST_IN_TASKS = 2**20
 
 
-class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer):
+class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """`SparseAutoencoderTransformer` for Dask arrays: fitted on the cluster, lazy afterwards.
 
     Parameters, attributes and objective are those of `SparseAutoencoderTransformer`; a fit is its fit of the same rows, up to
@@ -59,6 +60,9 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer):
     >>> model.to_local()  # doctest: +SKIP
     SparseAutoencoderTransformer(n_components=32, random_state=0)
     """
+
+    def __init_subclass__(cls, **options):  # scikit-learn's wrapper would gather what `transform` returns
+        super().__init_subclass__(**options | {"auto_wrap_output_keys": None})
 
     @property
     def client(self):
@@ -103,8 +107,41 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer):
 
     @reading
     def transform(self, X: Any) -> Any:
-        """The code of each row, a lazy Dask array; see `SparseAutoencoderTransformer.transform`."""
-        return self._lazily("transform", X, self.n_features_in_, self.components_.shape[0])
+        """The code of each row, lazy, as `set_output` says; see `SparseAutoencoderTransformer.transform`."""
+        self._check_fitted()
+        contain = self._container()
+        return contain(self._lazily("transform", X, self.n_features_in_, self.components_.shape[0]))
+
+    def set_output(self, *, transform: Literal["default", "pandas"] | None = None) -> Self:
+        """What `transform` and `fit_transform` return, always lazy.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas"} or None, default=None
+            "default" is a Dask array, "pandas" a Dask DataFrame, whose partitions are pandas' and which needs
+            ``pip install "dask[dataframe]"``. None changes nothing. Where this was not called,
+            ``sklearn.set_config(transform_output=...)`` holds.
+
+        Returns
+        -------
+        self : DaskSparseAutoencoderTransformer
+
+        Raises
+        ------
+        ValueError
+            For another container, polars among them, of which Dask has no lazy kind.
+        """
+        if transform is not None:
+            _check_container(transform)
+            self._sklearn_output_config = {"transform": transform}  # where `clone` looks for it
+        return self
+
+    def _container(self):
+        """A function of a lazy code, chosen before anything is done."""
+        config = vars(self).get("_sklearn_output_config", {})
+        if _check_container(config.get("transform", get_config()["transform_output"])) == "default":
+            return lambda code: code
+        return partial(_import_frames().from_dask_array, columns=self.get_feature_names_out())
 
     @reading
     def inverse_transform(self, X: Any) -> Any:
@@ -123,7 +160,7 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer):
 
     def _lazily(self, method, X, n_in, n_out):
         """The estimator's method of each partition; `n_out` columns come of `n_in`, or for None one number a row."""
-        check_is_fitted(self)
+        self._check_fitted()
         name = type(self).__name__
         X = _whole_rows(X, name)
         if X.shape[1] != n_in:
@@ -131,7 +168,8 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer):
         dtype = np.float64 if n_out is None else _float_of(X.dtype)
         empty = np.empty((0,) if n_out is None else (0, n_out), dtype=dtype)
         shape = {"chunks": X.chunks[:1], "drop_axis": 1} if n_out is None else {"chunks": (X.chunks[0], (n_out,))}
-        return X.map_blocks(_on_partition, self.to_local(), method, empty, dtype=dtype, meta=empty, **shape)
+        local = self.to_local().set_output(transform="default")  # of arrays, whatever is asked of this one and of workers
+        return X.map_blocks(_on_partition, local, method, empty, dtype=dtype, meta=empty, **shape)
 
     def to_local(self) -> SparseAutoencoderTransformer:
         """The estimator in memory with these parameters and, if there are any, these fitted attributes.
@@ -144,6 +182,8 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer):
         local = SparseAutoencoderTransformer(**self.get_params(deep=False))
         for name in vars(self).keys() - {"_client"}:
             setattr(local, name, vars(self)[name])
+        if "_sklearn_output_config" in vars(self):
+            local._sklearn_output_config = dict(self._sklearn_output_config)  # `set_output` writes into it
         return local
 
     def __getstate__(self):
@@ -332,6 +372,22 @@ def _on_partition(block, model, method, empty):
     return getattr(model, method)(block) if len(block) else empty
 
 
+def _check_container(name):
+    if name not in ("default", "pandas"):
+        raise ValueError(
+            "DaskSparseAutoencoderTransformer returns Dask arrays (transform='default') or Dask DataFrames "
+            f"(transform='pandas'), got {name!r}. Use set_output(transform='default') here, or to_local() for rows in memory."
+        )
+    return name
+
+
+def _import_frames():
+    try:
+        return _import("dask.dataframe")
+    except ImportError:
+        raise ImportError('transform_output="pandas" needs Dask DataFrames: pip install "dask[dataframe]"') from None
+
+
 def _whole_rows(X, name):
     """A Dask array of numbers whose rows are not split; TypeError or ValueError for anything else."""
     if not isinstance(X, _import("dask.array").Array):
@@ -346,7 +402,37 @@ def _whole_rows(X, name):
         )
     if X.ndim != 2 or np.isnan(X.shape[1]):
         raise ValueError(f"{name} expects a 2-D Dask array with a known number of columns, got shape {X.shape}.")
+    if not X.shape[1]:
+        raise ValueError(f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required by {name}.")
+    _check_dense(X._meta, "X", name)
+    dtype, widths = _float_of(X.dtype), X.chunks[1]
+    lengths = X.chunks[0] if len(widths) > 1 else None  # which goes with every task
+    X = X.map_blocks(_sound_chunk, lengths, widths, dtype, name, dtype=dtype, meta=np.empty((0, 0), dtype=dtype))
     return X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
+
+
+def _sound_chunk(chunk, lengths, widths, dtype, name, block_id):
+    """A chunk, which Dask takes for what its graph says it is, as an array that is. `lengths` where it will be joined."""
+    what = f"Chunk {tuple(map(int, block_id))} of X"
+    _check_dense(chunk, what, name)
+    n_columns = widths[block_id[1]]
+    if np.ndim(chunk) != 2 or np.shape(chunk)[1] != n_columns:
+        raise ValueError(f"{what} has shape {np.shape(chunk)}, and {n_columns} columns according to X.chunks.")
+    n_rows = lengths[block_id[0]] if lengths else np.nan
+    if not np.isnan(n_rows) and len(chunk) != n_rows:
+        raise ValueError(f"{what} has shape {np.shape(chunk)}, and {n_rows} rows according to X.chunks.")
+    try:
+        return check_chunk(chunk, dtype, name)
+    except (TypeError, ValueError) as error:
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{what}: {error}") from None
+
+
+def _check_dense(chunk, what, name):
+    if hasattr(chunk, "todense"):
+        raise TypeError(
+            f"{what} is sparse, of type {type(chunk).__name__}: {name} takes dense chunks only. Use "
+            "X.map_blocks(lambda chunk: chunk.toarray()), or SparseAutoencoderTransformer for sparse rows in memory."
+        )
 
 
 def _float_of(dtype):

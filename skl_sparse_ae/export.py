@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae import __version__
-from skl_sparse_ae._losses import CrossEntropy, SquaredError
+from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
 
 __all__ = ["to_source", "to_torch"]
@@ -52,7 +51,7 @@ def reconstruct(X):
 
 
 def score_samples(X):
-    """Minus the {loss} of each row, mean over features, float64: low for rows unlike those of the training."""
+    """Minus the {loss}, mean over features, float64: low for rows unlike those of the training."""
     X = _checked(X, {n_features})
 {score}
 
@@ -88,10 +87,20 @@ def _finite(values):
 SQUARED_ERROR = """    error = (reconstruct(X) - X).astype(np.float64)
     with np.errstate(all="ignore"):
         return -_finite((error * error).mean(axis=1))"""
-CROSS_ENTROPY = """    raw = _raw(transform(X))  # the cross-entropy from it loses no digits where the reconstruction is right
+CROSS_ENTROPY = """    tolerance = np.sqrt(np.finfo(X.dtype).eps)
+    if X.min(initial=0) < -tolerance or X.max(initial=1) > 1 + tolerance:
+        raise ValueError(f"X must be in [0, 1], got values in [{float(X.min())!r}, {float(X.max())!r}].")
+    X = np.clip(X, 0, 1)
+    raw, X = _raw(transform(X)).astype(np.float64), X.astype(np.float64)
     with np.errstate(all="ignore"):
         losses = np.log1p(np.exp(-np.abs(raw))) + np.abs(raw) * np.where(raw > 0, 1 - X, X)
-    return -_finite(losses.mean(axis=1, dtype=np.float64))"""
+        entropy = -X * np.log(np.where(X > 0, X, 1)) - (1 - X) * np.log(np.where(X < 1, 1 - X, 1))
+    return -_finite(np.maximum(losses - entropy, 0).mean(axis=1))"""
+ERRORS = {
+    SquaredError: "squared error of each row",
+    LogisticSquaredError: "squared error of each row",
+    CrossEntropy: "Kullback-Leibler divergence of each row, which has to be in [0, 1], from its reconstruction",
+}
 
 
 def to_source(model: SparseAutoencoderTransformer, path: str | os.PathLike) -> None:
@@ -176,16 +185,15 @@ def _write_together(contents):
 
 def _source(model, weights, digest):
     n_components, n_features = model.components_.shape
-    is_entropy = model._loss() is CrossEntropy
     return SOURCE.format(
         n_components=int(n_components),
         n_features=int(n_features),
         version=__version__,
         weights=ascii(weights),  # a name may hold anything: as a literal, in ASCII, it cannot end or become code
         digest=digest,
-        loss="cross-entropy" if is_entropy else "squared error",
+        loss=ERRORS[model._loss()],
         output="_raw(code)" if model._loss() is SquaredError else "_sigmoid(_raw(code))",
-        score=CROSS_ENTROPY if is_entropy else SQUARED_ERROR,
+        score=CROSS_ENTROPY if model._loss() is CrossEntropy else SQUARED_ERROR,
     )
 
 
@@ -246,4 +254,4 @@ def _check_autoencoder(model, caller):
         raise TypeError(
             f"{caller} takes a SparseAutoencoderTransformer, e.g. a step of a Pipeline, got {type(model).__name__}."
         )
-    check_is_fitted(model)
+    model._check_fitted()

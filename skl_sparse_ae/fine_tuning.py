@@ -13,8 +13,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_array, column_or_1d
 
+from skl_sparse_ae._inside import steps_of
 from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
 
 __all__ = ["to_mlp_classifier", "to_mlp_regressor"]
@@ -32,8 +33,9 @@ def to_mlp_classifier(model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any)
     Parameters
     ----------
     model : SparseAutoencoderTransformer or Pipeline
-        Fitted. Of a Pipeline, the autoencoders at its end become one hidden layer each. Steps before them, such as a scaler,
-        are kept as they are, in front of the classifier: within a `FrozenEstimator`, which few labelled rows cannot refit.
+        Fitted; also within a `FrozenEstimator`, another Pipeline or a search. Of a Pipeline, the autoencoders at its end
+        become one hidden layer each. Steps before them, such as a scaler, are kept as they are, in front of the classifier:
+        within a `FrozenEstimator`, which few labelled rows cannot refit.
     X : array-like or sparse matrix of shape (n_samples, n_features)
         Labelled rows, as `model.transform` takes them.
     y : array-like of shape (n_samples,)
@@ -141,21 +143,22 @@ def to_mlp_regressor(model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any) 
 
 def _split(model, caller):
     """The steps before the autoencoders at the end of `model`, and these."""
-    steps = [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]
+    steps = steps_of(model)
     n_front = len(steps)
     while n_front and isinstance(steps[n_front - 1], SparseAutoencoderTransformer):
         n_front -= 1
-        check_is_fitted(steps[n_front])
+        steps[n_front]._check_fitted()
     if n_front == len(steps):
         raise TypeError(
-            f"{caller} takes a SparseAutoencoderTransformer, or a Pipeline whose last steps are such, got {_described(model)}."
+            f"{caller} takes a SparseAutoencoderTransformer, or a Pipeline whose last steps are such, got "
+            f"{_described(model, steps)}."
         )
-    return [FrozenEstimator(step) for step in steps[:n_front] if step not in ("passthrough", None)], steps[n_front:]
+    return [FrozenEstimator(step) for step in steps[:n_front]], steps[n_front:]
 
 
-def _described(model):
-    is_pipeline = isinstance(model, Pipeline)
-    return f"a Pipeline that ends with {type(model.steps[-1][1]).__name__}" if is_pipeline else type(model).__name__
+def _described(model, steps):
+    name = type(model).__name__
+    return name if not steps or steps == [model] else f"a {name} that ends with {type(steps[-1]).__name__}"
 
 
 def _network(kind, encoders, y, parameters):

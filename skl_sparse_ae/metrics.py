@@ -9,16 +9,15 @@ computed in float64. Some words mean one thing throughout:
   A dead code must not look like the sparsest one to a search;
 - a unit is active in a row where its activation is above `threshold`, by default 0.5, the middle of the sigmoid.
 
-The scorers take ``(estimator, X, y=None)``, for the `scoring` of scikit-learn's searches. The estimator is the autoencoder, or
-a `Pipeline` with one among its steps. A Pipeline's last autoencoder is measured, on X as the steps before it make it: what
-`Pipeline.score` does where the autoencoder is the last step.
+The scorers take ``(estimator, X, y=None)``, for the `scoring` of scikit-learn's searches. The estimator is the autoencoder,
+or a `Pipeline`, `FrozenEstimator` or fitted search with one inside, however deep. The last autoencoder is measured, on X as
+the steps before it make it: what `Pipeline.score` does where the autoencoder is the last step.
 """
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_non_negative
 
@@ -26,9 +25,10 @@ from skl_sparse_ae import VariationalAutoencoderTransformer
 from skl_sparse_ae._blocks import row_blocks
 from skl_sparse_ae._diagnostics import LEAST_ACTIVITY
 from skl_sparse_ae._inference import LOWEST_SCORE
+from skl_sparse_ae._inside import autoencoder_in, before_autoencoder
 from skl_sparse_ae._penalties import divergences
-from skl_sparse_ae._rows import dense
-from skl_sparse_ae._validation import check_real, quiet
+from skl_sparse_ae._rows import dense, read
+from skl_sparse_ae._validation import check_real, quiet, refuse_times
 
 __all__ = [
     "active_fraction",
@@ -736,10 +736,13 @@ def reconstruction_and_sparsity_scorer(estimator: Any, X: ArrayLike, y: Any = No
 
 
 def _check_code(code):
+    refuse_times(code, "A measure of codes")
     return check_array(code, dtype=np.float64, input_name="code")
 
 
 def _check_pair(X, X_hat):
+    refuse_times(X, "A measure of reconstructions")
+    refuse_times(X_hat, "A measure of reconstructions")
     X = check_array(X, dtype=np.float64, input_name="X")
     X_hat = check_array(X_hat, dtype=np.float64, input_name="X_hat")
     if X.shape != X_hat.shape:
@@ -778,16 +781,8 @@ def _is_active(code, threshold):
 
 def _at_autoencoder(estimator, X):
     """The autoencoder in `estimator`, and X as it reaches it."""
-    if hasattr(estimator, "reconstruct"):
-        return estimator, X
-    steps = estimator if isinstance(estimator, Pipeline) else []
-    for i in reversed(range(len(steps))):
-        if hasattr(steps[i], "reconstruct"):
-            return steps[i], steps[:i].transform(X) if i else X
-    raise TypeError(
-        f"{type(estimator).__name__} has no sparse autoencoder to measure. Pass a SparseAutoencoderTransformer, or a "
-        "Pipeline with one among its steps."
-    )
+    before, autoencoder = autoencoder_in(estimator)
+    return autoencoder, before_autoencoder(before, X)
 
 
 def _code(estimator, X):
@@ -797,7 +792,7 @@ def _code(estimator, X):
 
 def _r2(autoencoder, X):
     if isinstance(autoencoder, VariationalAutoencoderTransformer):  # whose `score` is a likelihood
-        return explained_variance(dense(X), autoencoder.reconstruct(X))
+        return explained_variance(dense(read(autoencoder._check_targets(X))), autoencoder.reconstruct(X))
     return autoencoder.score(X)
 
 
@@ -806,7 +801,7 @@ def _squared_errors(estimator, X):
     autoencoder, X = _at_autoencoder(estimator, X)
     X_hat = autoencoder.reconstruct(X)
     X = check_array(X, dtype=X_hat.dtype, accept_sparse="csr")
-    k = autoencoder.n_components
+    k = X_hat.shape[1]
     for rows, reconstructed in zip(row_blocks(X, k), row_blocks(X_hat, k), strict=True):
         with np.errstate(all="ignore"):
             yield np.square(np.subtract(reconstructed, dense(rows), dtype=np.float64))

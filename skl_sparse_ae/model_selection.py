@@ -413,7 +413,7 @@ def _figures(model, X, X_test):
     """What a path keeps of one model: every name one of its arrays."""
     decays = model.encoder_alpha_ * np.square(model.components_, dtype=np.float64).sum()
     decays += model.decoder_alpha_ * np.square(model.decoder_components_, dtype=np.float64).sum()
-    terms = {"reconstruction": -model.score_samples(X).mean(), "weight_decay": decays / (2 * model.n_features_in_)}
+    terms = {"reconstruction": model._mean_loss(X), "weight_decay": decays / (2 * model.n_features_in_)}
     return {
         **reconstruction_and_sparsity_scorer(model, X_test),
         **terms,

@@ -10,7 +10,6 @@ import warnings
 
 import numpy as np
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
@@ -42,8 +41,8 @@ def register() -> None:
     ``reconstruct``
         Adds the output "reconstruction", of shape (n_samples, n_features), as the method returns it.
     ``score_samples``
-        Adds the output "score", of shape (n_samples,) and float64 for either precision: minus the reconstruction loss,
-        mean over features, low for rows unlike those seen in `fit`. Of `SparseAutoencoderTransformer` only.
+        Adds the output "score", of shape (n_samples,) and float64 for either precision, as the method returns it: low for
+        rows unlike those seen in `fit`. Of `SparseAutoencoderTransformer` only.
 
     Within a Pipeline both refer to what reaches the autoencoder, scaled rows for example.
 
@@ -61,9 +60,9 @@ def register() -> None:
 
     Notes
     -----
-    Where `transform` raises because X is so large that an activation is undefined, a graph returns NaN: ONNX has no errors.
-    skl2onnx's own scalers join the columns of a DataFrame in float32, whatever they are. Where that
-    matters, convert the Pipeline for an array.
+    Where `transform` raises because X is so large that an activation is undefined, or `score_samples` because a row is not
+    within [0, 1], a graph returns NaN: ONNX has no errors. skl2onnx's own scalers join the columns
+    of a DataFrame in float32, whatever they are. Where that matters, convert the Pipeline for an array.
 
     Examples
     --------
@@ -113,7 +112,7 @@ def _declare_outputs(scope, model, inputs, custom_parsers=None):
     """skl2onnx's first pass: an operator for the model, and the variables that it will compute."""
     from skl2onnx.common.data_types import DoubleTensorType
 
-    check_is_fitted(model)
+    model._check_fitted()
     kind = _kind_for(inputs)
     _warn_of_rounding(scope, kind)
     operator = scope.declare_local_operator(_alias(type(model)), model)
@@ -206,7 +205,7 @@ def _seen_from_an_origin(graph, model, X):
 def _losses(graph, loss, raw, X):
     """Of every element of X, in float64, from the decoder's raw output."""
     if loss is CrossEntropy:
-        return _cross_entropy(graph, raw, X)
+        return _divergence(graph, raw, X)
     return _squared_error(graph, raw if loss is SquaredError else graph.node("Sigmoid", raw), X)
 
 
@@ -229,13 +228,31 @@ def _squared_error(graph, X_hat, X):
     return graph.node("Mul", error, error)
 
 
-def _cross_entropy(graph, raw, X):
-    """``log(1 + exp(-|r|)) + |r| (1 - x if r > 0 else x)``, as in `_losses`; runtimes have Softplus for float32 only."""
-    zero, one, size = graph.constant(graph.dtype(0)), graph.constant(graph.dtype(1)), graph.node("Abs", raw)
-    wrong = graph.node("Where", graph.node("Greater", raw, zero), graph.node("Sub", one, X), X)
-    softplus = graph.node("Log", graph.node("Add", one, graph.node("Exp", graph.node("Neg", size))))
-    losses = graph.node("Add", softplus, graph.node("Mul", size, wrong))
-    return graph.node("Cast", losses, to=_kind_of(np.float64))
+def _divergence(graph, raw, X):
+    """Kullback-Leibler, of X from its reconstruction, as in `_losses`; NaN for values that `score_samples` refuses."""
+    clipped = graph.node("Clip", X, graph.constant(graph.dtype(0)), graph.constant(graph.dtype(1)))
+    x, r = (graph.node("Cast", part, to=_kind_of(np.float64)) for part in (clipped, raw))
+    complement = graph.node("Sub", graph.constant(1.0), x)
+    excess = graph.node("Sub", _cross_entropy(graph, r, x, complement), _entropy(graph, x))
+    excess = graph.node("Relu", graph.node("Sub", excess, _entropy(graph, complement)))
+    beyond = graph.node("Abs", graph.node("Sub", X, clipped))
+    tolerance = graph.constant(np.sqrt(np.finfo(graph.dtype).eps).astype(graph.dtype))
+    return graph.node("Where", graph.node("Greater", beyond, tolerance), graph.constant(np.nan), excess)
+
+
+def _cross_entropy(graph, raw, x, complement):
+    """``log(1 + exp(-|r|)) + |r| (1 - x if r > 0 else x)``; runtimes have Softplus for float32 only."""
+    size, is_positive = graph.node("Abs", raw), graph.node("Greater", raw, graph.constant(0.0))
+    softplus = graph.node("Log", graph.node("Add", graph.constant(1.0), graph.node("Exp", graph.node("Neg", size))))
+    wrong = graph.node("Where", is_positive, complement, x)
+    return graph.node("Add", softplus, graph.node("Mul", size, wrong))
+
+
+def _entropy(graph, p):
+    """``-p log(p)``, and 0 for 0."""
+    is_positive = graph.node("Greater", p, graph.constant(0.0))
+    log = graph.node("Log", graph.node("Where", is_positive, p, graph.constant(1.0)))
+    return graph.node("Neg", graph.node("Mul", p, log))
 
 
 class _Graph:

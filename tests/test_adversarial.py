@@ -411,7 +411,7 @@ def test_case44_huge_rows_give_numbers_or_an_explanation(factor, dtype, loss, de
                 result = getattr(model, name)(np.abs(huge[:, :3]) if name == "inverse_transform" else huge)
             assert np.isfinite(result).all()
         except ValueError as error:  # which of them overflow depends on the order in which BLAS adds
-            assert re.match("The (pre-activations|squared errors|losses|reconstruction) overflow", str(error))  # noqa: PT017  raised or not
+            assert re.match("The (pre-activations|squared errors|losses|reconstruction) overflow|X must be in", str(error))  # noqa: PT017  raised or not
 
 
 @pytest.mark.parametrize("solver", MODELS)
@@ -770,7 +770,7 @@ def test_case96_fit_begins_anew_and_partial_fit_continues(solver):
 @pytest.mark.parametrize("solver", MODELS)
 def test_case97_a_warm_start_with_another_shape(solver):
     model = fitted(solver=solver).set_params(warm_start=True, n_components=5)
-    message = "n_components=5.* differs? from the 3 components.* previous fit, which this one would continue"
+    message = "n_components=5 differs from n_components=3 of the previous fit, which this one would continue"
     with unchanged(model), strictly(), pytest.raises(ValueError, match=message):
         model.fit(X)
     model.set_params(n_components=3)

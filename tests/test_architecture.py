@@ -21,6 +21,7 @@ LAYERS = [
         "_callbacks",
         "_inputs",
         "_layers",
+        "_inside",
     },  # leaves
     {"_gram"},
     {"_objective", "_variational_objective"},
@@ -55,6 +56,7 @@ MEETS_USERS = {
     "_variational_autoencoder",
     "_validation",
     "_callbacks",
+    "_inside",
     "dask",
     "metrics",
     "model_selection",

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -126,6 +127,113 @@ def test_a_warm_fit_continues_and_another_does_not():
     warm = Mean(max_iter=10).fit(X).set_params(max_iter=1, warm_start=True).fit(X)
     assert warm.continued
     assert warm.loss_ < straight.loss_ / 2
+
+
+X_UNIT = np.random.default_rng(0).uniform(size=(40, 5))
+FITS = {
+    "sparse": lambda **parameters: SparseAutoencoderTransformer(3, solver="adam", max_iter=2, random_state=0, **parameters),
+    "variational": lambda **parameters: VariationalAutoencoderTransformer(
+        2, hidden_layer_sizes=4, max_iter=2, random_state=0, **parameters
+    ),
+}
+CHANGES = {
+    "sparse": [
+        ({}, {"loss": "cross_entropy"}, "decoder_activation='logistic' and loss='cross_entropy' differ from decoder_a"),
+        ({}, {"decoder_activation": "logistic"}, "decoder_activation='logistic' differs from decoder_activation='identity'"),
+        ({"decoder_activation": "logistic"}, {"decoder_activation": None}, "decoder_activation='identity' differs from"),
+        (
+            {"decoder_activation": "logistic"},
+            {"loss": "cross_entropy"},
+            "loss='cross_entropy' differs from loss='squared_error'",
+        ),
+        ({"loss": "cross_entropy"}, {"loss": "squared_error"}, "loss='squared_error' differ from"),
+    ],
+    "variational": [
+        ({}, {"activation": "tanh"}, "activation='tanh' differs from activation='relu'"),
+        ({}, {"loss": "cross_entropy"}, "loss='cross_entropy' differs from loss='squared_error'"),
+        ({"loss": "cross_entropy"}, {"loss": "squared_error"}, "loss='squared_error' differs from loss='cross_entropy'"),
+    ],
+}
+SIZES = {
+    "sparse": [({}, {"n_components": 4}, "n_components=4 differs from n_components=3")],
+    "variational": [
+        ({}, {"n_components": 4}, "n_components=4 differs from n_components=2"),
+        ({}, {"hidden_layer_sizes": (4, 4)}, r"hidden_layer_sizes=\(4, 4\) differs from hidden_layer_sizes=\(4,\)"),
+    ],
+}
+METHODS = ["transform", "inverse_transform", "reconstruct", "score", "score_samples", "posterior", "sample", "interpolate"]
+METHODS += ["sample_posterior"]
+is_short = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+def cases(table):
+    return [(kind, *case) for kind, rows in table.items() for case in rows]
+
+
+def arguments(model, method):
+    """For one of its methods."""
+    rows = {"inverse_transform": X_UNIT[:, : model.n_components], "interpolate": X_UNIT[0]}.get(method, X_UNIT)
+    return {"sample": (), "interpolate": (rows, rows)}.get(method, (rows,))
+
+
+@is_short
+@pytest.mark.parametrize("through", [lambda model: model, copy.copy, lambda model: pickle.loads(pickle.dumps(model))])
+@pytest.mark.parametrize(("kind", "before", "change", "message"), cases(CHANGES) + cases(SIZES))
+def test_weights_of_another_meaning_are_not_trained_on(kind, before, change, message, through, frozen):
+    model = through(FITS[kind](**before, warm_start=True).fit(X_UNIT).set_params(**change))
+    unchanged = frozen(vars(model))
+    for method in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=f"{message}.* of the previous fit, which this one would continue. Set"):
+            method(X_UNIT)
+        assert frozen(vars(model)) == unchanged
+    model.set_params(warm_start=False).fit(X_UNIT)
+    assert model.set_params(warm_start=True).fit(X_UNIT).partial_fit(X_UNIT)
+
+
+@is_short
+@pytest.mark.parametrize(("kind", "before", "change", "message"), cases(CHANGES))
+@pytest.mark.parametrize("value", [None, "nonsense", ["a", "list"]], ids=str)
+def test_weights_of_another_meaning_are_not_used(kind, before, change, message, value):
+    model = FITS[kind](**before).fit(X_UNIT)
+    names = [name for name in METHODS if hasattr(model, name)]
+    want = {name: getattr(model, name)(*arguments(model, name)) for name in names if "sample" not in name}
+    if value is not None:
+        change, message = dict.fromkeys(change, value), re.escape(str(value))
+    changed = copy.deepcopy(model).set_params(**change)
+    for name in names:
+        with pytest.raises(ValueError, match=f"{message}.* of the fit that the weights are from. Set .* back, or fit again"):
+            getattr(changed, name)(*arguments(model, name))
+    changed.set_params(**{name: getattr(model, name) for name in change})
+    for name, result in want.items():
+        np.testing.assert_array_equal(getattr(changed, name)(*arguments(model, name)), result)
+
+
+@is_short
+@pytest.mark.parametrize("kind", FITS)
+def test_methods_use_no_other_parameter(kind):
+    model = FITS[kind]().fit(X_UNIT)
+    names = [name for name in METHODS if hasattr(model, name) and "sample" not in name]
+    want = {name: getattr(model, name)(*arguments(model, name)) for name in names}
+    means_something = {"loss", "decoder_activation", "activation"}
+    for parameter in model.get_params().keys() - means_something:
+        changed = copy.copy(model).set_params(**{parameter: "nonsense"})
+        for name in names:
+            np.testing.assert_array_equal(getattr(changed, name)(*arguments(model, name)), want[name])
+
+
+@is_short
+@pytest.mark.parametrize("kind", FITS)
+def test_what_a_file_says_of_its_weights_is_plain_and_may_be_missing(kind):
+    state = FITS[kind]().fit(X_UNIT).__getstate__()
+    for strange in ([], {"loss": {}}, {1: "relu"}, {"loss": print}):
+        with pytest.raises(ValueError, match="'_meaning' is not a dict of parameters"):
+            FITS[kind]().__setstate__(state | {"_meaning": strange})
+    del state["_meaning"]
+    model = FITS[kind]()
+    model.__setstate__(state)
+    assert np.isfinite(model.transform(X_UNIT)).all()
+    with pytest.raises(ValueError, match="loss='cross_entropy' differ"):
+        model.set_params(loss="cross_entropy").transform(X_UNIT)
 
 
 def test_calls_of_partial_fit_continue_through_a_pickle_and_forget_old_history(monkeypatch):

@@ -5,10 +5,15 @@ import subprocess
 import sys
 import threading
 import warnings
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
+from scipy.sparse import csr_array
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 
@@ -280,6 +285,134 @@ def test_what_is_no_dask_array_of_numbers_is_refused_in_words(client, expected):
         model.transform(chunked(150, -1)[:, 1:])
     with pytest.raises(ValueError, match="X has 29 features"):
         model.score(chunked(150, -1)[:, 1:])
+
+
+def as_chunks(function, *chunks, **options):
+    """Rows whose chunks are not what Dask takes them for."""
+    return chunked(*chunks).map_blocks(function, dtype=float, meta=np.empty((0, 0)), **options)
+
+
+def masked(rows):
+    return da.ma.masked_less(da.from_array(np.where(rows == 1, -9999, rows), chunks=(150, 4)), 0)
+
+
+STRANGE_CHUNKS = {
+    "masked": (lambda: masked(X), ValueError, "masked array with masked values"),
+    "complex": (lambda: as_chunks(lambda rows: rows + 1j, 150, 4), ValueError, "Complex data not supported"),
+    "dates": (lambda: as_chunks(lambda rows: rows.astype("M8[s]"), 150, 4), TypeError, "does not support dtype datetime64"),
+    "durations": (lambda: as_chunks(lambda rows: rows.astype("m8[s]"), 150, -1), TypeError, "dtype timedelta64"),
+    "objects": (
+        lambda: as_chunks(lambda rows: np.full(rows.shape, np.datetime64("2020"), object), 150, 4),
+        TypeError,
+        "values",
+    ),
+    "words": (lambda: as_chunks(lambda rows: np.full(rows.shape, "abc"), 150, 4), ValueError, "could not convert string"),
+    "sparse": (lambda: as_chunks(csr_array, 150, 4), TypeError, r"is sparse, of type csr_array.*chunk\.toarray"),
+    "narrow": (lambda: as_chunks(lambda rows: rows[:, 1:], 150, -1), ValueError, r"shape \(\d+, 29\), and 30 columns"),
+    "narrow of several": (lambda: as_chunks(lambda rows: rows[:, 1:], 150, 10), ValueError, "9.*, and 10 columns"),
+    "wide": (lambda: as_chunks(lambda rows: np.hstack([rows, rows]), 150, 10), ValueError, "20.*, and 10 columns"),
+    "one column": (lambda: as_chunks(lambda rows: rows[:, 0], 150, -1), ValueError, ", and 30 columns"),
+    "short": (
+        lambda: as_chunks(lambda rows, block_id: rows[block_id[1] :], 150, 10),
+        ValueError,
+        r"has shape \(\d+, 10\), and \d+ rows according to X.chunks",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE_CHUNKS)
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "score", "transform", "score_samples"])
+def test_chunks_are_refused_as_rows_in_memory_are(client, frozen, method, name):
+    make, kind, message = STRANGE_CHUNKS[name]
+    model = DaskSparseAutoencoderTransformer(**OPTIONS | {"solver": "adam", "max_iter": 1}).fit(chunked(150, -1))
+    before = frozen(vars(model))
+    with pytest.raises(kind, match=rf"(?s)Chunk \(\d, \d\) of X.*{message}"):
+        np.asarray(getattr(model, method)(make()))
+    assert frozen(vars(model)) == before
+
+
+@pytest.mark.parametrize("method", ["fit", "score", "transform"])
+def test_rows_without_columns_and_arrays_known_to_be_sparse_are_refused_at_once(client, expected, method):
+    model = DaskSparseAutoencoderTransformer(**OPTIONS)
+    vars(model).update(vars(expected()))
+    with pytest.raises(ValueError, match=r"0 feature\(s\) \(shape=\(700, 0\)\) while a minimum of 1 is required"):
+        getattr(model, method)(chunked(150, -1)[:, :0])
+    with pytest.raises(TypeError, match="X is sparse, of type csr_array"):
+        getattr(model, method)(chunked(150, -1).map_blocks(csr_array, dtype=float))
+
+
+def test_chunks_of_other_numbers_are_numbers(client):
+    counts = SparseAutoencoderTransformer(**OPTIONS).fit(16 * X)
+    for function in (np.ma.masked_array, lambda rows: rows.astype(int), lambda rows: rows.astype(object)):
+        model = DaskSparseAutoencoderTransformer(**OPTIONS).fit((16 * chunked(150, 10)).map_blocks(function, dtype=float))
+        assert model.loss_ == pytest.approx(counts.loss_, rel=1e-8)
+
+
+@pytest.fixture
+def model(client, expected):
+    model = DaskSparseAutoencoderTransformer(**OPTIONS)
+    vars(model).update(vars(expected()))
+    return model
+
+
+def ask(model, output, how):
+    """For a container: of the estimator, or for all of them."""
+    if how == "estimator":
+        model.set_output(transform=output)
+        return nullcontext()
+    return config_context(transform_output=output)
+
+
+@pytest.mark.parametrize("how", ["estimator", "global"])
+@pytest.mark.parametrize("make", [lambda: chunked(97, 7), with_unknown_sizes, with_empty_partitions], ids=range(3))
+def test_frames_of_pandas_are_lazy(model, expected, how, make):
+    frames = pytest.importorskip("dask.dataframe", reason="Dask DataFrames are NOT TESTED without PyArrow")
+    with ask(model, "pandas", how):
+        code = model.transform(make())
+        assert isinstance(code, frames.DataFrame)
+        assert isinstance(model.reconstruct(make()), da.Array)
+        frame = code.compute(scheduler="synchronous")
+        again = model.fit_transform(make())
+        assert isinstance(again, frames.DataFrame)
+        assert isinstance(model.score_samples(make()).compute(scheduler="synchronous"), np.ndarray)
+    assert list(frame.columns) == list(model.get_feature_names_out())
+    np.testing.assert_allclose(frame, expected().transform(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("how", ["estimator", "global"])
+def test_what_dask_cannot_return_is_refused_in_words(model, how):
+    with pytest.raises(ValueError, match=r"Dask arrays .*Dask DataFrames .*got 'polars'"), ask(model, "polars", how):
+        model.transform(chunked(150, -1))
+    with config_context(transform_output="polars"):
+        assert isinstance(model.set_output(transform="default").transform(chunked(150, -1)), da.Array)
+    assert isinstance(model.set_output(transform=None).transform(chunked(150, -1)), da.Array)
+
+
+def test_without_dask_dataframes_they_are_named(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dask.dataframe", None)
+    with pytest.raises(ImportError, match=r'pip install "dask\[dataframe\]"'):
+        model.set_output(transform="pandas").transform(chunked(150, -1))
+
+
+def test_the_containers_of_copies_are_their_own(model):
+    model.set_output(transform="pandas")
+    assert clone(model)._sklearn_output_config == {"transform": "pandas"}
+    local = model.to_local()
+    assert isinstance(local.transform(X), pd.DataFrame)
+    local.set_output(transform="polars")
+    assert isinstance(local.transform(X), pl.DataFrame)
+    assert model._sklearn_output_config == {"transform": "pandas"}
+
+
+def test_subclasses_stay_lazy_too(model):
+    class Doubled(DaskSparseAutoencoderTransformer):
+        def transform(self, X):
+            return 2 * super().transform(X)
+
+    double = Doubled(**OPTIONS)
+    vars(double).update(vars(model))
+    with config_context(transform_output="pandas"):
+        assert isinstance(double.set_output(transform="default").transform(chunked(150, -1)), da.Array)
 
 
 @pytest.mark.parametrize("method", ["fit", "transform", "score"])

@@ -1,5 +1,6 @@
 """What is written or built is run without this package, and must give the same numbers."""
 
+import copy
 import errno
 import importlib.util
 import os
@@ -44,16 +45,22 @@ def results_elsewhere(model, X, folder):
         return dict(file)
 
 
+def scorable(model, X):
+    """Those of the rows that the loss is defined for."""
+    return X[((X >= 0) & (X <= 1)).all(axis=1)] if model.loss == "cross_entropy" else X
+
+
 @every_dtype
 def test_the_source_alone_gives_the_same_numbers(any_autoencoder, unseen, dtype, tmp_path, rounded):
-    X = unseen.astype(dtype)
+    X = scorable(any_autoencoder, unseen).astype(dtype)
     got = results_elsewhere(any_autoencoder, X, tmp_path)
     code = any_autoencoder.transform(X)
     exact_code, exact_rows = rounded(any_autoencoder, X)
     exact_code.check(got["transform"], code)
     exact_rows.check(got["inverse_transform"], any_autoencoder.inverse_transform(code))
     exact_rows.check(got["reconstruct"], any_autoencoder.reconstruct(X))
-    np.testing.assert_allclose(got["score_samples"], any_autoencoder.score_samples(X), rtol=TOLERANCE[dtype])
+    tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}  # a divergence is as exact as its logits
+    np.testing.assert_allclose(got["score_samples"], any_autoencoder.score_samples(X), **tolerance)
     assert got["transform"].dtype == got["reconstruct"].dtype == dtype
     assert got["score_samples"].dtype == np.float64
 
@@ -85,6 +92,21 @@ def test_the_source_refuses_what_the_estimator_refuses(autoencoder, exported, fu
         getattr(autoencoder, function)(X)
     with pytest.raises(ValueError, match=r"Expected rows of|not finite"):
         exported[function](X)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, 16])
+def test_the_source_of_a_cross_entropy_refuses_scores_of_other_ranges(images, tmp_path, value):
+    with pytest.warns(ConvergenceWarning):
+        model = SparseAutoencoderTransformer(7, loss="cross_entropy", max_iter=5, random_state=0).fit(images)
+    to_source(model, tmp_path / "digits.py")
+    names = {"__file__": str(tmp_path / "digits.py")}
+    exec(compile((tmp_path / "digits.py").read_text(), "digits.py", "exec"), names)
+    rows, rounded = images.copy(), np.clip(1e6 * images, -1e-12, 1 + 1e-12)
+    rows[3, 5] = value
+    for score_samples in (model.score_samples, names["score_samples"]):
+        with pytest.raises(ValueError, match=rf"X must be in \[0, 1\].*got values in .*{value}"):
+            score_samples(rows)
+        np.testing.assert_allclose(score_samples(rounded), score_samples(rounded.clip(0, 1)), rtol=1e-14)
 
 
 def test_lists_and_integers_are_rows_too(autoencoder, exported):
@@ -120,6 +142,15 @@ def test_only_fitted_autoencoders(export, autoencoder):
     for model, name in ((PCA(), "PCA"), (make_pipeline(autoencoder), "Pipeline")):
         with pytest.raises(TypeError, match=f"takes a SparseAutoencoderTransformer.*got {name}"):
             export(model)
+
+
+@pytest.mark.parametrize("change", [{"decoder_activation": "logistic"}, {"loss": "cross_entropy"}], ids=str)
+def test_weights_of_another_meaning_are_not_exported(autoencoder, tmp_path, change):
+    changed = copy.copy(autoencoder).set_params(**change)
+    for export_to in (to_torch, lambda model: to_source(model, tmp_path / "never.py")):
+        with pytest.raises(ValueError, match=r"of the fit that the weights are from\. Set .* back, or fit again"):
+            export_to(changed)
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_torch_its_name_is_said(autoencoder, monkeypatch):

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 from skl_sparse_ae import _blocks
-from skl_sparse_ae._inference import code_of, explained_variance, losses_of_rows, reconstructions, rows_of
+from skl_sparse_ae._inference import code_of, excess_of_rows, explained_variance, losses_of_rows, reconstructions, rows_of
 from skl_sparse_ae._losses import CrossEntropy, SquaredError
 from skl_sparse_ae._objective import decode, encode
 from skl_sparse_ae._weights import n_weights, unflatten
@@ -37,6 +37,7 @@ def test_blocks_change_nothing(rows, w, loss):
     whole = loss.output(decode(w, code))
     np.testing.assert_allclose(np.concatenate(list(reconstructions(w, loss, rows))), whole, rtol=1e-12)
     np.testing.assert_allclose(losses_of_rows(w, loss, rows), loss.per_row(decode(w, code), rows), rtol=1e-12)
+    np.testing.assert_allclose(excess_of_rows(w, loss, rows), loss.excess(decode(w, code), rows), rtol=1e-12)
     r2 = r2_score(rows, whole, multioutput="variance_weighted")
     assert explained_variance(w, loss, rows) == pytest.approx(r2, rel=1e-12)
 

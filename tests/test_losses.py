@@ -87,6 +87,25 @@ def test_backward_is_exact_at_extreme_raws(loss, dtype):
     assert gradient.dtype == dtype
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_excess_over_a_perfect_reconstruction_is_a_divergence(dtype):
+    raw, X = extreme_rows(CrossEntropy, dtype)
+
+    def divergence(r, x):
+        return EXACT_VALUE[CrossEntropy](r, x) + sum(p * mp.log(p) for p in (x, 1 - x) if p)
+
+    rows = CrossEntropy.excess(raw.copy(), X)
+    np.testing.assert_allclose(rows, exactly(divergence, raw, X)[:, 0], rtol=1e-15, atol=4e-16)
+    assert rows.dtype == np.float64
+    assert (rows >= 0).all()
+
+
+@pytest.mark.parametrize("loss", [SquaredError, LogisticSquaredError])
+def test_the_excess_of_a_squared_error_is_all_of_it(loss):
+    raw, X = some_rows()
+    np.testing.assert_array_equal(loss.excess(raw.copy(), X), loss.per_row(raw.copy(), X))
+
+
 def test_cross_entropy_of_a_confident_right_answer_keeps_its_digits():
     value, _ = CrossEntropy.backward(np.array([[40.0, -40.0]]), np.array([[1.0, 0.0]]))
     assert value == pytest.approx(2 * np.exp(-40), rel=1e-14)

@@ -338,7 +338,7 @@ def test_scorers_can_be_searched_with_also_in_other_processes(scorer, X):
 
 @pytest.mark.parametrize("estimator", [StandardScaler(), make_pipeline(StandardScaler())])
 def test_what_has_no_autoencoder_is_refused_by_name(estimator, X):
-    with pytest.raises(TypeError, match=f"{type(estimator).__name__} has no sparse autoencoder"):
+    with pytest.raises(TypeError, match=f"{type(estimator).__name__} is not an autoencoder"):
         hoyer_scorer(estimator.fit(X), X)
 
 

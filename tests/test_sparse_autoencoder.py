@@ -3,14 +3,15 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_array, hstack
-from scipy.special import expit, xlogy
+from scipy.special import entr, expit, kl_div, logit, xlogy
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import r2_score
+from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -223,9 +224,10 @@ def test_the_mean_predictor_scores_exactly_zero(X):
 
 
 @pytest.mark.parametrize(("loss", "decoder"), LOSSES)
-def test_score_samples_is_minus_the_loss_of_each_row(X, loss, decoder):
+def test_score_samples_is_minus_what_the_loss_exceeds_its_least(X, loss, decoder):
     model = quick(loss=loss, decoder_activation=decoder).fit(X)
-    reconstruction = model.loss_terms_["reconstruction"][-1]
+    least = (entr(X) + entr(1 - X)).mean() if loss == "cross_entropy" else 0
+    reconstruction = model.loss_terms_["reconstruction"][-1] - least
     assert -model.score_samples(X).mean() == pytest.approx(reconstruction, rel=1e-10)
     unlike = X.copy()
     unlike[3] = 1 - unlike[3]
@@ -337,6 +339,45 @@ def test_cross_entropy_refuses_other_ranges_and_shows_them(X):
         quick(loss="cross_entropy").fit(X - 1e-6)
 
 
+def test_the_cross_entropy_score_is_the_divergence_of_the_row_from_its_reconstruction(X):
+    model = quick(loss="cross_entropy").fit(X)
+    X_hat = model.reconstruct(X)
+    divergence = kl_div(X, X_hat) + kl_div(1 - X, 1 - X_hat)
+    np.testing.assert_allclose(model.score_samples(X), -divergence.mean(axis=1), rtol=1e-12)
+    single = model.score_samples(X.astype(np.float32))
+    np.testing.assert_allclose(single, -divergence.mean(axis=1), rtol=1e-4)
+    assert single.dtype == np.float64
+
+
+@pytest.mark.parametrize("x", [0, 0.3, 1])
+def test_a_perfect_reconstruction_scores_zero_by_cross_entropy(X, x):
+    model = quick(loss="cross_entropy").fit(X)
+    model.decoder_components_, model.decoder_intercept_ = np.zeros((7, 64)), np.full(64, logit(np.clip(x, 1e-30, 1 - 2**-53)))
+    assert model.score_samples(np.full((3, 64), x)) == pytest.approx(0, abs=1e-15)
+    assert (model.score_samples(X) <= 0).all()
+
+
+@pytest.mark.parametrize("method", ["score", "score_samples"])
+@pytest.mark.parametrize("convert", [np.asarray, csr_array, pd.DataFrame], ids=["dense", "sparse", "frame"])
+def test_scores_by_cross_entropy_refuse_what_fit_refuses(X, method, convert):
+    model = quick(loss="cross_entropy").fit(convert(X))
+    for rows in (16 * X, X - 0.1, np.where(X == 1, 1 + 1e-6, X)):
+        with pytest.raises(ValueError, match=r"X must be in \[0, 1\] when loss='cross_entropy', got values in .*MinMaxScaler"):
+            getattr(model, method)(convert(rows))
+    rounded = np.where(X == 1, 1 + 1e-12, X)
+    np.testing.assert_allclose(getattr(model, method)(convert(rounded)), getattr(model, method)(convert(X)), rtol=1e-14)
+    assert model.transform(convert(16 * X)).shape == (len(X), 7)
+
+
+def test_benign_tumours_score_above_malignant_ones_by_cross_entropy():
+    rows, benign = load_breast_cancer(return_X_y=True)
+    train = np.flatnonzero(benign)[:250]
+    rest = np.setdiff1d(np.arange(len(rows)), train)
+    model = quick(loss="cross_entropy", n_components=10, max_iter=100)
+    pipeline = make_pipeline(MinMaxScaler(clip=True), model).fit(rows[train])
+    assert roc_auc_score(benign[rest], pipeline.score_samples(rows[rest])) > 0.93
+
+
 # --------------------------------------------------------------------------------- randomness, stopping, continuing
 
 
@@ -384,7 +425,7 @@ def test_a_warm_start_continues_and_a_cold_one_does_not(X, solver):
 
 def test_a_warm_start_wants_the_same_shape(X):
     model = quick(warm_start=True).fit(X)
-    with pytest.raises(ValueError, match="n_components=9 differs from the 7 components"):
+    with pytest.raises(ValueError, match="n_components=9 differs from n_components=7 of the previous fit"):
         model.set_params(n_components=9).fit(X)
     with pytest.raises(ValueError, match="X has 60 features, but SparseAutoencoderTransformer is expecting 64"):
         model.set_params(n_components=7).fit(X[:, :60])

@@ -5,8 +5,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skl_sparse_ae._inside import before_autoencoder
 from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
-from skl_sparse_ae.plotting._checks import dense, fitted_autoencoder, seen_by_autoencoder
+from skl_sparse_ae.plotting._checks import dense, fitted_autoencoder
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 MEDIAN = {"drawstyle": "steps-post", "color": "black", "linewidth": 1.5, "label": "median"}
@@ -100,7 +101,7 @@ class ActivationsDisplay:
         """
         require_matplotlib(cls.__name__)
         before, autoencoder = fitted_autoencoder(estimator)
-        code = autoencoder.transform(seen_by_autoencoder(before, X))
+        code = autoencoder.transform(before_autoencoder(before, X))
         return cls.from_predictions(code, target=getattr(autoencoder, "sparsity_target", None), ax=ax, **kwargs)
 
     @classmethod

@@ -7,18 +7,15 @@ from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_array, check_is_fitted
 
-NO_AUTOENCODER = "is not an autoencoder: it has no method `reconstruct`"
+from skl_sparse_ae._inside import autoencoder_in
+from skl_sparse_ae._validation import refuse_times
 
 
 def fitted_autoencoder(estimator):
-    """The steps of a pipeline before its autoencoder (None if there are none), and the autoencoder; NotFittedError."""
-    steps = [step for _, step in estimator.steps] if hasattr(estimator, "steps") else [estimator]
-    places = [i for i, step in enumerate(steps) if hasattr(step, "reconstruct")]
-    if not places:
-        raise TypeError(f"{type(estimator).__name__} {NO_AUTOENCODER}{', and nor has any step' * hasattr(estimator, 'steps')}.")
-    autoencoder = steps[places[-1]]
+    """A Pipeline of the steps before its autoencoder (None if there are none), and the autoencoder; NotFittedError."""
+    before, autoencoder = autoencoder_in(estimator)
     check_is_fitted(autoencoder)
-    return (estimator[: places[-1]] if places[-1] else None), autoencoder
+    return before, autoencoder
 
 
 def fitted_with(estimator, attribute):
@@ -27,11 +24,6 @@ def fitted_with(estimator, attribute):
     if not hasattr(autoencoder, attribute):
         raise TypeError(f"{type(autoencoder).__name__} has no {attribute!r}, of which this is a picture.")
     return before, autoencoder
-
-
-def seen_by_autoencoder(before, X):
-    """X as it reaches the autoencoder."""
-    return X if before is None else before.transform(X)
 
 
 def rows_and_shape(X, image_shape):
@@ -78,6 +70,7 @@ def some_rows(X, indices):
 
 def sound(X):
     """Finite rows as a float array of two dimensions, or CSR."""
+    refuse_times(X, "A display")
     return check_array(X, accept_sparse="csr", dtype=(np.float64, np.float32))
 
 

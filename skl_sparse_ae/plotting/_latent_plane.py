@@ -6,15 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
+from skl_sparse_ae._inside import before_autoencoder
 from skl_sparse_ae.plotting._canvas import axes_of, plain, remove_spines, require_matplotlib
-from skl_sparse_ae.plotting._checks import (
-    check_count,
-    check_same_length,
-    chosen_units,
-    dense,
-    fitted_autoencoder,
-    seen_by_autoencoder,
-)
+from skl_sparse_ae.plotting._checks import check_count, check_same_length, chosen_units, dense, fitted_autoencoder
 from skl_sparse_ae.plotting._images import draw, figsize, painted, tiles_of
 
 # Okabe and Ito's colours, which the colour-blind tell apart, ordered so that neighbours differ in lightness too; with markers,
@@ -138,7 +132,7 @@ class LatentPlaneDisplay:
         """
         require_matplotlib(cls.__name__)
         before, autoencoder = fitted_autoencoder(estimator)
-        codes = dense(autoencoder.transform(seen_by_autoencoder(before, X)))
+        codes = dense(autoencoder.transform(before_autoencoder(before, X)))
         units = _two(units, codes.shape[1])
         if y is not None:
             y = np.asarray(y)

@@ -5,15 +5,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skl_sparse_ae._inside import before_autoencoder
 from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
-from skl_sparse_ae.plotting._checks import (
-    check_count,
-    dense,
-    fitted_autoencoder,
-    rows_and_shape,
-    seen_by_autoencoder,
-    some_rows,
-)
+from skl_sparse_ae.plotting._checks import check_count, dense, fitted_autoencoder, rows_and_shape, some_rows
 from skl_sparse_ae.plotting._images import draw, figsize, gap_of, painted, stacked, tiles_of
 
 NAMES_INCHES = 1.35  # "reconstruction" and its distance from the images
@@ -113,7 +107,7 @@ class ReconstructionsDisplay:
         before, autoencoder = fitted_autoencoder(estimator)
         X = some_rows(X, range(min(n_rows, np.shape(X)[0])))
         tiles_of(dense(X), image_shape)
-        X_hat = autoencoder.reconstruct(seen_by_autoencoder(before, X))
+        X_hat = autoencoder.reconstruct(before_autoencoder(before, X))
         X_hat = X_hat if before is None else before.inverse_transform(X_hat)
         return cls.from_predictions(X, X_hat, image_shape, ax=ax, **kwargs)
 

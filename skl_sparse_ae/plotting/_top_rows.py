@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skl_sparse_ae._blocks import column_moments, row_blocks
+from skl_sparse_ae._inside import before_autoencoder
 from skl_sparse_ae.plotting._canvas import axes_of, plain, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import (
     check_count,
@@ -13,7 +14,6 @@ from skl_sparse_ae.plotting._checks import (
     check_same_length,
     dense,
     fitted_autoencoder,
-    seen_by_autoencoder,
     some_rows,
     sound,
 )
@@ -142,7 +142,7 @@ class TopRowsDisplay:
         require_matplotlib(cls.__name__)
         before, autoencoder = fitted_autoencoder(estimator)
         check_index("unit", unit, len(autoencoder.get_feature_names_out()))
-        seen = seen_by_autoencoder(before, X)
+        seen = before_autoencoder(before, X)
         code = autoencoder.transform(seen)
         names = _names(autoencoder, estimator) if feature_names is None else feature_names
         options = {"n_rows": n_rows, "image_shape": image_shape, "feature_names": names, "ax": ax}
