@@ -17,13 +17,13 @@ def breast_cancer():
 def patches(n_patches=4000, size=8, whiten=False):
     """Grey patches of scikit-learn's two sample images, half from each; of the whitened images if asked for."""
     images = [image.mean(axis=2) for image in load_sample_images().images]
-    images = [_whiten(image) for image in images] if whiten else images
+    images = [whitened(image) for image in images] if whiten else images
     half = n_patches // len(images)
     rows = [extract_patches_2d(i, (size, size), max_patches=half, random_state=s) for s, i in enumerate(images)]
     return np.concatenate(rows).reshape(-1, size * size), None
 
 
-def _whiten(image):
+def whitened(image):
     """Flatten the image's spectrum below 0.4 cycles per pixel, as in Olshausen & Field (1996), whose images UFLDL uses."""
     frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n) for n in image.shape), indexing="ij"))
     spectrum = np.fft.fft2(image - image.mean()) * frequency * np.exp(-((frequency / 0.4) ** 4))
