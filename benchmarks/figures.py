@@ -1,0 +1,85 @@
+"""Figures of a representation: what a linear classifier makes of it, what it keeps, whether seeds agree on it."""
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import issparse
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+CS, N_FOLDS = (0.03, 0.3), 3
+ROWS_TO_CHOOSE, ROWS_TO_FIT = 1500, 10_000  # of the training rows; the classifier's own limits
+
+
+def accuracy(train, test, y_train, y_test):
+    """Of a linear classifier on standardised columns; folds of the training rows choose its C."""
+    if y_train is None:
+        return None
+    rows, y = subset(train, y_train, ROWS_TO_CHOOSE)
+    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=0)
+    with warnings.catch_warnings(action="ignore"):
+        scores = [cross_val_score(classifier(rows, C), rows, y, cv=folds).mean() for C in CS]
+        rows, y = subset(train, y_train, ROWS_TO_FIT)
+        best = classifier(rows, CS[int(np.argmax(scores))]).fit(rows, y)
+    return float(best.score(test, y_test))
+
+
+def subset(X, y, n):
+    """At most so many rows with their labels, in the shares of all."""
+    if X.shape[0] <= n:
+        return X, y
+    rows, _ = train_test_split(np.arange(X.shape[0]), train_size=n, random_state=0, stratify=y)
+    return X[rows], None if y is None else y[rows]
+
+
+def classifier(X, C):
+    """Sparse rows are divided by one number instead: to standardise rare words would drown the others in them."""
+    scaler = StandardScaler()
+    if issparse(X):
+        scaler = FunctionTransformer(_divided, kw_args={"number": spread(X)}, accept_sparse=True)
+    return make_pipeline(scaler, LogisticRegression(C=C, max_iter=300))
+
+
+def _divided(X, number):
+    return X / number
+
+
+def spread(X):
+    """The root of the columns' mean variance."""
+    if issparse(X):
+        return float(np.sqrt(X.multiply(X).mean() - np.square(X.mean(axis=0)).mean()))
+    return float(np.sqrt(X.var(axis=0, dtype=np.float64).mean()))
+
+
+def explained(X, reconstruction):
+    """R2 of all cells at once: 0 for the mean row of X."""
+    X = X.toarray() if issparse(X) else np.asarray(X, dtype=np.float64)
+    return float(1 - np.square(X - reconstruction).sum() / np.square(X - X.mean(axis=0)).sum())
+
+
+def agreement(first, second, signed=True):
+    """Mean cosine of the units' decoder rows, each matched with one of the other fit's; the sign may be free."""
+    cosines = directions(first) @ directions(second).T
+    cosines = cosines if signed else np.abs(cosines)
+    return float(cosines[linear_sum_assignment(cosines, maximize=True)].mean())
+
+
+def directions(decoder):
+    norms = np.linalg.norm(decoder, axis=1, keepdims=True)
+    return decoder / np.where(norms > 0, norms, 1)
+
+
+def read(path):
+    """The records of a file with one on each line; none without the file."""
+    lines = Path(path).read_text().splitlines() if Path(path).exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def append(path, records):
+    with open(path, "a") as file:
+        file.writelines(json.dumps(record) + "\n" for record in records)
