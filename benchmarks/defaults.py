@@ -1,172 +1,296 @@
-"""Which defaults? R2, sparsity and usefulness of the code over data sets, scalings, losses, solvers and seeds.
+"""Which defaults? What the code is worth, over tables, losses, solvers, widths and seeds.
 
-    python -m benchmarks.defaults --json defaults.json     # about half an hour on two cores
-    python -m benchmarks.defaults --table defaults.json    # the tables of docs/defaults.md
+    python -m benchmarks.defaults --json scale.json --studies scale     # goes on where it stopped
+    python -m benchmarks.defaults --table scale.json                    # Markdown
+    python -m benchmarks.defaults --table reported.json --peers peers.json
 
-A quarter of the rows of every data set (stratified where there are labels) is set aside. The study sees only the rest, of
-which each seed trains on three quarters and measures on one. The last table, of the settings chosen, is measured once on
-the rows that were set aside. Scalers see all rows; they have no labels to leak.
+"scale", "decays", "tol" and "target" serve for the choice, on tables that are CHOSEN on. "reported" has the defaults as they
+come, on the other tables and beside the peers of `benchmarks.peers`. "encoder" has a tenth of the default `encoder_alpha` and
+ten times it there: does held-out R2 want another one? Each fit has one BLAS thread; seconds are the processor's, of `fit`.
+Small tables are split three times. `benchmarks.tables` has the tables, `benchmarks.figures` the figures.
 """
 
 import argparse
 import json
+import time
 import warnings
-from itertools import product
+from itertools import combinations, product
+from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
-from sklearn.neural_network import BernoulliRBM
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from benchmarks.datasets import DATASETS, IN_UNIT_INTERVAL
+from benchmarks.figures import accuracy, agreement, append, judged, read
+from benchmarks.peers import PEERS, RAW, mean
+from benchmarks.tables import CHOSEN, REPORTED, TABLES, with_role
 from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae.metrics import hoyer_sparsity
 
-SEEDS = (0, 1, 2)
-N_COMPONENTS = 64
-DECAYS = [
-    {"sparsity_weight": w, "encoder_alpha": e, "decoder_alpha": d}
-    for w, (e, d) in product(
-        (0.02, 0.2), ((0, 1e-2), (1e-5, 1e-2), (1e-4, 1e-3), (1e-4, 1e-2), (1e-3, 1e-2), (1e-3, 3e-2), (1e-2, 3e-2))
-    )
-]
-CHOSEN = {}
-STOPPING = [{"tol": t, "max_iter": 2000} for t in (3e-3, 1e-3, 3e-4, 1e-4)]
-STEPS = [{"solver": "adam", "learning_rate_init": r, "batch_size": b} for r, b in product((1e-3, 3e-3, 1e-2, 3e-2), (64, 256))]
+SEEDS, SOLVERS = (0, 1, 2), ("lbfgs", "adam")
+WEIGHTS = ("sparsity_weight", "encoder_alpha", "decoder_alpha")
+MULTIPLES = (0.1, 0.3, 1, 3, 10)
+FIGURES = ("accuracy", "R2", "R2 in sample", "hoyer", "agreement", "n_iter", "seconds")
+LEAST_HOYER, MOST_ITERATIONS, TOLERANCE = 0.4, 150, 0.02  # what a default code must reach
 
 
-def unit_variation(code):
-    """Variance of each unit over rows as a share of the most its mean allows; the median unit."""
-    mean = code.mean(axis=0)
-    return float(np.median(code.var(axis=0) / (mean * (1 - mean))))
+class Job(NamedTuple):
+    """What one process fits from a few seeds."""
+
+    study: str
+    table: str
+    k: int
+    loss: str
+    solver: str
+    settings: dict
+    split: int
+
+    @property
+    def key(self):
+        return json.dumps(self)
 
 
-def accuracy(train, y_train, test, y_test):
-    """Of a linear classifier on columns brought to [0, 1], so that every representation starts equal."""
-    classifier = make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=5000, C=10))
-    return float(classifier.fit(train, y_train).score(test, y_test))
+# ---------------------------------------------------------------------------------------------------------- the studies
 
 
-def split(name, seed, final):
-    X, y = DATASETS[name]()
-    rest, held_out = train_test_split(np.arange(len(X)), test_size=0.25, random_state=0, stratify=y)
-    train, test = (rest, held_out)
-    if not final:
-        train, test = train_test_split(rest, test_size=0.25, random_state=seed, stratify=None if y is None else y[rest])
-    return X[train], X[test], *((None, None) if y is None else (y[train], y[test]))
+def times(multiple):
+    return f"{multiple:g}*scale"
 
 
-def measure(study, name, loss, settings, seed, final=False):
-    X_train, X_test, y_train, y_test = split(name, seed, final)
-    model = SparseAutoencoderTransformer(N_COMPONENTS, loss=loss, random_state=seed, **settings)
-    with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model.fit(X_train)
+def one_at_a_time(multiples):
+    """The defaults, and each weight in multiples of its own."""
+    others = [m for m in multiples if m != 1]
+    return [{}] + [{weight: times(m)} for weight, m in product(WEIGHTS, others)]
+
+
+def decays(multiples):
+    """All pairs of the two decays."""
+    pairs = product(multiples, multiples)
+    return [{"encoder_alpha": times(e), "decoder_alpha": times(d)} for e, d in pairs]
+
+
+class Study(NamedTuple):
+    role: str
+    settings: list
+    above: bool = False  # whether widths above the number of columns take part
+
+
+STUDIES = {
+    "scale": Study(CHOSEN, one_at_a_time(MULTIPLES)),
+    "decays": Study(CHOSEN, decays(MULTIPLES)),
+    "tol": Study(CHOSEN, [{"tol": tol} for tol in (3e-3, 1e-3, 3e-4, 1e-4)]),
+    "target": Study(CHOSEN, [{"sparsity_target": rho} for rho in (0.03, 0.05, 0.1, 0.2)]),
+    "reported": Study(REPORTED, [{}], above=True),
+    "encoder": Study(REPORTED, [{"encoder_alpha": times(m)} for m in (0.1, 10)]),
+}
+
+
+def jobs(name, tables=None, solvers=SOLVERS):
+    """All fits of a study, or those of some tables and solvers."""
+    study = STUDIES[name]
+    for table in [TABLES[t] for t in tables] if tables else with_role(study.role):
+        widths = table.widths if study.above else table.widths[:1]
+        options = product(widths, table.losses, solvers, study.settings, table.splits)
+        yield from (Job(name, table.name, *option) for option in options)
+
+
+# --------------------------------------------------------------------------------------------------------- measurements
+
+
+def measure(table, k, loss="squared_error", solver="lbfgs", settings=None, seed=0, split=0):
+    """A record of one fit, and its decoder."""
+    (X, y), (X_test, y_test) = judged(table, split)
+    weights = {"loss": loss, "solver": solver, "random_state": seed} | (settings or {})
+    model = SparseAutoencoderTransformer(k, **weights)
+    with threadpool_limits(1):
+        caught, seconds = fit(model, table.load(split)[0])
         code = model.transform(X_test)
-        row = {
+        record = {
+            "accuracy": accuracy(model.transform(X), code, y, y_test),
             "R2": model.score(X_test),
+            "R2 in sample": model.score(X),
             "hoyer": hoyer_sparsity(code),
-            "active": float((code > 0.5).mean()),
-            "off_target": float(np.abs(model.mean_activations_ - model.sparsity_target).max()),
-            "variation": unit_variation(code),
+            "off target": float(np.abs(model.mean_activations_ - model.sparsity_target).max()),
             "n_iter": model.n_iter_,
             "objective": model.loss_,
-            "accuracy": None if y_train is None else accuracy(model.transform(X_train), y_train, code, y_test),
-            "warnings": [str(w.message).split(":")[0] for w in caught],
+            "seconds": seconds,
+            "warnings": caught,
+            "weights": {name: getattr(model, name + "_", None) for name in WEIGHTS},
         }
-    return {"study": study, "data": name, "loss": loss, "settings": settings, "seed": seed} | row
+    return record, model.decoder_components_
 
 
-def peers(name, seed):
-    """Accuracy on raw columns, and on the code of PCA and BernoulliRBM of the same width, on the rows set aside."""
-    X_train, X_test, y_train, y_test = split(name, seed, final=True)
-    width = min(N_COMPONENTS, *X_train.shape)
-    rbm = make_pipeline(MinMaxScaler(clip=True), BernoulliRBM(N_COMPONENTS, learning_rate=0.06, n_iter=20, random_state=seed))
-    pca = make_pipeline(StandardScaler(), PCA(width, random_state=seed))
-    with threadpool_limits(1):
-        scores = {"raw": accuracy(X_train, y_train, X_test, y_test)}
-        for label, model in (("PCA", pca), ("BernoulliRBM", rbm)):
-            train = model.fit_transform(X_train)
-            scores[label] = accuracy(train, y_train, model.transform(X_test), y_test)
-    return {"study": "peers", "data": name, "seed": seed} | scores
+def fit(model, X):
+    """The warnings' texts, and seconds of the processor."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        start = time.process_time()
+        model.fit(X)
+        seconds = time.process_time() - start
+    return [f"{w.category.__name__}: {w.message}" for w in caught], seconds
 
 
-def problems():
-    return [(name, "squared_error") for name in DATASETS] + [(name, "cross_entropy") for name in IN_UNIT_INTERVAL]
+def run_job(job, seeds):
+    """A record for each seed, with the mean agreement of its decoder with the others'."""
+    table = TABLES[job.table]
+    fits = [measure(table, *job[2:6], seed, job.split) for seed in seeds]
+    pairs = {(i, j): agreement(fits[i][1], fits[j][1]) for i, j in combinations(range(len(fits)), 2)}
+    for i, (record, _) in enumerate(fits):
+        own = [value for pair, value in pairs.items() if i in pair]
+        record |= {"seed": seeds[i], "agreement": float(np.mean(own)) if own else None}
+    return [job._asdict() | record for record, _ in fits]
 
 
-def run(studies):
-    jobs = []
-    for study in studies:
-        settings = {"decays": DECAYS, "stopping": STOPPING, "steps": STEPS, "chosen": [CHOSEN]}[study]
-        final = study == "chosen"
-        jobs += [
-            delayed(measure)(study, name, loss, setting, seed, final)
-            for (name, loss), setting, seed in product(problems(), settings, SEEDS)
-        ]
-        if final:
-            jobs += [delayed(peers)(name, seed) for name, seed in product(DATASETS, SEEDS) if DATASETS[name]()[1] is not None]
-    return Parallel(n_jobs=2, verbose=1)(jobs)
+def run(path, todo, seeds, n_processes):
+    done = {Job(*(row[field] for field in Job._fields)).key for row in read(path)}
+    todo = [job for job in todo if job.key not in done]
+    results = Parallel(n_processes, return_as="generator_unordered")(delayed(run_job)(job, seeds) for job in todo)
+    for i, records in enumerate(results, 1):
+        append(path, records)
+        first = records[0]
+        print(i, len(todo), first["study"], first["table"], first["solver"], first["settings"], flush=True)
 
 
-def table(rows, study):
-    """One Markdown line for each problem and setting: medians over seeds; the JSON has every run."""
-    keys = ["objective", "R2", "hoyer", "active", "variation", "n_iter", "accuracy"]
-    others = ["raw", "PCA", "BernoulliRBM"] if study == "chosen" else []
-    header = ["data", "loss", "settings", *keys, *others]
-    lines = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|"]
-    for (data, loss, settings), group in grouped(rows, study, ("data", "loss", "settings")).items():
-        cells = [cell(key, [row[key] for row in group]) for key in keys]
-        peer_rows = [row for row in rows if row["study"] == "peers" and row["data"] == data]
-        cells += [cell(other, [row[other] for row in peer_rows] or [None]) for other in others]
-        lines.append(f"| {data} | {loss} | {words(json.loads(settings))} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+# --------------------------------------------------------------------------------------------------------------- tables
 
 
-def grouped(rows, study, keys):
+def grouped(records, *keys):
     groups = {}
-    for row in rows:
-        if row["study"] == study:
-            key = tuple(row[key] if isinstance(row[key], str) else json.dumps(row[key]) for key in keys)
-            groups.setdefault(key, []).append(row)
+    for row in records:
+        key = tuple(row[k] if not isinstance(row[k], dict) else words(row[k]) for k in keys)
+        groups.setdefault(key, []).append(row)
     return groups
 
 
-def cell(key, values):
-    if values[0] is None:
-        return ""
-    return format(np.median(values), {"n_iter": ".0f", "objective": ".4g"}.get(key, ".3f"))
-
-
 def words(settings):
-    short = {
-        "sparsity_weight": "w",
-        "encoder_alpha": "e",
-        "decoder_alpha": "d",
-        "learning_rate_init": "rate",
-        "batch_size": "batch",
+    return ", ".join(f"{key} {value}" for key, value in settings.items()) or "defaults"
+
+
+def average(records, figure):
+    values = [row[figure] for row in records if row.get(figure) is not None]
+    return float(np.mean(values)) if values else None
+
+
+def cell(figure, value):
+    digits = {"n_iter": ".0f", "seconds": ".3g"}.get(figure, ".3f")
+    return "" if value is None else format(value, digits)
+
+
+def markdown_table(header, lines):
+    rows = [header, ["---"] * len(header), *lines]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
+
+
+def details(records):
+    """A line for each table and setting: means over seeds and splits."""
+    keys = ("table", "k", "loss", "solver", "settings")
+    lines = [
+        [*key, *(cell(figure, average(group, figure)) for figure in FIGURES), short_warnings(group)]
+        for key, group in grouped(records, *keys).items()
+    ]
+    return markdown_table([*keys, *FIGURES, "warnings"], lines)
+
+
+def summary(records):
+    """A line for each loss, solver and setting: means over tables, and the table that loses most against the best."""
+    figures, lines = ("accuracy", "R2", "hoyer", "agreement"), []
+    best = {place: best_of(group) for place, group in grouped(records, "table", "k", "loss", "solver").items()}
+    for key, group in grouped(records, "loss", "solver", "settings").items():
+        places = grouped(group, "table", "k", "loss", "solver")
+        values = [cell(f, mean_over(places.values(), f)) for f in figures]
+        worst = [most_lost(places, best, figure) for figure in ("accuracy", "R2")]
+        effort = [cell(f, mean_over(places.values(), f)) for f in ("n_iter", "seconds")]
+        lines.append([*key, *values, *worst, *effort, sum(bool(row["warnings"]) for row in group)])
+    worst = ["most accuracy lost", "most R2 lost"]
+    return markdown_table(["loss", "solver", "settings", *figures, *worst, "n_iter", "seconds", "warned"], lines)
+
+
+def best_of(records):
+    settings = grouped(records, "settings").values()
+    return {f: max((average(g, f) for g in settings if average(g, f) is not None), default=None) for f in ("accuracy", "R2")}
+
+
+def mean_over(groups, figure):
+    values = [average(group, figure) for group in groups]
+    values = [value for value in values if value is not None]
+    return float(np.mean(values)) if values else None
+
+
+def most_lost(places, best, figure):
+    lost = {p: best[p][figure] - average(g, figure) for p, g in places.items() if best[p][figure] is not None}
+    place = max(lost, key=lost.get, default=None)
+    return "" if place is None else f"{lost[place]:.3f} ({place[0]})"
+
+
+def short_warnings(records):
+    texts = {text[:60] for row in records for text in row["warnings"]}
+    return "; ".join(sorted(texts)).replace("|", "/")
+
+
+def reported(records, peers):
+    """A line for each table, width, loss and solver, beside the peers; the last column is what a default code misses."""
+    keys, peer_names = ("table", "k", "loss", "solver"), [RAW, *PEERS]
+    lines = []
+    for key, group in grouped(records, *keys).items():
+        beside = [row for row in peers if (row["table"], row["k"]) == key[:2]]
+        own = [cell(figure, average(group, figure)) for figure in FIGURES]
+        others = [mean(beside, name, "accuracy") for name in peer_names]
+        lines.append([*key, *own, *others, missed(key[0], group, others[0])])
+    return markdown_table([*keys, *FIGURES, *peer_names, "misses"], lines)
+
+
+def missed(name, records, raw):
+    table, accurate = TABLES[name], average(records, "accuracy")
+    misses = {
+        "accuracy": bool(raw) and accurate < float(raw) - TOLERANCE,
+        "hoyer": table.d_over_n < 1 and average(records, "hoyer") < LEAST_HOYER,
+        "iterations": max(row["n_iter"] for row in records) > MOST_ITERATIONS,
+        "warned: " + short_warnings(records): any(row["warnings"] for row in records),
     }
-    shown = {short.get(key, key): value for key, value in settings.items() if key not in ("solver", "max_iter")}
-    return ", ".join(f"{key} {value:g}" for key, value in shown.items()) or "defaults"
+    return ", ".join(miss for miss, is_missed in misses.items() if is_missed)
+
+
+def encoder(records):
+    """Held-out R2 at multiples of the encoder's decay, and what the default loses against the best."""
+    lines, keys = [], ("table", "k", "loss", "solver")
+    of_width = {(row["table"], row["k"]) for row in records if row["study"] == "encoder"}
+    own = [row for row in records if (row["table"], row["k"]) in of_width]
+    for key, group in grouped(own, *keys).items():
+        r2 = {settings: average(rows, "R2") for (settings,), rows in grouped(group, "settings").items()}
+        cells = [cell("R2", r2.get(s)) for s in ("encoder_alpha 0.1*scale", "defaults", "encoder_alpha 10*scale")]
+        lost = f"{max(r2.values()) - r2['defaults']:.3f}" if "defaults" in r2 else ""
+        lines.append([*key, *cells, lost])
+    return markdown_table([*keys, "0.1*scale", "scale", "10*scale", "lost"], lines)
+
+
+def tables_of(path, peers):
+    records = read(path)
+    for (study,), group in grouped(records, "study").items():
+        print(f"\n## {study}\n")
+        if study == "reported":
+            print(reported(group, read(peers) if peers else []))
+        elif study == "encoder":
+            print(encoder([row for row in records if row["study"] in ("reported", "encoder")]))
+        else:
+            print(summary(group) + "\n\n" + details(group))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--studies", nargs="+", default=["decays", "stopping", "steps", "chosen"])
-    parser.add_argument("--json", help="run the studies and write every measurement here")
+    parser.add_argument("--json", help="run the studies and append each measurement to this file")
+    parser.add_argument("--studies", nargs="+", default=list(STUDIES), choices=list(STUDIES), metavar="STUDY")
+    parser.add_argument("--tables", nargs="+", choices=list(TABLES), metavar="NAME", help="instead of the study's own")
+    parser.add_argument("--solvers", nargs="+", default=SOLVERS, choices=SOLVERS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--table", help="print the tables of such a file")
+    parser.add_argument("--peers", help="with --table: the file of `benchmarks.peers`")
     args = parser.parse_args()
     if args.json:
-        with open(args.json, "w") as file:
-            json.dump(run(args.studies), file, indent=0)
-    for study in args.studies if args.table else ():
-        with open(args.table) as file:
-            print(f"\n## {study}\n\n" + table(json.load(file), study))
+        todo = [job for study in args.studies for job in jobs(study, args.tables, args.solvers)]
+        run(args.json, todo, args.seeds, args.processes)
+    if args.table:
+        tables_of(args.table, args.peers)
 
 
 if __name__ == "__main__":

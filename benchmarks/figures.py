@@ -13,7 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 CS, N_FOLDS = (0.03, 0.3), 3
-ROWS_TO_CHOOSE, ROWS_TO_FIT = 1500, 10_000  # of the training rows; the classifier's own limits
+ROWS_TO_CHOOSE = 1500  # at most, to choose C on
+MOST_ROWS = 5000  # at most, to train the classifier on; and to test it on
 
 
 def accuracy(train, test, y_train, y_test):
@@ -24,9 +25,14 @@ def accuracy(train, test, y_train, y_test):
     folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=0)
     with warnings.catch_warnings(action="ignore"):
         scores = [cross_val_score(classifier(rows, C), rows, y, cv=folds).mean() for C in CS]
-        rows, y = subset(train, y_train, ROWS_TO_FIT)
-        best = classifier(rows, CS[int(np.argmax(scores))]).fit(rows, y)
+        best = classifier(train, CS[int(np.argmax(scores))]).fit(train, y_train)
     return float(best.score(test, y_test))
+
+
+def judged(table, split):
+    """(X, y) of the training rows and of the test rows that codes are judged on."""
+    X, X_test, y, y_test = table.load(split)
+    return subset(X, y, MOST_ROWS), subset(X_test, y_test, MOST_ROWS)
 
 
 def subset(X, y, n):

@@ -25,11 +25,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler
 from threadpoolctl import threadpool_limits
 
-from benchmarks.figures import accuracy, agreement, append, explained, read, spread, subset
+from benchmarks.figures import MOST_ROWS, accuracy, agreement, append, explained, judged, read, spread, subset
 from benchmarks.tables import TABLES
 from skl_sparse_ae.metrics import hoyer_sparsity
 
-MOST_ROWS, FEWER_ROWS = 5000, 2000
+FEWER_ROWS = 2000
 RAW = "raw"
 
 
@@ -86,18 +86,18 @@ PEERS = {
 
 def peers(table, k, seed, split=0):
     """A record for the raw columns and for each model that takes the table."""
-    rows = [subset(X, y, MOST_ROWS) for X, y in zip(table.load(split)[:2], table.load(split)[2:], strict=True)]
-    (X, y), (X_test, y_test) = rows
+    (X, y), (X_test, y_test) = judged(table, split)
     names = [name for name in PEERS if name != "NMF" or table.non_negative]
     common = {"study": "peers", "table": table.name, "k": k, "split": split, "seed": seed}
     with threadpool_limits(1), warnings.catch_warnings(action="ignore"):
         yield common | {"model": RAW, "accuracy": accuracy(X, X_test, y, y_test), "hoyer": _hoyer(X_test)}
         for name in names:
-            yield common | {"model": name} | _figures(PEERS[name], k, seed, table.load(split), X, y, X_test, y_test)
+            yield common | {"model": name} | _figures(PEERS[name], k, seed, table, split)
 
 
-def _figures(peer, k, seed, all_rows, X, y, X_test, y_test):
-    rows, _ = (all_rows[0], None) if peer.n_rows is None else subset(X, y, peer.n_rows)
+def _figures(peer, k, seed, table, split):
+    (X, y), (X_test, y_test) = judged(table, split)
+    rows = table.load(split)[0] if peer.n_rows is None else subset(X, y, peer.n_rows)[0]
     start = time.process_time()
     model = peer.make(k, seed, rows).fit(rows)
     seconds = time.process_time() - start
