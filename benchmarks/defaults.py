@@ -1,19 +1,23 @@
 """Which defaults? What the code is worth, over tables, losses, solvers, widths and seeds.
 
-    python -m benchmarks.defaults --json scale.json --studies scale     # goes on where it stopped
-    python -m benchmarks.defaults --table scale.json                    # Markdown
-    python -m benchmarks.defaults --table reported.json --peers peers.json
+    python -m benchmarks.defaults --json scale.json --studies scale    # goes on where it stopped
+    python -m benchmarks.peers --json peers.json
+    python -m benchmarks.defaults --table scale.json --peers peers.json    # Markdown
 
-"scale", "decays", "tol" and "target" serve for the choice, on tables that are CHOSEN on. "reported" has the defaults as they
-come, on the other tables and beside the peers of `benchmarks.peers`. "encoder" has a tenth of the default `encoder_alpha` and
-ten times it there: does held-out R2 want another one? Each fit has one BLAS thread; seconds are the processor's, of `fit`.
-Small tables are split three times. `benchmarks.tables` has the tables, `benchmarks.figures` the figures.
+"scale" (each weight in multiples of its own, the others at their defaults), "decays" (all pairs of
+multiples of the two decays), "tol" and "target" serve for the choice, on tables that are CHOSEN on.
+"reported" has the defaults as they come, on the other tables and beside the peers. "encoder" has a
+tenth of the default `encoder_alpha` and ten times it there: does held-out R2 want another one? Each
+fit has one BLAS thread; seconds are the processor's, of `fit`. Small tables are split three times.
+`benchmarks.tables` has the tables, `benchmarks.figures` the figures.
 """
 
 import argparse
 import json
+import re
 import time
 import warnings
+from collections.abc import Callable
 from itertools import combinations, product
 from typing import NamedTuple
 
@@ -29,6 +33,7 @@ from skl_sparse_ae.metrics import hoyer_sparsity
 
 SEEDS, SOLVERS = (0, 1, 2), ("lbfgs", "adam")
 WEIGHTS = ("sparsity_weight", "encoder_alpha", "decoder_alpha")
+PLACE = ("table", "k", "loss", "solver")
 MULTIPLES = (0.1, 0.3, 1, 3, 10)
 FIGURES = ("accuracy", "R2", "R2 in sample", "hoyer", "agreement", "n_iter", "seconds")
 LEAST_HOYER, MOST_ITERATIONS, TOLERANCE = 0.4, 150, 0.02  # what a default code must reach
@@ -50,7 +55,7 @@ class Job(NamedTuple):
         return json.dumps(self)
 
 
-# ---------------------------------------------------------------------------------------------------------- the studies
+# -------------------------------------------------------------------------------------- the studies
 
 
 def times(multiple):
@@ -69,32 +74,38 @@ def decays(multiples):
     return [{"encoder_alpha": times(e), "decoder_alpha": times(d)} for e, d in pairs]
 
 
+def values(name, *choice):
+    """Of one parameter, whatever the multiples."""
+    return lambda multiples: [{name: value} for value in choice]
+
+
 class Study(NamedTuple):
     role: str
-    settings: list
+    settings: Callable[[tuple], list]  # of the multiples
     above: bool = False  # whether widths above the number of columns take part
 
 
 STUDIES = {
-    "scale": Study(CHOSEN, one_at_a_time(MULTIPLES)),
-    "decays": Study(CHOSEN, decays(MULTIPLES)),
-    "tol": Study(CHOSEN, [{"tol": tol} for tol in (3e-3, 1e-3, 3e-4, 1e-4)]),
-    "target": Study(CHOSEN, [{"sparsity_target": rho} for rho in (0.03, 0.05, 0.1, 0.2)]),
-    "reported": Study(REPORTED, [{}], above=True),
-    "encoder": Study(REPORTED, [{"encoder_alpha": times(m)} for m in (0.1, 10)]),
+    "scale": Study(CHOSEN, one_at_a_time),
+    "decays": Study(CHOSEN, decays),
+    "tol": Study(CHOSEN, values("tol", 3e-3, 1e-3, 3e-4, 1e-4)),
+    "target": Study(CHOSEN, values("sparsity_target", 0.03, 0.05, 0.1, 0.2)),
+    "reported": Study(REPORTED, lambda multiples: [{}], above=True),
+    "encoder": Study(REPORTED, values("encoder_alpha", times(0.1), times(10))),
 }
 
 
-def jobs(name, tables=None, solvers=SOLVERS):
+def jobs(name, tables=None, solvers=SOLVERS, multiples=MULTIPLES):
     """All fits of a study, or those of some tables and solvers."""
     study = STUDIES[name]
+    settings = study.settings(multiples)
     for table in [TABLES[t] for t in tables] if tables else with_role(study.role):
         widths = table.widths if study.above else table.widths[:1]
-        options = product(widths, table.losses, solvers, study.settings, table.splits)
+        options = product(widths, table.losses, solvers, settings, table.splits)
         yield from (Job(name, table.name, *option) for option in options)
 
 
-# --------------------------------------------------------------------------------------------------------- measurements
+# ------------------------------------------------------------------------------------- measurements
 
 
 def measure(table, k, loss="squared_error", solver="lbfgs", settings=None, seed=0, split=0):
@@ -134,9 +145,10 @@ def run_job(job, seeds):
     """A record for each seed, with the mean agreement of its decoder with the others'."""
     table = TABLES[job.table]
     fits = [measure(table, *job[2:6], seed, job.split) for seed in seeds]
-    pairs = {(i, j): agreement(fits[i][1], fits[j][1]) for i, j in combinations(range(len(fits)), 2)}
+    pairs = combinations(range(len(fits)), 2)
+    cosines = {(i, j): agreement(fits[i][1], fits[j][1]) for i, j in pairs}
     for i, (record, _) in enumerate(fits):
-        own = [value for pair, value in pairs.items() if i in pair]
+        own = [cosine for pair, cosine in cosines.items() if i in pair]
         record |= {"seed": seeds[i], "agreement": float(np.mean(own)) if own else None}
     return [job._asdict() | record for record, _ in fits]
 
@@ -144,20 +156,21 @@ def run_job(job, seeds):
 def run(path, todo, seeds, n_processes):
     done = {Job(*(row[field] for field in Job._fields)).key for row in read(path)}
     todo = [job for job in todo if job.key not in done]
-    results = Parallel(n_processes, return_as="generator_unordered")(delayed(run_job)(job, seeds) for job in todo)
+    parallel = Parallel(n_processes, return_as="generator_unordered")
+    results = parallel(delayed(run_job)(job, seeds) for job in todo)
     for i, records in enumerate(results, 1):
         append(path, records)
-        first = records[0]
-        print(i, len(todo), first["study"], first["table"], first["solver"], first["settings"], flush=True)
+        what = " ".join(str(records[0][field]) for field in Job._fields)
+        print(f"{i} of {len(todo)}: {what}", flush=True)
 
 
-# --------------------------------------------------------------------------------------------------------------- tables
+# ------------------------------------------------------------------------------------------- tables
 
 
 def grouped(records, *keys):
     groups = {}
     for row in records:
-        key = tuple(row[k] if not isinstance(row[k], dict) else words(row[k]) for k in keys)
+        key = tuple(words(row[k]) if isinstance(row[k], dict) else row[k] for k in keys)
         groups.setdefault(key, []).append(row)
     return groups
 
@@ -167,13 +180,20 @@ def words(settings):
 
 
 def average(records, figure):
-    values = [row[figure] for row in records if row.get(figure) is not None]
+    return mean_of(row.get(figure) for row in records)
+
+
+def mean_of(values):
+    """None where there are none, as of the accuracy without labels."""
+    values = [value for value in values if value is not None]
     return float(np.mean(values)) if values else None
 
 
-def cell(figure, value):
-    digits = {"n_iter": ".0f", "seconds": ".3g"}.get(figure, ".3f")
-    return "" if value is None else format(value, digits)
+def cells(figures, values):
+    """As text; None is empty."""
+    formats = {"n_iter": ".0f", "seconds": ".3g"}
+    pairs = zip(figures, values, strict=True)
+    return ["" if v is None else format(v, formats.get(f, ".3f")) for f, v in pairs]
 
 
 def markdown_table(header, lines):
@@ -181,69 +201,89 @@ def markdown_table(header, lines):
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 
 
+def short_warnings(records):
+    """The beginnings of their texts, without numbers."""
+    texts = {re.sub(r"\d[\d.e+-]*", "#", text)[:60] for row in records for text in row["warnings"]}
+    return "; ".join(sorted(texts)).replace("|", "/")
+
+
 def details(records):
     """A line for each table and setting: means over seeds and splits."""
-    keys = ("table", "k", "loss", "solver", "settings")
-    lines = [
-        [*key, *(cell(figure, average(group, figure)) for figure in FIGURES), short_warnings(group)]
-        for key, group in grouped(records, *keys).items()
-    ]
+    keys = (*PLACE, "settings")
+    lines = []
+    for key, group in grouped(records, *keys).items():
+        own = cells(FIGURES, [average(group, figure) for figure in FIGURES])
+        lines.append([*key, *own, short_warnings(group)])
     return markdown_table([*keys, *FIGURES, "warnings"], lines)
 
 
-def summary(records):
-    """A line for each loss, solver and setting: means over tables, and the table that loses most against the best."""
-    figures, lines = ("accuracy", "R2", "hoyer", "agreement"), []
-    best = {place: best_of(group) for place, group in grouped(records, "table", "k", "loss", "solver").items()}
+def summary(records, peers):
+    """A line for each loss, solver and setting: means over tables, and where it does worst.
+
+    "Below raw": where the code is clearly less accurate than the raw columns. "Lost": against the
+    best setting of the study, on the table that loses most.
+    """
+    best = {place: best_of(group) for place, group in grouped(records, *PLACE).items()}
+    raw, lines = raw_accuracies(peers), []
     for key, group in grouped(records, "loss", "solver", "settings").items():
-        places = grouped(group, "table", "k", "loss", "solver")
-        values = [cell(f, mean_over(places.values(), f)) for f in figures]
-        worst = [most_lost(places, best, figure) for figure in ("accuracy", "R2")]
-        effort = [cell(f, mean_over(places.values(), f)) for f in ("n_iter", "seconds")]
-        lines.append([*key, *values, *worst, *effort, sum(bool(row["warnings"]) for row in group)])
-    worst = ["most accuracy lost", "most R2 lost"]
-    return markdown_table(["loss", "solver", "settings", *figures, *worst, "n_iter", "seconds", "warned"], lines)
+        places = grouped(group, *PLACE)
+        values = [mean_of(average(g, figure) for g in places.values()) for figure in FIGURES]
+        lost = [most_lost(places, best, figure) for figure in ("accuracy", "R2")]
+        counts = [n_below(places, raw), sum(any(r["warnings"] for r in g) for g in places.values())]
+        lines.append([*key, *cells(FIGURES, values), *lost, *counts, len(places)])
+    counts = ["below raw", "warned", "of"]
+    header = ["loss", "solver", "settings", *FIGURES, "accuracy lost", "R2 lost", *counts]
+    return markdown_table(header, lines)
 
 
 def best_of(records):
     settings = grouped(records, "settings").values()
-    return {f: max((average(g, f) for g in settings if average(g, f) is not None), default=None) for f in ("accuracy", "R2")}
+    return {figure: best_average(settings, figure) for figure in ("accuracy", "R2")}
 
 
-def mean_over(groups, figure):
+def best_average(groups, figure):
     values = [average(group, figure) for group in groups]
-    values = [value for value in values if value is not None]
-    return float(np.mean(values)) if values else None
+    return max((value for value in values if value is not None), default=None)
 
 
 def most_lost(places, best, figure):
-    lost = {p: best[p][figure] - average(g, figure) for p, g in places.items() if best[p][figure] is not None}
+    known = {p: g for p, g in places.items() if best[p][figure] is not None}
+    lost = {p: best[p][figure] - average(g, figure) for p, g in known.items()}
     place = max(lost, key=lost.get, default=None)
     return "" if place is None else f"{lost[place]:.3f} ({place[0]})"
 
 
-def short_warnings(records):
-    texts = {text[:60] for row in records for text in row["warnings"]}
-    return "; ".join(sorted(texts)).replace("|", "/")
+def raw_accuracies(peers):
+    own = [row for row in peers if row["model"] == RAW]
+    return {table: average(rows, "accuracy") for (table,), rows in grouped(own, "table").items()}
+
+
+def n_below(places, raw):
+    return sum(is_below(place[0], group, raw) for place, group in places.items())
+
+
+def is_below(table, records, raw):
+    accuracy = average(records, "accuracy")
+    known = accuracy is not None and raw.get(table) is not None
+    return known and accuracy < raw[table] - TOLERANCE
 
 
 def reported(records, peers):
-    """A line for each table, width, loss and solver, beside the peers; the last column is what a default code misses."""
-    keys, peer_names = ("table", "k", "loss", "solver"), [RAW, *PEERS]
-    lines = []
-    for key, group in grouped(records, *keys).items():
+    """A line for each table, width, loss and solver, beside the peers, and what the code misses."""
+    names, raw, lines = [RAW, *PEERS], raw_accuracies(peers), []
+    for key, group in grouped(records, *PLACE).items():
         beside = [row for row in peers if (row["table"], row["k"]) == key[:2]]
-        own = [cell(figure, average(group, figure)) for figure in FIGURES]
-        others = [mean(beside, name, "accuracy") for name in peer_names]
-        lines.append([*key, *own, *others, missed(key[0], group, others[0])])
-    return markdown_table([*keys, *FIGURES, *peer_names, "misses"], lines)
+        own = cells(FIGURES, [average(group, figure) for figure in FIGURES])
+        others = [mean(beside, name, "accuracy") for name in names]
+        lines.append([*key, *own, *others, missed(key[0], group, raw)])
+    return markdown_table([*PLACE, *FIGURES, *names, "misses"], lines)
 
 
 def missed(name, records, raw):
-    table, accurate = TABLES[name], average(records, "accuracy")
+    is_tall = TABLES[name].d_over_n < 1
     misses = {
-        "accuracy": bool(raw) and accurate < float(raw) - TOLERANCE,
-        "hoyer": table.d_over_n < 1 and average(records, "hoyer") < LEAST_HOYER,
+        "accuracy": is_below(name, records, raw),
+        "hoyer": is_tall and average(records, "hoyer") < LEAST_HOYER,
         "iterations": max(row["n_iter"] for row in records) > MOST_ITERATIONS,
         "warned: " + short_warnings(records): any(row["warnings"] for row in records),
     }
@@ -251,46 +291,50 @@ def missed(name, records, raw):
 
 
 def encoder(records):
-    """Held-out R2 at multiples of the encoder's decay, and what the default loses against the best."""
-    lines, keys = [], ("table", "k", "loss", "solver")
-    of_width = {(row["table"], row["k"]) for row in records if row["study"] == "encoder"}
-    own = [row for row in records if (row["table"], row["k"]) in of_width]
-    for key, group in grouped(own, *keys).items():
-        r2 = {settings: average(rows, "R2") for (settings,), rows in grouped(group, "settings").items()}
-        cells = [cell("R2", r2.get(s)) for s in ("encoder_alpha 0.1*scale", "defaults", "encoder_alpha 10*scale")]
-        lost = f"{max(r2.values()) - r2['defaults']:.3f}" if "defaults" in r2 else ""
-        lines.append([*key, *cells, lost])
-    return markdown_table([*keys, "0.1*scale", "scale", "10*scale", "lost"], lines)
+    """Held-out R2 at multiples of the encoder's decay, and what the default loses to the best."""
+    columns, lines = [words(s) for s in (*STUDIES["encoder"].settings(MULTIPLES), {})], []
+    for key, group in grouped(records, *PLACE).items():
+        r2 = {settings: average(g, "R2") for (settings,), g in grouped(group, "settings").items()}
+        if set(columns) <= set(r2):
+            values = [r2[column] for column in columns]
+            values.append(max(values) - r2[words({})])
+            lines.append([*key, *cells([*columns, "lost"], values)])
+    return markdown_table([*PLACE, *columns, "lost"], lines)
 
 
-def tables_of(path, peers):
-    records = read(path)
+def print_tables(path, peers):
+    records, peers = read(path), read(peers) if peers else []
     for (study,), group in grouped(records, "study").items():
         print(f"\n## {study}\n")
         if study == "reported":
-            print(reported(group, read(peers) if peers else []))
+            print(reported(group, peers))
         elif study == "encoder":
             print(encoder([row for row in records if row["study"] in ("reported", "encoder")]))
         else:
-            print(summary(group) + "\n\n" + details(group))
+            print(summary(group, peers) + "\n\n" + details(group))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    several = {"nargs": "+", "metavar": "NAME"}
     parser.add_argument("--json", help="run the studies and append each measurement to this file")
-    parser.add_argument("--studies", nargs="+", default=list(STUDIES), choices=list(STUDIES), metavar="STUDY")
-    parser.add_argument("--tables", nargs="+", choices=list(TABLES), metavar="NAME", help="instead of the study's own")
-    parser.add_argument("--solvers", nargs="+", default=SOLVERS, choices=SOLVERS)
+    parser.add_argument("--studies", default=list(STUDIES), choices=list(STUDIES), **several)
+    parser.add_argument("--tables", choices=list(TABLES), help="only these", **several)
+    parser.add_argument("--without", default=[], choices=list(TABLES), **several)
+    parser.add_argument("--multiples", nargs="+", type=float, default=MULTIPLES)
+    parser.add_argument("--solvers", default=SOLVERS, choices=SOLVERS, **several)
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--table", help="print the tables of such a file")
     parser.add_argument("--peers", help="with --table: the file of `benchmarks.peers`")
     args = parser.parse_args()
     if args.json:
-        todo = [job for study in args.studies for job in jobs(study, args.tables, args.solvers)]
+        options = args.tables, args.solvers, args.multiples
+        todo = [job for study in args.studies for job in jobs(study, *options)]
+        todo = [job for job in todo if job.table not in args.without]
         run(args.json, todo, args.seeds, args.processes)
     if args.table:
-        tables_of(args.table, args.peers)
+        print_tables(args.table, args.peers)
 
 
 if __name__ == "__main__":

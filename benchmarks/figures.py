@@ -1,4 +1,4 @@
-"""Figures of a representation: what a linear classifier makes of it, what it keeps, whether seeds agree on it."""
+"""What a representation is good for: a classifier's accuracy, R2, whether seeds agree on it."""
 
 import json
 import warnings
@@ -11,6 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from benchmarks.tables import variance
 
 CS, N_FOLDS = (0.03, 0.3), 3
 ROWS_TO_CHOOSE = 1500  # at most, to choose C on
@@ -44,22 +46,16 @@ def subset(X, y, n):
 
 
 def classifier(X, C):
-    """Sparse rows are divided by one number instead: to standardise rare words would drown the others in them."""
+    """Standardises. Sparse rows are divided by one number, or else rare words would dominate."""
     scaler = StandardScaler()
     if issparse(X):
-        scaler = FunctionTransformer(_divided, kw_args={"number": spread(X)}, accept_sparse=True)
+        unit = {"number": np.sqrt(variance(X))}
+        scaler = FunctionTransformer(_divided, kw_args=unit, accept_sparse=True)
     return make_pipeline(scaler, LogisticRegression(C=C, max_iter=300))
 
 
 def _divided(X, number):
     return X / number
-
-
-def spread(X):
-    """The root of the columns' mean variance."""
-    if issparse(X):
-        return float(np.sqrt(X.multiply(X).mean() - np.square(X.mean(axis=0)).mean()))
-    return float(np.sqrt(X.var(axis=0, dtype=np.float64).mean()))
 
 
 def explained(X, reconstruction):
@@ -69,7 +65,7 @@ def explained(X, reconstruction):
 
 
 def agreement(first, second, signed=True):
-    """Mean cosine of the units' decoder rows, each matched with one of the other fit's; the sign may be free."""
+    """Mean cosine of matched decoder rows of two fits; unless `signed`, opposite rows match."""
     cosines = directions(first) @ directions(second).T
     cosines = cosines if signed else np.abs(cosines)
     return float(cosines[linear_sum_assignment(cosines, maximize=True)].mean())

@@ -1,6 +1,6 @@
-"""Raw columns, PCA, NMF, BernoulliRBM and dictionary learning on the tables of the study behind the defaults.
+"""Raw columns, PCA, NMF, BernoulliRBM and dictionary learning on the tables of `benchmarks.tables`.
 
-    python -m benchmarks.peers --json peers.json [--tables NAME ...]    # a line for each model; goes on where it stopped
+    python -m benchmarks.peers --json peers.json [--tables NAME ...]    # goes on where it stopped
     python -m benchmarks.peers --table peers.json
 
 No model is tuned. PCA has at most as many units as there are rows or columns. NMF takes rows that
@@ -25,8 +25,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler
 from threadpoolctl import threadpool_limits
 
-from benchmarks.figures import MOST_ROWS, accuracy, agreement, append, explained, judged, read, spread, subset
-from benchmarks.tables import TABLES
+from benchmarks.figures import (
+    MOST_ROWS,
+    accuracy,
+    agreement,
+    append,
+    explained,
+    judged,
+    read,
+    subset,
+)
+from benchmarks.tables import TABLES, variance
 from skl_sparse_ae.metrics import hoyer_sparsity
 
 FEWER_ROWS = 2000
@@ -44,7 +53,7 @@ class Dictionary(MiniBatchDictionaryLearning):
 
     def fit(self, X, y=None):
         self.offset_ = np.asarray(X.mean(axis=0)).ravel()
-        self.unit_ = spread(X) * np.sqrt(X.shape[1])
+        self.unit_ = np.sqrt(variance(X) * X.shape[1])
         return super().fit(self._scaled(X))
 
     def _scaled(self, X):
@@ -68,7 +77,8 @@ def nmf(k, seed, X):
 def rbm(k, seed, X):
     scaler = MaxAbsScaler() if issparse(X) else MinMaxScaler(clip=True)
     epochs = max(20, 20_000 // X.shape[0])
-    return make_pipeline(scaler, BernoulliRBM(k, learning_rate=0.06, n_iter=epochs, random_state=seed))
+    model = BernoulliRBM(k, learning_rate=0.06, n_iter=epochs, random_state=seed)
+    return make_pipeline(scaler, model)
 
 
 def dictionary(k, seed, X):
@@ -90,7 +100,11 @@ def peers(table, k, seed, split=0):
     names = [name for name in PEERS if name != "NMF" or table.non_negative]
     common = {"study": "peers", "table": table.name, "k": k, "split": split, "seed": seed}
     with threadpool_limits(1), warnings.catch_warnings(action="ignore"):
-        yield common | {"model": RAW, "accuracy": accuracy(X, X_test, y, y_test), "hoyer": _hoyer(X_test)}
+        yield common | {
+            "model": RAW,
+            "accuracy": accuracy(X, X_test, y, y_test),
+            "hoyer": _hoyer(X_test),
+        }
         for name in names:
             yield common | {"model": name} | _figures(PEERS[name], k, seed, table, split)
 
@@ -102,13 +116,14 @@ def _figures(peer, k, seed, table, split):
     model = peer.make(k, seed, rows).fit(rows)
     seconds = time.process_time() - start
     codes = model.transform(X), model.transform(X_test)
+    other = peer.make(k, seed + 1, rows).fit(rows)
     with_inverse = hasattr(model, "inverse_transform")
     return {
         "accuracy": accuracy(*codes, y, y_test),
         "R2": explained(X_test, model.inverse_transform(codes[1])) if with_inverse else None,
         "hoyer": hoyer_sparsity(codes[1]),
         "seconds": seconds,
-        "agreement": agreement(_units(model), _units(peer.make(k, seed + 1, rows).fit(rows)), peer.signed),
+        "agreement": agreement(_units(model), _units(other), peer.signed),
         "training rows": rows.shape[0],
     }
 
@@ -121,7 +136,7 @@ def _units(model):
     return (model[-1] if hasattr(model, "steps") else model).components_
 
 
-# ------------------------------------------------------------------------------------------------------------ the study
+# ---------------------------------------------------------------------------------------- the study
 
 
 def run(path, tables, seed=0):
@@ -136,7 +151,10 @@ def run(path, tables, seed=0):
 def markdown(records):
     """Accuracy of each model, means over splits, and what dictionary learning and PCA keep."""
     names = [RAW, *PEERS]
-    lines = ["| table | k | " + " | ".join(names) + " | R2: PCA, NMF, dictionary |", "|---" * (len(names) + 3) + "|"]
+    lines = [
+        "| table | k | " + " | ".join(names) + " | R2: PCA, NMF, dictionary |",
+        "|---" * (len(names) + 3) + "|",
+    ]
     for table, k in dict.fromkeys((row["table"], row["k"]) for row in records):
         own = [row for row in records if (row["table"], row["k"]) == (table, k)]
         cells = [mean(own, name, "accuracy") for name in names]
@@ -146,14 +164,16 @@ def markdown(records):
 
 
 def mean(records, model, figure):
-    values = [row[figure] for row in records if row["model"] == model and row.get(figure) is not None]
+    values = [row.get(figure) for row in records if row["model"] == model]
+    values = [value for value in values if value is not None]
     return f"{np.mean(values):.3f}" if values else ""
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", help="append a line for each model to this file")
-    parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES), metavar="NAME")
+    names = list(TABLES)
+    parser.add_argument("--tables", nargs="+", default=names, choices=names, metavar="NAME")
     parser.add_argument("--table", help="print the table of such a file")
     args = parser.parse_args()
     if args.json:
