@@ -3,7 +3,6 @@
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits, load_sample_images
 from sklearn.feature_extraction.image import extract_patches_2d
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 
 def digits():
@@ -39,28 +38,6 @@ def unit_range(X):
     X = X - X.mean(axis=1, keepdims=True)
     limit = 3 * X.std()
     return np.clip(X, -limit, limit) / limit * 0.4 + 0.5
-
-
-def scaled(load, scaler):
-    def load_scaled():
-        X, y = load()
-        return scaler().fit_transform(X), y
-
-    return load_scaled
-
-
-DATASETS = {
-    "digits 0..16": digits,
-    "digits min-max": scaled(digits, MinMaxScaler),
-    "digits standardised": scaled(digits, StandardScaler),
-    "breast cancer raw": breast_cancer,
-    "breast cancer min-max": scaled(breast_cancer, MinMaxScaler),
-    "breast cancer standardised": scaled(breast_cancer, StandardScaler),
-    "patches 0..255": patches,
-    "patches 0.1..0.9": unit_patches,
-    "patches standardised": scaled(patches, StandardScaler),
-}
-IN_UNIT_INTERVAL = ("digits min-max", "breast cancer min-max", "patches 0.1..0.9")
 
 
 def mnist(path=None):
