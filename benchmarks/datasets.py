@@ -1,4 +1,4 @@
-"""Data inside scikit-learn, as the studies use it: names to functions that return (X, y); y is None without labels."""
+"""Data inside scikit-learn, as the studies use it: functions that return (X, y); y is None without labels."""
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits, load_sample_images
