@@ -3,7 +3,7 @@
     python -m benchmarks.peers --json peers.json [--tables NAME ...]    # goes on where it stopped
     python -m benchmarks.peers --table peers.json
 
-No model is tuned. PCA has at most as many units as there are rows or columns. NMF takes rows that
+No model is tuned. PCA has fewer units than rows and no more than columns. NMF takes rows that
 are not negative. The RBM sees columns brought to [0, 1] and learns at a rate of 0.06, for 20 epochs
 or until it has seen 20,000 rows. Dictionary learning sees centred rows of mean square norm 1, with
 `alpha=0.1` throughout, so that its penalty means the same on every table. NMF, the RBM and
@@ -67,7 +67,9 @@ class Dictionary(MiniBatchDictionaryLearning):
 
 
 def pca(k, seed, X):
-    return PCA(min(k, *X.shape), svd_solver="arpack" if issparse(X) else "auto", random_state=seed)
+    """Centred rows have at most n - 1 directions; a further one would have next to no variance."""
+    width = min(k, X.shape[0] - 1, X.shape[1])
+    return PCA(width, svd_solver="arpack" if issparse(X) else "auto", random_state=seed)
 
 
 def nmf(k, seed, X):
