@@ -1,9 +1,8 @@
-"""Data inside scikit-learn, as the studies use it: names to functions that return (X, y); y is None without labels."""
+"""Data inside scikit-learn, as the studies use it: functions that return (X, y); y is None without labels."""
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits, load_sample_images
 from sklearn.feature_extraction.image import extract_patches_2d
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 
 def digits():
@@ -17,13 +16,13 @@ def breast_cancer():
 def patches(n_patches=4000, size=8, whiten=False):
     """Grey patches of scikit-learn's two sample images, half from each; of the whitened images if asked for."""
     images = [image.mean(axis=2) for image in load_sample_images().images]
-    images = [_whiten(image) for image in images] if whiten else images
+    images = [whitened(image) for image in images] if whiten else images
     half = n_patches // len(images)
     rows = [extract_patches_2d(i, (size, size), max_patches=half, random_state=s) for s, i in enumerate(images)]
     return np.concatenate(rows).reshape(-1, size * size), None
 
 
-def _whiten(image):
+def whitened(image):
     """Flatten the image's spectrum below 0.4 cycles per pixel, as in Olshausen & Field (1996), whose images UFLDL uses."""
     frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n) for n in image.shape), indexing="ij"))
     spectrum = np.fft.fft2(image - image.mean()) * frequency * np.exp(-((frequency / 0.4) ** 4))
@@ -39,28 +38,6 @@ def unit_range(X):
     X = X - X.mean(axis=1, keepdims=True)
     limit = 3 * X.std()
     return np.clip(X, -limit, limit) / limit * 0.4 + 0.5
-
-
-def scaled(load, scaler):
-    def load_scaled():
-        X, y = load()
-        return scaler().fit_transform(X), y
-
-    return load_scaled
-
-
-DATASETS = {
-    "digits 0..16": digits,
-    "digits min-max": scaled(digits, MinMaxScaler),
-    "digits standardised": scaled(digits, StandardScaler),
-    "breast cancer raw": breast_cancer,
-    "breast cancer min-max": scaled(breast_cancer, MinMaxScaler),
-    "breast cancer standardised": scaled(breast_cancer, StandardScaler),
-    "patches 0..255": patches,
-    "patches 0.1..0.9": unit_patches,
-    "patches standardised": scaled(patches, StandardScaler),
-}
-IN_UNIT_INTERVAL = ("digits min-max", "breast cancer min-max", "patches 0.1..0.9")
 
 
 def mnist(path=None):
