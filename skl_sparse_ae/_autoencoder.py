@@ -111,6 +111,10 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
     def _kept_problem(self, kept, moments, dtype):
         """The problem for rows of these moments, in the frame of `_optimizer_state`."""
 
+    def _rows_in_a_batch(self, X):
+        """The most rows in a mini-batch of X."""
+        return self.batch_size
+
     @abstractmethod
     def _progress_unit(self, problem):
         """The unit of `tol`: of the objective, or of the validation score with `early_stopping`."""
@@ -227,7 +231,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             X = X if is_first else X.astype(self._dtype, copy=False)
             problem, state, seed, seen = self._start_partial(X)
             watch, number = Watch(problem.terms, self.verbose), getattr(self, "n_iter_", 0) + 1
-            options = {"batch_size": self.batch_size, "learning_rate": self.learning_rate_init, "watch": watch}
+            options = {"batch_size": self._rows_in_a_batch(X), "learning_rate": self.learning_rate_init, "watch": watch}
             with overflow_as_value_error():
                 state = run_adam_once(problem, X, state, seed, number, **options)
 
@@ -292,7 +296,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
 
     def _solve(self, problem, X, start, watch, rng):
         """A `Solution`, and the state of an optimiser that `partial_fit` can go on from, or None."""
-        options = {"batch_size": self.batch_size, "learning_rate": self.learning_rate_init, "max_iter": self.max_iter}
+        options = {"learning_rate": self.learning_rate_init, "max_iter": self.max_iter, "batch_size": self._rows_in_a_batch(X)}
         options["memory"] = self._memory()
         with overflow_as_value_error():
             return run_adam(problem, X, start, rng, patience=self._patience(problem), watch=watch, **options)

@@ -70,9 +70,8 @@ def learned_nothing(estimator, r2, scale):
     """The message for a reconstruction that is no better than the column means, or None."""
     if scale.loss == 0 or r2 >= MIN_R2:
         return None
-    causes = too_few_active(estimator) + too_high(estimator, scale)
-    advice = " ".join(causes) or (
-        f"All weights are on their scale, so the columns may share too little for n_components={estimator.n_components}: raise it."
+    advice = " ".join(too_few_active(estimator) + too_high(estimator, scale)) or (
+        f"All weights are on their scale. The columns may share too little for n_components={estimator.n_components}: raise it."
     )
     return f"The fitted model reconstructs X no better than its column means (R2 below {MIN_R2:g}). {advice}"
 
@@ -92,7 +91,7 @@ def off_target(estimator, mean, scale):
     target, n_components = estimator.sparsity_target, len(mean)
     if estimator.sparsity_weight_ == 0 or np.abs(mean - target).mean() <= max(target, 1 / n_components):
         return None
-    found = f"The mean activations are {mean.mean():.1g} on average, far from sparsity_target={target:g}"
+    found = f"The mean activations are {_digit(mean.mean())} on average, far from sparsity_target={target:g}"
     if estimator.sparsity_weight_ < scale.sparsity_weight / OFF_SCALE:
         return f"{found}. {_raise(estimator, scale, 'sparsity_weight')}."
     return f"{found}, which asks for {target * n_components:.2g} active units a row. Raise sparsity_target or n_components."
@@ -124,11 +123,16 @@ def too_few_active(estimator):
 def too_high(estimator, scale):
     """What to do about weights far above their scale, as a list of sentences."""
     names = [name for name in NAMES if getattr(estimator, f"{name}_") > OFF_SCALE * getattr(scale, name)]
-    return [f"Lower {_now(estimator, name)}: \"scale\" is {getattr(scale, name):.1g} here." for name in names]
+    return [f'Lower {_now(estimator, name)}: "scale" is {_digit(getattr(scale, name))} here.' for name in names]
 
 
 def _raise(estimator, scale, name):
-    return f'Raise {_now(estimator, name)}, e.g. to "scale", here {getattr(scale, name):.1g}'
+    return f'Raise {_now(estimator, name)}, e.g. to "scale", here {_digit(getattr(scale, name))}'
+
+
+def _digit(number):
+    """To one digit, without an exponent where it can be."""
+    return f"{float(f'{number:.1g}'):g}"
 
 
 def _now(estimator, name):
@@ -136,7 +140,7 @@ def _now(estimator, name):
 
 
 def out_of_reach(moments, of_constant, X):
-    """The message for rows X that the logistic decoder cannot reach, or None. `of_constant` is the loss of the best constant."""
+    """The message for rows X that the logistic decoder cannot reach, or None; `of_constant` is the best constant's loss."""
     low, high = float(X.min()), float(X.max())
     if 0 <= low <= high <= 1 or moments.floor <= MAX_OUT_OF_REACH * of_constant:
         return None
@@ -161,6 +165,6 @@ def unlike_columns(errors, variance, X):
     scaler = "StandardScaler(with_mean=False)" if issparse(X) else "StandardScaler"
     return (
         f"Only {n_reconstructed} of {n_columns} columns are reconstructed (R2 of at least {RECONSTRUCTED:g}). Their standard "
-        f"deviations span {deviations.min():.1g} to {deviations.max():.1g}, and the loss sees the largest. Scale the columns "
-        f"first, e.g. with {scaler}."
+        f"deviations span {_digit(deviations.min())} to {_digit(deviations.max())}, and the loss sees the largest. Scale the "
+        f"columns first, e.g. with {scaler}."
     )

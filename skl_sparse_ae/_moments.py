@@ -20,7 +20,8 @@ class Moments(NamedTuple):
     def merged(self, other):
         """The moments of both sets of rows together.
 
-        Source: T. Chan, G. Golub & R. LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances (1979).
+        Source: T. Chan, G. Golub & R. LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances
+        (1979).
         """
         n_rows = self.n_rows + other.n_rows
         share = other.n_rows / n_rows

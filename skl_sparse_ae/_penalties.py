@@ -43,8 +43,8 @@ class OfRunningMean(NamedTuple):
 
     The mean of a batch counts as `share` of the running mean, and `running`, (n_units,) float64, is overwritten by the new one.
     The gradient is the one that the whole of the rows would have at that mean: it is divided among the rows of the batch, and
-    not multiplied by `share`. With a share of 1 this is the penalty itself.
-    Source: A. Ng, Sparse autoencoder, CS294A lecture notes (2011), asks for the mean over all rows; an estimate stands in for it.
+    not multiplied by `share`. With a share of 1 this is the penalty itself. The mean over all rows is what the penalty is
+    defined by, and the running mean is an estimate of it.
     """
 
     penalty: Any

@@ -1,6 +1,6 @@
 """The estimator: parameters, the choice of solver, fitted attributes, warnings. No formula."""
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -38,6 +38,8 @@ LOSSES = {
     ("cross_entropy", "logistic"): CrossEntropy,
 }
 OF_THE_OTHER = ("sample", "sample_posterior", "posterior", "interpolate")  # methods
+# The "auto" batch: small tables need several steps in an epoch, and large products pay off up to some 256 rows.
+MIN_BATCHES, MIN_BATCH, MAX_BATCH = 8, 32, 256
 DEFAULT_DECODER = {"squared_error": "identity", "cross_entropy": "logistic"}
 
 
@@ -59,33 +61,41 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     summed over units. The weight decays matter as much as the sparsity weight: KL fixes only the mean, and with a weak
     `decoder_alpha` the units meet it by hovering around their target while the decoder weights grow.
 
+    The three weights take a number, "scale", or a multiple such as "0.5*scale". "scale" is set from the variance of X and what
+    its column means leave to explain, so that the code does not depend on the unit of X; see the Notes.
+
     Parameters
     ----------
     n_components : int, default=100
         Number of code units. May exceed the number of features.
     sparsity_target : float in (0, 1), default=0.1
         Mean activation over rows that each unit is drawn to.
-    sparsity_weight : float >= 0, default=0.2
-        Weight of the KL divergences. Worth searching, with a score that sees more than the reconstruction.
+    sparsity_weight : float >= 0 or str, default="scale"
+        Weight of the KL divergences: a number, "scale", or a multiple such as "0.3*scale". Worth searching, say over
+        ``["0.3*scale", "scale", "3*scale"]``, with a score that sees more than the reconstruction.
     loss : {"squared_error", "cross_entropy"}, default="squared_error"
         ``(x_hat - x)^2``, or the cross-entropy of the decoder's logits for X in [0, 1], e.g. from `MinMaxScaler`
         with ``clip=True``, since `score` and `score_samples` refuse other values as `fit` does.
     decoder_activation : {"identity", "logistic"} or None, default=None
         None is "identity" for squared error and "logistic" for cross-entropy, which allows no other.
-    encoder_alpha, decoder_alpha : float >= 0, default=1e-4 and 1e-2
-        Weight decays, as in J. Dividing by the number of features makes a value mean the same for narrow and wide X.
+    encoder_alpha, decoder_alpha : float >= 0 or str, default="scale"
+        Weight decays, as in J: a number, "scale", or a multiple of it. Less `encoder_alpha` makes the code sparser, more of it
+        smoother; more `decoder_alpha` makes the code sparser and the reconstruction worse.
     solver : {"lbfgs", "adam"}, default="lbfgs"
         "lbfgs" minimises J over all rows at once: exact, and best up to some 10,000 rows. "adam" makes steps from
         mini-batches, the KL being that of the batch's mean activations: for more rows than that, and for `partial_fit`.
     max_iter : int, default=1000
         Most iterations of L-BFGS, or epochs of Adam.
-    tol : float >= 0, default=1e-4
-        Stop once the objective (Adam: its mean over the epoch; with `early_stopping`, the validation score) has not improved
-        by `tol` times its size in `n_iter_no_change` consecutive iterations or epochs. 0 runs all of `max_iter`.
+    tol : float >= 0, default=1e-3
+        Stop once the objective (Adam: its mean over the epoch) has not improved by `tol` times the loss that there is to
+        explain, u in the Notes, in `n_iter_no_change` consecutive iterations or epochs. With `early_stopping` the validation
+        score R2 must improve by `tol`. 0 runs all of `max_iter`.
     learning_rate_init : float > 0, default=0.01
         Adam's step size, for weights in a frame in which X has unit variance.
-    batch_size : int, default=256
-        Most rows in a mini-batch of Adam; batches are made equal in size, and X smaller than one is a single batch.
+    batch_size : int or "auto", default="auto"
+        Most rows in a mini-batch of Adam; batches are made equal in size, and X smaller than one is a single batch. "auto" is
+        an eighth of the rows, but from 32 to 256. In batches of less than 128 rows the penalty sees a running mean of the
+        activations.
     early_stopping : bool, default=False
         Hold out `validation_fraction` of the rows, and keep the weights that score best on them (see `score`).
     validation_fraction : float in (0, 1), default=0.1
@@ -114,6 +124,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         Decoder biases bd.
     mean_activations_ : ndarray of shape (n_components,)
         Mean of each code unit over the rows last given to `fit` or `partial_fit`, float64.
+    sparsity_weight_, encoder_alpha_, decoder_alpha_ : float
+        The weights used. A fit with these numbers gives the same model.
     loss_ : float
         J at these weights, over all of those rows.
     loss_curve_ : list of float
@@ -136,12 +148,22 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         If the solver stopped at `max_iter` or diverged, if the model reconstructs X no better than the column means, or if
         Ctrl-C ended `fit` after its first iteration: the best weights so far are kept.
     UserWarning
-        If the code is useless though the solver is content: its mean far from the target, or all but constant.
+        If the code is useless though the solver is content: its mean far from the target, or all but constant; if the columns
+        of X are in such different units that small ones are ignored; or if a logistic decoder cannot reach the values of X.
 
     See Also
     --------
     sklearn.decomposition.PCA : Linear, dense, closed form.
     sklearn.neural_network.BernoulliRBM : A generative relative without reconstruction.
+
+    Notes
+    -----
+    With n rows, d features, v the mean over columns of the variance of X, u the loss of the best constant row less that of a
+    perfect reconstruction, and c half the curvature of the loss in the decoder's output (1 for the default loss), "scale" is ::
+
+        sparsity_weight = 0.2 u     encoder_alpha = min(0.01 d / n, 0.03) d v u     decoder_alpha = 0.02 c
+
+    For the squared error u is v; n is the number of rows seen so far in `partial_fit`.
 
     References
     ----------
@@ -169,6 +191,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         "encoder_alpha": [Interval(Real, 0, None, closed="left"), MultipleOfScale()],
         "decoder_alpha": [Interval(Real, 0, None, closed="left"), MultipleOfScale()],
         "solver": [StrOptions({"lbfgs", "adam"})],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     }
 
     _terms = Terms._fields
@@ -197,7 +220,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         max_iter: int = 1000,
         tol: float = 1e-3,
         learning_rate_init: float = 0.01,
-        batch_size: int = 256,
+        batch_size: int | Literal["auto"] = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -230,8 +253,9 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
         """One epoch of Adam over X, from the current weights; ``solver="adam"`` only.
 
-        The first call fixes the precision of the weights, and centres and scales the solver's frame by its own rows. Later
-        calls, also after `fit` or after loading the estimator from a file, continue the optimiser where it stopped.
+        The first call fixes the precision of the weights. Later calls, also after `fit` or after loading the estimator from a
+        file, continue the optimiser where it stopped. All rows so far decide what "scale" means, and the unit in which the
+        solver sees them; if their spread turns out to be another than that of the first rows, the optimiser starts anew.
 
         Parameters
         ----------
@@ -304,6 +328,11 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     def _problem_of(self, X, moments):
         problem = self._new_problem(moments, X.dtype)
         return problem if self.solver == "adam" else for_all_rows(problem, X, moments.variance)
+
+    def _rows_in_a_batch(self, X):
+        if self.batch_size != "auto":
+            return self.batch_size
+        return int(np.clip(X.shape[0] // MIN_BATCHES, MIN_BATCH, MAX_BATCH))
 
     def _progress_unit(self, problem):
         return 1.0 if self.early_stopping else problem.loss_scale

@@ -209,8 +209,9 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
         """One epoch of Adam over X, from the current weights.
 
-        The first call fixes the precision of the weights, and centres and scales the solver's frame by its own rows. Later
-        calls, also after `fit` or after loading the estimator from a file, continue the optimiser where it stopped.
+        The first call fixes the precision of the weights. Later calls, also after `fit` or after loading the estimator from a
+        file, continue the optimiser where it stopped. The solver sees the rows in a unit that all rows so far decide; if their
+        spread turns out to be another than that of the first rows, the optimiser starts anew.
 
         Parameters
         ----------

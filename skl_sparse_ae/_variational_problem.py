@@ -41,7 +41,10 @@ class VariationalFrame(NamedTuple):
     output_mean: np.ndarray  # (n_features,) float64
     output_scale: float
 
-    total_variance = TOTAL_VARIANCE  # of the inputs that the networks in the frame read
+    @property
+    def total_variance(self):
+        """Of the inputs that the networks in the frame read."""
+        return TOTAL_VARIANCE
 
     @classmethod
     def of(cls, mean, variance, is_scaled, dtype):

@@ -106,7 +106,10 @@ class Frame(NamedTuple):
     code_mean: float
     output_scale: float
 
-    total_variance = TOTAL_VARIANCE  # of the inputs that the network in the frame reads
+    @property
+    def total_variance(self):
+        """Of the inputs that the network in the frame reads."""
+        return TOTAL_VARIANCE
 
     @classmethod
     def of(cls, mean, variance, code_mean, raw_scale, dtype=np.float64):
