@@ -55,7 +55,7 @@ WORSE = 0.5  # by this share of the objective a function learned from many rows 
 INTERRUPTED = "Training interrupted by user after {} iteration{}: the best weights so far are kept."
 # Attributes that a fitted estimator may have besides those of its class, and what scikit-learn puts beside the parameters.
 FITTED = {"n_features_in_", "feature_names_in_", "n_iter_", "loss_", "loss_curve_", "loss_terms_"}
-FITTED |= {"validation_scores_", "best_validation_score_", "_optimizer_state"}
+FITTED |= {"validation_scores_", "best_validation_score_", "_optimizer_state", "_meaning"}
 OF_SCIKIT_LEARN = {"_sklearn_output_config", "_metadata_request", "_skl_callbacks", "_callback_fit_ctx", "_parent_callback_ctx"}
 DOCUMENTATION = ""  # address of the published site; while there is none, the HTML representation links nowhere
 PAGE = "{estimator_module}.{estimator_name}.html"  # of an estimator, in the site's folder `generated`

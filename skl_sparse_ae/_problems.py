@@ -194,7 +194,7 @@ class CentredProblem:
         self.form, self.origin = of_centred_rows, origin
         self.objective, self.dtype, self.terms = self.form.objective, self.form.dtype, self.form.terms
         self.n_components, self.n_features = self.form.n_components, self.form.n_features
-        self.evaluate = self.form.evaluate
+        self.evaluate, self.loss_scale = self.form.evaluate, self.form.loss_scale
 
     def first(self, raw_output, sparsity_target, rng):
         return self.form.first(raw_output - self.origin, sparsity_target, rng)

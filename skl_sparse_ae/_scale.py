@@ -10,7 +10,7 @@ divergences stay. So no number suits pixels, standardised columns and embeddings
     sparsity_weight = 0.2 u        encoder_alpha = min(0.01 d / n, 0.03) d v u        decoder_alpha = 0.02 c
 
 With these, the code of ``factor * X`` is that of X. The encoder's term of J is ``min(0.01 d / n, 0.03) / 2 * u * v ||We||^2``,
-a price on the variance of the pre-activations. It does not depend on the number of columns, and it falls with the number of rows,
+a price on the variance of the pre-activations. It does not depend on the number of columns, and falls with the number of rows,
 as a prior should. `docs/defaults.md` has the study behind the four constants.
 """
 

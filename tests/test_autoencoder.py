@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer, _autoencoder
 from skl_sparse_ae._autoencoder import BaseAutoencoder
+from skl_sparse_ae._blocks import moments_of
 from skl_sparse_ae._persistence import check_arrays
 from skl_sparse_ae._rows import dense
 
@@ -23,16 +24,20 @@ class Terms(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """In the user's own units."""
+    """In the user's own units, whatever the rows are."""
+
+    input_mean: np.ndarray
+    input_scale: float = 1.0
+    total_variance: float = np.inf
 
 
 class MeanProblem:
     """The mean of squares of X minus x, over rows and features."""
 
-    frame, terms, unit, strides, work_of_a_row = Frame(), Terms, 1.0, (), 1
+    terms, unit, strides, work_of_a_row = Terms, 1.0, (), 1
 
     def __init__(self, n_features):
-        self.n_features = n_features
+        self.n_features, self.frame = n_features, Frame(np.zeros(n_features))
 
     def resume(self, theta):
         return theta
@@ -50,7 +55,7 @@ class MeanProblem:
     def rooms(self, batch_size, n_workers):
         return None
 
-    def __call__(self, x, blocks, rooms=None, map=map):
+    def __call__(self, x, blocks, rooms=None, map=map, memory=None):
         error = x - dense(blocks[0])
         value = np.square(error).mean()
         return value, 2 * error.mean(axis=0) / len(x), Terms(value)
@@ -76,11 +81,17 @@ class Mean(BaseAutoencoder):
     def _check_continues(self):
         self.continued = True
 
-    def _new_problem(self, X, moments):
-        return MeanProblem(X.shape[1])
+    def _moments(self, X):
+        return moments_of(X, self.n_components)
 
-    def _kept_problem(self, kept, dtype):
-        return MeanProblem(self.n_features_in_)
+    def _new_problem(self, moments, dtype):
+        return MeanProblem(len(moments.mean))
+
+    def _kept_problem(self, kept, moments, dtype):
+        return MeanProblem(len(moments.mean))
+
+    def _progress_unit(self, problem):
+        return 1.0
 
     def _first(self, problem, mean, rng):
         return np.zeros(len(mean))
@@ -98,9 +109,9 @@ class Mean(BaseAutoencoder):
     def _dtype(self):
         return self.mean_.dtype
 
-    def _messages(self, status, figures, X, scale):
+    def _messages(self, status, figures, X, moments):
         if status != "max_iter":
-            yield ConvergenceWarning, f"{status} at {figures[1]:.1f}, scale {scale:.1f}"
+            yield ConvergenceWarning, f"{status} at {figures[1]:.1f}, variance {moments.variance.mean():.1f}"
 
     @staticmethod
     def _check_state(state, name):
@@ -249,7 +260,7 @@ def test_calls_of_partial_fit_continue_through_a_pickle_and_forget_old_history(m
 
 
 def test_a_fit_that_climbs_ends_where_it_began():
-    with pytest.warns(ConvergenceWarning, match="diverged at .*, scale 0.9"):
+    with pytest.warns(ConvergenceWarning, match="diverged at .*, variance 0.9"):
         model = Mean(learning_rate_init=1e3, max_iter=1).fit(X)
     assert not model.mean_.any()
 
@@ -280,7 +291,7 @@ OF_CLASS = {
     SparseAutoencoderTransformer: {"sparsity_target": 0.125, "encoder_alpha": 2**-10, "decoder_alpha": 2**-6},
     VariationalAutoencoderTransformer: {"hidden_layer_sizes": 100, "kl_weight": 0.5},
 }
-FITS = [
+OF_ANY_NUMBERS = [
     (SparseAutoencoderTransformer, {"solver": "lbfgs"}),
     (SparseAutoencoderTransformer, {"solver": "lbfgs", "decoder_activation": "logistic"}),
     (SparseAutoencoderTransformer, {"solver": "adam", "early_stopping": True}),
@@ -294,7 +305,7 @@ def fitted(vars_of):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # short fits
-@pytest.mark.parametrize(("kind", "options"), FITS, ids=str)
+@pytest.mark.parametrize(("kind", "options"), OF_ANY_NUMBERS, ids=str)
 def test_numbers_of_any_type_and_width_give_the_same_fit_which_loads_again(kind, options, frozen):
     numbers = SIZES | RATIOS | OF_CLASS[kind]
     plain = frozen(fitted(vars(kind(**numbers, **options, random_state=0).fit(COLUMNS))))

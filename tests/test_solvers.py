@@ -74,12 +74,17 @@ def is_exhausted_after(*values):
     return [patience.is_exhausted_by(value) for value in values][-1]
 
 
-@pytest.mark.parametrize("unit", [1e-20, 1, 1e20, -1])
-def test_patience_is_relative(unit):
-    better = 1 - 0.02 * np.sign(unit)
-    barely = 1 - 0.005 * np.sign(unit)
-    assert not is_exhausted_after(1 * unit, better * unit)
-    assert is_exhausted_after(1 * unit, barely * unit)
+@pytest.mark.parametrize("unit", [1e-20, 1, 1e20])
+@pytest.mark.parametrize("offset", [-3, 0, 1])
+def test_patience_is_measured_in_its_unit(unit, offset):
+    for step, expected in ((0.02, False), (0.005, True)):
+        patience = Patience(0.01, 1, unit)
+        assert [patience.is_exhausted_by((offset - i * step) * unit) for i in range(2)] == [False, expected]
+
+
+def test_a_unit_of_0_is_the_size_of_the_first_value():
+    patience = Patience(0.01, 1, unit=0.0)
+    assert [patience.is_exhausted_by(value) for value in (-5.0, -5.06, -5.10)] == [False, False, True]
 
 
 def test_small_improvements_do_not_move_patience_but_their_sum_does():
@@ -427,9 +432,3 @@ def test_a_failed_line_search_after_a_non_finite_value_is_not_convergence(monkey
     endings = iter(["not_finite", "abnormal", "not_finite", "max_iter"])
     monkeypatch.setattr(_solvers, "_run_lbfgs", lambda guard, max_iter: next(endings))
     assert run_lbfgs(rosenbrock)[0].status == "max_iter"
-
-
-def test_patience_may_measure_in_another_size():
-    relative, absolute = Patience(0.1, 1), Patience(0.1, 1, size_of=lambda best: 5)
-    assert [relative.is_exhausted_by(value) for value in (100.0, 89.0, 88.0)] == [False, False, True]
-    assert [absolute.is_exhausted_by(value) for value in (0.0, -0.6, -1.0)] == [False, False, True]

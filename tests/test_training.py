@@ -2,15 +2,30 @@ import numpy as np
 import pytest
 
 from skl_sparse_ae._losses import SquaredError
+from skl_sparse_ae._moments import Moments
 from skl_sparse_ae._objective import Objective, Terms
 from skl_sparse_ae._penalties import KullbackLeibler
 from skl_sparse_ae._problems import JointProblem, MiniBatchProblem
 from skl_sparse_ae._solvers import Iterate, Patience, adam_start
-from skl_sparse_ae._training import Watch, pack, run_adam, run_adam_once, run_lbfgs, unpack_frame, unpack_state
+from skl_sparse_ae._training import (
+    LATER_NAMES,
+    Watch,
+    check_packed,
+    is_out_of_date,
+    pack,
+    run_adam,
+    run_adam_once,
+    run_lbfgs,
+    unpack_frame,
+    unpack_seen,
+    unpack_state,
+)
 from skl_sparse_ae._weights import Frame
 
 X = np.random.default_rng(0).random((40, 6))
 NEVER = {"tol": 0, "n_iter_no_change": 1}
+MEMORY = np.full(4, 0.1)
+SEEN = Moments(40, X.mean(axis=0), X.var(axis=0), 0.25)
 
 
 def problem_of(form):
@@ -44,7 +59,7 @@ def test_the_watch_judges_by_the_score_if_there_is_one(capsys):
 
 
 def test_both_runs_watch_every_iteration_and_lower_the_objective():
-    adam = {"batch_size": 10, "learning_rate": 0.01}
+    adam = {"batch_size": 10, "learning_rate": 0.01, "memory": MEMORY}
     for run, form, options in ((run_lbfgs, JointProblem, {}), (run_adam, MiniBatchProblem, adam)):
         problem, watch = problem_of(form), Watch(Terms, 0)
         start = problem.first(X.mean(axis=0), 0.1, np.random.default_rng(0))
@@ -57,10 +72,13 @@ def test_both_runs_watch_every_iteration_and_lower_the_objective():
 
 def test_one_epoch_after_packing_is_the_same_epoch(problem, start):
     options = {"batch_size": 10, "learning_rate": 0.01}
-    state = run_adam_once(problem, X, adam_start(start), 3, 1, watch=Watch(Terms, 0), **options)
-    packed = pack(state, problem.frame, 3)
+    state = run_adam_once(problem, X, adam_start(start, MEMORY), 3, 1, watch=Watch(Terms, 0), **options)
+    assert (state.memory != MEMORY).all()
+    packed = pack(state, problem.frame, 3, SEEN)
     assert all(isinstance(value, np.ndarray | float | int) for value in packed.values())
-    resumed = unpack_state(packed, state.x.copy())
+    resumed = unpack_state(packed, state.x.copy(), MEMORY)
+    for mine, theirs in zip(unpack_seen(packed), SEEN, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
     for mine, theirs in zip(unpack_frame(Frame, packed), problem.frame, strict=True):
         np.testing.assert_array_equal(mine, theirs)
     straight = run_adam_once(problem, X, state, 3, 2, watch=Watch(Terms, 0), **options)
@@ -70,6 +88,33 @@ def test_one_epoch_after_packing_is_the_same_epoch(problem, start):
 
 
 def test_unpacking_copies_the_moments(problem, start):
-    packed = pack(adam_start(start), problem.frame, 3)
-    unpack_state(packed, start).first_moment[0] = 5
-    assert packed["first_moment"][0] == 0
+    packed = pack(adam_start(start, MEMORY), problem.frame, 3, SEEN)
+    state = unpack_state(packed, start, MEMORY)
+    state.first_moment[0] = state.memory[0] = 5
+    assert (packed["first_moment"][0], packed["memory"][0]) == (0, 0.1)
+
+
+def test_files_without_a_memory_begin_with_another_and_have_seen_nothing(problem, start):
+    packed = pack(adam_start(start, MEMORY), problem.frame, 3, SEEN)
+    old = {name: value for name, value in packed.items() if name not in LATER_NAMES}
+    check_packed(old, Frame, len(start), 6, 4, "Model")
+    assert unpack_seen(old) is None
+    np.testing.assert_array_equal(unpack_state(old, start, 2 * MEMORY).memory, 2 * MEMORY)
+
+
+@pytest.mark.parametrize(("name", "value"), [("memory", MEMORY[:2]), ("seen_n_rows", 0), ("seen_variance", None)])
+def test_a_packed_state_is_checked_whole(problem, start, name, value):
+    packed = pack(adam_start(start, MEMORY), problem.frame, 3, SEEN)
+    check_packed(packed, Frame, len(start), 6, 4, "Model")
+    with pytest.raises(ValueError, match=f"corrupted: attribute '{name}'"):
+        check_packed(packed | {name: value}, Frame, len(start), 6, 4, "Model")
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1, 0), (1.9, 0), (2.1, 0), (0.4, 0), (1, 0.9), (1, 1.1)])
+def test_a_frame_is_out_of_date_if_spread_or_mean_are_far_from_its_own(scale, shift):
+    frame = Frame(np.zeros(6), 0.5, 0.1, 1.0)
+    suited = frame._replace(input_scale=0.5 * scale)
+    total_deviation = 0.5 * scale * np.sqrt(frame.total_variance)
+    assert is_out_of_date(frame, suited._replace(input_mean=np.eye(6)[0] * shift * total_deviation)) == (
+        not 0.5 <= scale <= 2 or shift > 1
+    )
