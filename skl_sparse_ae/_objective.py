@@ -175,11 +175,11 @@ def weight_decay(objective, w):
 
 def add_weight_decay(objective, w, g):
     n_features = w.We.shape[1]
-    _add_multiple(g.We, objective.encoder_alpha / n_features, w.We)
-    _add_multiple(g.Wd, objective.decoder_alpha / n_features, w.Wd)
+    add_multiple(g.We, objective.encoder_alpha / n_features, w.We)
+    add_multiple(g.Wd, objective.decoder_alpha / n_features, w.Wd)
 
 
-def _add_multiple(Y, factor, X):
+def add_multiple(Y, factor, X):
     """``Y += factor * X`` in one pass, for contiguous arrays, Y in the wider dtype: twice as fast, and no temporary."""
     get_blas_funcs("axpy", (X, Y))(X.ravel(), Y.ravel(), a=factor)
 

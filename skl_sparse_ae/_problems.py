@@ -21,7 +21,7 @@ from skl_sparse_ae._losses import Multiple, SquaredError
 from skl_sparse_ae._objective import Objective, Terms, column_sum, count_rows, evaluate, value_and_gradient
 from skl_sparse_ae._one_pass import value_and_gradient_in_one_pass
 from skl_sparse_ae._projection import best_decoder, code_moments, is_worth_eliminating, value_and_encoder_gradient
-from skl_sparse_ae._weights import Weights, flatten, initial_weights, least_scale, n_weights, unflatten
+from skl_sparse_ae._weights import Weights, flatten, initial_weights, least_scale, n_weights, subtract_outer, unflatten
 
 
 def for_all_rows(joint, X, total_variance):
@@ -178,8 +178,9 @@ class EliminatedProblem:
             self.objective, w, blocks, code, moments, explained, self.total_variance, map
         )
         g_We, g_be = self._split(gradient)
-        g_We = self.input.gradient((g_We - np.multiply.outer(g_be, self.mean)).astype(self.dtype, copy=False))
-        return value, np.concatenate([g_We.ravel(), g_be]), terms
+        subtract_outer(g_We, g_be, self.mean)
+        g_We[...] = self.input.gradient(g_We.astype(self.dtype, copy=False))
+        return value, gradient, terms
 
     def _split(self, x):
         """The encoder's weights and biases in a flat vector."""
@@ -194,4 +195,4 @@ class EliminatedProblem:
     def _with_decoder(self, w, moments):
         n_rows, mean = count_rows(self.blocks), self.mean
         Wd, bd, explained = best_decoder(moments, n_rows, mean, self.objective.decoder_alpha)
-        return Weights(w.We, w.be, Wd.astype(self.dtype), bd.astype(self.dtype)), explained
+        return Weights(w.We, w.be, Wd.astype(self.dtype, copy=False), bd.astype(self.dtype)), explained

@@ -117,7 +117,7 @@ class Frame(NamedTuple):
         """
         k, d = _shape(gradient, self.input_mean)
         g = unflatten(gradient, k, d)
-        _subtract_outer(g.We, g.be, self.input_mean)
+        subtract_outer(g.We, g.be, self.input_mean)
         g.We[...] /= self.input_scale
         g.Wd[...] -= self.code_mean * g.bd
         g.Wd[...] *= self.output_scale
@@ -130,9 +130,10 @@ def least_scale(dtype):
     return float(np.finfo(dtype).tiny) ** 0.25
 
 
-def _subtract_outer(M, u, v):
-    """``M -= np.outer(u, v)`` in one pass over M, which must be contiguous: four times faster, and no temporary."""
+def subtract_outer(M, u, v):
+    """``M -= np.outer(u, v)`` in one pass over M, which must be contiguous: four times faster, and no temporary. Return M."""
     get_blas_funcs("ger", (M,))(-1, v, u, a=M.T, overwrite_a=True)
+    return M
 
 
 def _shape(theta, input_mean):

@@ -280,7 +280,7 @@ def ordinary_case(loss, rng, n, d, k):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_float32_loses_nothing_over_many_rows(loss):
     """No more than over the rows of a block, m of them: sums of so many are off by sqrt(m) eps (N. J. Higham & T. Mary, A New
-    Approach to Probabilistic Rounding Error Analysis, 2019), however BLAS adds them. Over all rows it would be seven times that.
+    Approach to Probabilistic Rounding Error Analysis, 2019), however BLAS adds them. Over all rows it would be more.
     """
     tolerance = float(np.sqrt(MOST_ROWS) * np.finfo(np.float32).eps)
     case = ordinary_case(loss, np.random.default_rng(0), 200_000, 8, 5).astype(np.float32)

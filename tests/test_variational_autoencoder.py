@@ -436,3 +436,16 @@ def test_metadata(digits):
     assert tags.input_tags.sparse
     assert tags.transformer_tags.preserves_dtype == ["float64", "float32"]
     assert VariationalAutoencoderTransformer.__module__ == "skl_sparse_ae"
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_columns_of_unlike_scale_are_warned_of():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 10)) + 0.1 * rng.normal(size=(300, 10))
+    model = VariationalAutoencoderTransformer(2, max_iter=30, tol=0, random_state=0)
+    with pytest.warns(UserWarning, match=r"columns are of unlike scale: \d of 10.*StandardScaler"):
+        model.fit(X * np.logspace(-6, 6, 10))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X)
