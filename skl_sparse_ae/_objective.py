@@ -35,7 +35,7 @@ from skl_sparse_ae._activations import is_saturated, log_mean_gradient, sigmoid,
 from skl_sparse_ae._blocks import Room, sum_over
 from skl_sparse_ae._gram import errors_of_rows, is_worthwhile, through_decoder
 from skl_sparse_ae._rows import dense, empty, times, transposed_times
-from skl_sparse_ae._weights import n_weights, unflatten
+from skl_sparse_ae._weights import n_weights, unflatten, written_to
 
 # The workers of a mini-batch: their gradients are added in its own precision, whose rounding drowns in its noise.
 FEW_BLOCKS = 4
@@ -181,7 +181,7 @@ def add_weight_decay(objective, w, g):
 
 def add_multiple(Y, factor, X):
     """``Y += factor * X`` in one pass, for contiguous arrays, Y in the wider dtype: twice as fast, and no temporary."""
-    get_blas_funcs("axpy", (X, Y))(X.ravel(), Y.ravel(), a=factor)
+    written_to(Y, get_blas_funcs("axpy", (X, Y))(X.ravel(), Y.ravel(), a=factor).reshape(Y.shape))
 
 
 def couple(penalty, w, blocks, mean, map):

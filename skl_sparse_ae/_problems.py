@@ -178,8 +178,7 @@ class EliminatedProblem:
             self.objective, w, blocks, code, moments, explained, self.total_variance, map
         )
         g_We, g_be = self._split(gradient)
-        subtract_outer(g_We, g_be, self.mean)
-        g_We[...] = self.input.gradient(g_We.astype(self.dtype, copy=False))
+        g_We[...] = self.input.gradient(subtract_outer(g_We, g_be, self.mean).astype(self.dtype, copy=False))
         return value, gradient, terms
 
     def _split(self, x):

@@ -132,7 +132,13 @@ def least_scale(dtype):
 
 def subtract_outer(M, u, v):
     """``M -= np.outer(u, v)`` in one pass over M, which must be contiguous: four times faster, and no temporary. Return M."""
-    get_blas_funcs("ger", (M,))(-1, v, u, a=M.T, overwrite_a=True)
+    return written_to(M, get_blas_funcs("ger", (M,))(-1, v, u, a=M.T, overwrite_a=True).T)
+
+
+def written_to(M, result):
+    """M with the result of a BLAS function that overwrites; but it does not if M is out of line, as what Dask sends may be."""
+    if not np.may_share_memory(M, result):
+        M[...] = result
     return M
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
+from skl_sparse_ae._objective import add_multiple
 from skl_sparse_ae._weights import (
     OUTPUT_DEVIATIONS,
     TOTAL_VARIANCE,
@@ -10,6 +11,7 @@ from skl_sparse_ae._weights import (
     flatten,
     initial_weights,
     n_weights,
+    subtract_outer,
     unflatten,
 )
 
@@ -131,3 +133,17 @@ def test_rows_in_the_frame_are_read_as_the_weights_read_rows(network):
     rows = network.X.copy()
     assert frame.rows(rows) is rows
     np.testing.assert_allclose(rows @ primed.We.T + primed.be, network.X @ user.We.T + user.be, rtol=1e-12)
+
+
+def test_arrays_out_of_line_are_overwritten_too():
+    """As what comes from a Dask worker may be: a view into the bytes of a message. BLAS functions are given a copy then."""
+    expected = np.random.default_rng(0).normal(size=(4, 3))
+    M = np.frombuffer(bytearray(4 * 3 * 8 + 1), np.uint8)[1:].view(np.float64).reshape(4, 3)
+    assert not M.flags.aligned
+    u, v = np.arange(4.0), np.arange(3.0)
+    M[...] = expected
+    assert subtract_outer(M, u, v) is M
+    np.testing.assert_allclose(M, expected - np.outer(u, v), rtol=1e-14)
+    M[...] = expected
+    add_multiple(M, 0.5, expected)
+    np.testing.assert_allclose(M, 1.5 * expected, rtol=1e-14)
