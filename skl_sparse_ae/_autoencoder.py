@@ -56,7 +56,7 @@ INTERRUPTED = "Training interrupted by user after {} iteration{}: the best weigh
 # Attributes that a fitted estimator may have besides those of its class, and what scikit-learn puts beside the parameters.
 FITTED = {"n_features_in_", "feature_names_in_", "n_iter_", "loss_", "loss_curve_", "loss_terms_"}
 FITTED |= {"validation_scores_", "best_validation_score_", "_optimizer_state", "_meaning"}
-OF_SCIKIT_LEARN = {"_sklearn_output_config", "_metadata_request", "_skl_callbacks", "_callback_fit_ctx", "_parent_callback_ctx"}
+OF_SCIKIT_LEARN = {"_metadata_request", "_callback_fit_ctx", "_parent_callback_ctx"}
 DOCUMENTATION = ""  # address of the published site; while there is none, the HTML representation links nowhere
 PAGE = "{estimator_module}.{estimator_name}.html"  # of an estimator, in the site's folder `generated`
 
@@ -423,6 +423,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         """
         name, parameters = type(self).__name__, set(self._get_param_names())
         allowed = parameters | OF_SCIKIT_LEARN | (FITTED | self._fitted_names if is_fitted else set())
+        allowed |= {attribute for attribute in state if attribute.startswith(("_skl_", "_sklearn_"))}
         ours = next(kind for kind in type(self).__mro__ if kind.__module__.split(".")[0] == "skl_sparse_ae")
         if type(self) is not ours:
             allowed |= {attribute for attribute in state if not hasattr(ours, attribute)}

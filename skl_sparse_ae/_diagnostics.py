@@ -30,6 +30,10 @@ MAX_OUT_OF_REACH = 0.05
 # Weighted Autoencoders (2016), section 5.2, who find a gap of orders of magnitude between units above and below it.
 LEAST_ACTIVITY = 0.01
 
+# Columns whose variance is less than this share of the one noise variance are noise to the model. Images have a tenth of such
+# columns, pixels at their edges; a table of columns of unlike scale has more.
+LEAST_OF_NOISE, MOST_COLUMNS_IN_NOISE = 1e-3, 0.25
+
 
 def not_converged(estimator, solver, status):
     """Why the solver ended without having converged, or None if it did or was asked to stop."""
@@ -167,4 +171,17 @@ def unlike_columns(errors, variance, X):
         f"Only {n_reconstructed} of {n_columns} columns are reconstructed (R2 of at least {RECONSTRUCTED:g}). Their standard "
         f"deviations span {_digit(deviations.min())} to {_digit(deviations.max())}, and the loss sees the largest. Scale the "
         f"columns first, e.g. with {scaler}."
+    )
+
+
+def unlike_scales(noise_variance, variance):
+    """Whether many columns drown in the noise of the others, given the one noise variance and the columns' (n_features,)."""
+    varying = variance[variance > 0]
+    n_lost = int((varying < LEAST_OF_NOISE * noise_variance).sum())
+    if n_lost <= MOST_COLUMNS_IN_NOISE * len(varying):
+        return None
+    return (
+        f"The columns are of unlike scale: {n_lost} of {len(varying)} have less than {LEAST_OF_NOISE:g} times the variance "
+        f"noise_variance_={noise_variance:.2g}, which is one for all columns, so they count as noise and are lost. "
+        "Scale the data, e.g. with StandardScaler."
     )

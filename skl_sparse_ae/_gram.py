@@ -31,20 +31,22 @@ def blocks_for(loss, X, n_components):
 
 
 class HalfGradient(NamedTuple):
-    """A function of codes and rows: a multiple of half the gradient to A, for W the multiple of Wd."""
+    """A function of codes and rows: `scale` times half the gradient to A, where G and the shift are multiples already."""
 
     G: np.ndarray  # (n_components, n_components)
-    W: np.ndarray  # (n_components, n_features)
+    Wd: np.ndarray  # (n_components, n_features)
     shift: np.ndarray  # (n_components,)
+    scale: float
 
     @classmethod
     def of(cls, w, scale):
-        W = scale * w.Wd
-        return cls(W @ w.Wd.T, W, W @ w.bd)
+        return cls(scale * (w.Wd @ w.Wd.T), w.Wd, scale * (w.Wd @ w.bd), scale)
 
     def __call__(self, A, X):
         d_A = times(A, self.G)  # G is symmetric
-        d_A -= times(X, self.W)
+        XW = times(X, self.Wd)
+        XW *= self.scale
+        d_A -= XW
         d_A += self.shift
         return d_A
 

@@ -61,7 +61,7 @@ class White(NamedTuple):
 def input_of(blocks, frame, n_components, map=map):
     """White inputs for the rows of `blocks`, or scaled ones where that is too dear, or there is nothing to be whitened."""
     n_rows, n_features = sum(X.shape[0] for X in blocks), len(frame.input_mean)
-    n_evaluations = _cost(blocks, n_features) / _cost_of_evaluation(blocks, n_components)
+    n_evaluations = _cost(n_rows, n_features) / _cost_of_evaluation(n_rows, n_features, n_components)
     if n_features > min(n_rows, MOST_WHITE_FEATURES) or n_evaluations > MOST_EVALUATIONS:
         return Scaled(frame.input_scale / STRETCH)
     covariance = sum(map(partial(_products, frame), blocks)) / n_rows
@@ -78,20 +78,14 @@ def input_of(blocks, frame, n_components, map=map):
     return White(root, np.asfortranarray(inverse, dtype=blocks[0].dtype))
 
 
-def _cost(blocks, n_features):
+def _cost(n_rows, n_features):
     """Of whitening, in operations: half of the products of columns, Cholesky's root and its inverse."""
-    return _count_stored(blocks) * n_features + 2 / 3 * n_features**3
+    return n_rows * n_features**2 + 2 / 3 * n_features**3
 
 
-def _cost_of_evaluation(blocks, n_components):
-    """In operations, about: five products of the rows and two of the code."""
-    n_rows = sum(X.shape[0] for X in blocks)
-    return 10 * _count_stored(blocks) * n_components + 3 * n_rows * n_components**2
-
-
-def _count_stored(blocks):
-    """Elements that products with the rows see."""
-    return sum(X.nnz if is_very_sparse(X) else X.shape[0] * X.shape[1] for X in blocks)
+def _cost_of_evaluation(n_rows, n_features, n_components):
+    """In operations, about: five products of dense rows. Sparse ones cost less, but are to have the same fit."""
+    return 10 * n_rows * n_features * n_components
 
 
 def _products(frame, X):

@@ -39,6 +39,7 @@ from skl_sparse_ae._weights import (
     of_centred,
     of_rows,
     origin_of_moments,
+    subtract_outer,
     unflatten,
 )
 
@@ -253,8 +254,8 @@ class EliminatedProblem:
             self.objective, w, blocks, code, moments, explained, self.total_variance, map
         )
         g_We, g_be = self._split(gradient)
-        g_We = self.input.gradient((g_We - np.multiply.outer(g_be, self.mean)).astype(self.dtype, copy=False))
-        return value, np.concatenate([g_We.ravel(), g_be]), terms
+        g_We[...] = self.input.gradient(subtract_outer(g_We, g_be, self.mean).astype(self.dtype, copy=False))
+        return value, gradient, terms
 
     def _split(self, x):
         """The encoder's weights and biases in a flat vector."""
@@ -269,4 +270,4 @@ class EliminatedProblem:
     def _with_decoder(self, w, moments):
         n_rows, mean = count_rows(self.blocks), self.mean
         Wd, bd, explained = best_decoder(moments, n_rows, mean, self.objective.decoder_alpha)
-        return Weights(w.We, w.be, Wd.astype(self.dtype), bd.astype(self.dtype)), explained
+        return Weights(w.We, w.be, Wd.astype(self.dtype, copy=False), bd.astype(self.dtype)), explained

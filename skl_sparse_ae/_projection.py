@@ -25,8 +25,19 @@ from scipy.linalg import LinAlgError, cholesky, get_blas_funcs
 
 from skl_sparse_ae._blocks import sum_over
 from skl_sparse_ae._gram import HalfGradient
-from skl_sparse_ae._objective import Terms, column_sum, count_rows, couple, decode, encode, to_pre_activations, weight_decay
+from skl_sparse_ae._objective import (
+    Terms,
+    add_multiple,
+    column_sum,
+    count_rows,
+    couple,
+    decode,
+    encode,
+    to_pre_activations,
+    weight_decay,
+)
 from skl_sparse_ae._rows import dense, times, transposed_times
+from skl_sparse_ae._weights import subtract_outer
 
 # A k x k matrix for each block in work must not be what fills the memory: up to here it is small beside the weights, or anyway.
 MOST_UNITS, MOST_UNITS_PER_FEATURE = 1000, 4
@@ -34,8 +45,9 @@ MOST_UNITS, MOST_UNITS_PER_FEATURE = 1000, 4
 
 def is_worth_eliminating(decoder_alpha, n_rows, n_features, n_components, dtype):
     """Whether the decoder of so many units should be solved for: a small system, and one that rounding does not decide."""
-    few = n_components <= min(n_rows, max(MOST_UNITS, MOST_UNITS_PER_FEATURE * n_features))
-    return few and decoder_alpha >= n_components * np.finfo(dtype).eps
+    few = n_components <= max(MOST_UNITS, MOST_UNITS_PER_FEATURE * n_features)
+    cheap = n_components <= n_rows or n_components**2 <= n_rows * n_features  # the solution against the products with the rows
+    return few and cheap and decoder_alpha >= n_components * np.finfo(dtype).eps
 
 
 class CodeMoments(NamedTuple):
@@ -56,28 +68,32 @@ def _moments(w, X, out=None):
 def best_decoder(moments, n_rows, input_mean, decoder_alpha):
     """``(Wd, bd, explained)`` in float64: the decoder, and by how much of ``||X_c||^2`` it lowers ``n d R + ridge ||Wd||^2``.
 
-    NaN where the code's moments are not finite or the system is not positive definite to working precision.
+    NaN where the code's moments are not finite or the system is not positive definite to working precision. Wd takes the place
+    of ``moments.with_rows``: arrays of that size are what a fit's memory consists of.
     """
     mean = moments.total / n_rows
     S = moments.with_itself - n_rows * np.multiply.outer(mean, mean)
-    C = moments.with_rows - n_rows * np.multiply.outer(mean, input_mean)
+    C = subtract_outer(moments.with_rows, n_rows * mean, input_mean)
     S.flat[:: len(S) + 1] += n_rows * decoder_alpha / 2
-    Wd = _solve(S, C)
-    return Wd, input_mean - mean @ Wd, float(np.vdot(C, Wd))
+    Wd, explained = _solve(S, C)
+    return Wd, input_mean - mean @ Wd, explained
 
 
 def _solve(S, C):
-    """``inv(S) @ C`` for a symmetric S, or NaN.
+    """``inv(S) @ C`` for a symmetric S, in the place of C, and its product with C; or NaN.
 
     From the right of C', which is what BLAS sees in the memory of C: copies there and back would take longer than the work.
+    With ``S = L L'`` the product is the sum of squares of ``inv(L) @ C``.
     """
     try:
         root = cholesky(S, lower=True)
     except (LinAlgError, ValueError):  # the latter for what is not finite
-        return np.full_like(C, np.nan)
+        C[...] = np.nan
+        return C, np.nan
     trsm = get_blas_funcs("trsm", (root, C))
-    half = trsm(1.0, root, C.T, side=1, lower=1, trans_a=1)
-    return trsm(1.0, root, half, side=1, lower=1, overwrite_b=1).T
+    half = trsm(1.0, root, C.T, side=1, lower=1, trans_a=1, overwrite_b=1)
+    explained = float(np.vdot(half.T, half.T))
+    return trsm(1.0, root, half, side=1, lower=1, overwrite_b=1).T, explained
 
 
 def code_moments(w, blocks, code=None, map=map):
@@ -98,7 +114,7 @@ def value_and_encoder_gradient(objective, w, blocks, code, moments, explained, t
     decoder_decay = objective.decoder_alpha * float(np.vdot(w.Wd, w.Wd)) / (2 * n_features)
     fit = total_variance / n_features - explained / (n_rows * n_features) - decoder_decay
     terms = Terms(fit, sparsity, weight_decay(objective, w))
-    gradient[: w.We.size] += objective.encoder_alpha / n_features * w.We.ravel()
+    add_multiple(gradient[: w.We.size], objective.encoder_alpha / n_features, w.We)
     return sum(terms), gradient, terms
 
 

@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
-LBFGS_HISTORY = 10
+LBFGS_HISTORY = 10  # pairs of vectors, of the size of the parameters
+# Of more parameters than this, whose history would take 640 MiB, half as many pairs are kept.
+MANY_PARAMETERS, SHORT_HISTORY = 2**22, 5
 # SciPy's workspace is indexed by 32-bit integers: beyond this many parameters it crashes the process (scipy #5102).
 LBFGS_MOST_PARAMETERS = 2**31 // (2 * LBFGS_HISTORY)
 LBFGS_RESTARTS = 30
@@ -164,7 +166,8 @@ def _run_with_restarts(guard, max_iter):
 
 def _run_lbfgs(guard, max_iter):
     """One uninterrupted run of SciPy from the guard's best point: how it ended."""
-    options = {"maxiter": max_iter, "maxfun": 2**31 - 1, "maxcor": LBFGS_HISTORY, "ftol": 0.0, "gtol": 0.0}
+    n_pairs = LBFGS_HISTORY if len(guard.best.x) <= MANY_PARAMETERS else SHORT_HISTORY
+    options = {"maxiter": max_iter, "maxfun": 2**31 - 1, "maxcor": n_pairs, "ftol": 0.0, "gtol": 0.0}
     ended_by = []
 
     def accept(intermediate_result):

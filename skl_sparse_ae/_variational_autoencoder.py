@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skl_sparse_ae._autoencoder import BaseAutoencoder
 from skl_sparse_ae._blocks import moments_of
-from skl_sparse_ae._diagnostics import LEAST_ACTIVITY, collapsed_posterior, not_converged
+from skl_sparse_ae._diagnostics import LEAST_ACTIVITY, collapsed_posterior, not_converged, unlike_scales
 from skl_sparse_ae._layers import ACTIVATIONS, Layer
 from skl_sparse_ae._persistence import check_arrays, check_numbers, corrupted
 from skl_sparse_ae._solvers import NOT_FINITE_AT_START
@@ -134,6 +134,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     ConvergenceWarning
         If the loss was still falling at `max_iter`, if Adam diverged, if the posterior collapsed (no code unit is active, so
         all rows have one code), or if Ctrl-C ended `fit` after its first epoch: the best weights so far are kept.
+    UserWarning
+        If many columns have far less variance than the noise that all columns share, which then is all the model sees in them.
 
     See Also
     --------
@@ -541,6 +543,10 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
             yield ConvergenceWarning, message
         if message := collapsed_posterior(self, figures[2], scale):
             yield ConvergenceWarning, message
+        elif self.noise_variance_ is not None:
+            _, variance = moments_of(X, self.n_components)
+            if message := unlike_scales(self.noise_variance_, variance):
+                yield UserWarning, message
 
     # --------------------------------------------------------------------------------------------------- in files
 

@@ -166,7 +166,7 @@ class Frame(NamedTuple):
         """
         k, d = _shape(gradient, self.input_mean)
         g = unflatten(gradient, k, d)
-        _subtract_outer(g.We, g.be, self.input_mean)
+        subtract_outer(g.We, g.be, self.input_mean)
         g.We[...] /= self.input_scale
         g.Wd[...] -= self.code_mean * g.bd
         g.Wd[...] *= self.output_scale
@@ -179,9 +179,16 @@ def least_scale(dtype):
     return float(np.finfo(dtype).tiny) ** 0.25
 
 
-def _subtract_outer(M, u, v):
-    """``M -= np.outer(u, v)`` in one pass over M, which must be contiguous: four times faster, and no temporary."""
-    get_blas_funcs("ger", (M,))(-1, v, u, a=M.T, overwrite_a=True)
+def subtract_outer(M, u, v):
+    """``M -= np.outer(u, v)`` in one pass over M, which must be contiguous: four times faster, and no temporary. Return M."""
+    return written_to(M, get_blas_funcs("ger", (M,))(-1, v, u, a=M.T, overwrite_a=True).T)
+
+
+def written_to(M, result):
+    """M with the result of a BLAS function that overwrites; but it does not if M is out of line, as what Dask sends may be."""
+    if not np.may_share_memory(M, result):
+        M[...] = result
+    return M
 
 
 def _shape(theta, input_mean):

@@ -48,7 +48,7 @@ ARRAYS = ["components_", "intercept_", "decoder_components_", "decoder_intercept
 LISTS = ["encoder_coefs_", "encoder_intercepts_", "decoder_coefs_", "decoder_intercepts_"]  # of arrays
 OURS = re.compile(
     "(lbfgs|adam) diverged|The fitted model reconstructs X no|The mean activations are|The codes have collapsed|"
-    "The posterior has collapsed"
+    "The posterior has collapsed|The columns are of unlike scale"
 )
 # The scale of X is divided out inside the solver, but penalties are compared with it: either warning is right, if it names it.
 NAMES_SCALE = "(The fitted model reconstructs X no|The mean activations are).* scale "
@@ -277,7 +277,7 @@ VALUES = [
     case(34, "1e-45-float32", single(1.5e-45 * (X > 0)), Fits(NAMES_SCALE)),
     case(34, "-0.0", np.full((30, 6), -0.0), Fits()),
     # It is the scale of all columns together that is named: it is the one that the penalties are compared to.
-    case(35, "1e30-and-1e-30", X * [1e30, 1e-30, 1e-30, 1e30, 1, 1], Fits(NAMES_SCALE + r"\S*e\+29")),
+    case(35, "1e30-and-1e-30", X * [1e30, 1e-30, 1e-30, 1e30, 1, 1], Fits(NAMES_SCALE + r"\S*e\+29|of unlike scale: 4 of 6")),
     case(36, "offset-1e8-float32", single(1e8 + 1000 * X), Fits(NAMES_SCALE)),
     case(37, "constant-feature", np.where(np.arange(6) == 2, 0.1, X), Fits()),
     case(38, "all-rows-equal", np.tile(X[0], (30, 1)), Fits()),
@@ -547,7 +547,7 @@ for X in matrices:
             continue
         raise SystemExit(f"{{name}} took {{X!r}}")
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
 
 

@@ -206,7 +206,7 @@ def fail(rows):
 
 
 def test_a_worker_of_two_threads_shares_its_blocks_among_them(monkeypatch):
-    at_once = threading.Barrier(2, timeout=10)
+    at_once = threading.Barrier(2, timeout=600)
 
     def total(rows, factor):
         at_once.wait()

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from skl_sparse_ae._diagnostics import collapsed_posterior, learned_nothing, not_converged, poor_code
+from skl_sparse_ae._diagnostics import collapsed_posterior, learned_nothing, not_converged, poor_code, unlike_scales
 
 ESTIMATOR = SimpleNamespace(
     n_iter_=7,
@@ -69,3 +69,11 @@ def test_a_collapse_is_that_of_all_units(largest, scale, speaks):
         )
         assert "kl_weight=1.5" in message
         assert "scale is 3" in message
+
+
+def test_columns_in_the_noise_of_others_are_said_to_be_there():
+    alike = np.array([1.0, 2, 0.5, 0, 1e-9, 3, 4, 5])  # a constant column and the edge of an image
+    assert unlike_scales(0.5, alike) is None
+    message = unlike_scales(1e7, 10.0 ** np.arange(-12, 12, 2.5))
+    assert "7 of 10 have less than 0.001 times the variance noise_variance_=1e+07" in message
+    assert "StandardScaler" in message

@@ -479,7 +479,7 @@ def test_a_full_disk_leaves_the_old_file_alone(snippet, save, tmp_path):
     before = (tmp_path / "model").read_bytes()
     limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (10**5, 10**5))"
     code = f"{snippet}\n{limit}\nsave(list(range(10**5)), 'model')"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=600)
     assert result.returncode == 1
     assert "OSError" in result.stderr.splitlines()[-1]
     assert (tmp_path / "model").read_bytes() == before

@@ -57,7 +57,7 @@ def test_the_first_error_is_raised_and_nothing_is_at_work_then(n_threads):
 
 
 def test_several_threads_work_at_once():
-    at_once = threading.Barrier(3, timeout=60)
+    at_once = threading.Barrier(3, timeout=600)
     with thread_pool(3) as map:
         list(map(lambda _: at_once.wait(), range(6)))
 
@@ -132,7 +132,7 @@ print(_threads._has_space(1))
 resource.setrlimit(resource.RLIMIT_AS, (used + 4 * _threads.SPACE_OF_A_THREAD, resource.RLIM_INFINITY))
 print(_threads._has_space(1), _threads._has_space(5))
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert result.stdout.split() == ["False", "True", "False"], result.stderr
 
 

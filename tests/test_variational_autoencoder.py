@@ -496,3 +496,16 @@ def test_rows_far_from_0_cost_no_digits_of_float32(kind, offset):
     np.testing.assert_allclose(model.transform(X[:1]), model.transform(X)[:1], **near)
     np.testing.assert_allclose(model.reconstruct(kind(X)), model.reconstruct(exact), rtol=1e-6)
     assert model.loss_ == pytest.approx(-model.score(X), abs=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_columns_of_unlike_scale_are_warned_of():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 10)) + 0.1 * rng.normal(size=(300, 10))
+    model = VariationalAutoencoderTransformer(2, max_iter=30, tol=0, random_state=0)
+    with pytest.warns(UserWarning, match=r"columns are of unlike scale: \d of 10.*StandardScaler"):
+        model.fit(X * np.logspace(-6, 6, 10))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X)

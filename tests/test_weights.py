@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
+from skl_sparse_ae._objective import add_multiple
 from skl_sparse_ae._weights import (
     OUTPUT_DEVIATIONS,
     TOTAL_VARIANCE,
@@ -14,6 +15,7 @@ from skl_sparse_ae._weights import (
     of_rows,
     origin_of_moments,
     origin_of_weights,
+    subtract_outer,
     unflatten,
 )
 
@@ -167,3 +169,17 @@ def test_the_origin_of_weights_is_the_decoders_bias_where_terms_are_large(networ
     assert origin.dtype == np.float32
     np.testing.assert_array_equal(origin, np.where(np.arange(D) == 2, far.bd, 0).astype(np.float32))
     assert origin_of_weights(w._replace(be=w.be - 1e4), np.float32) is None  # a unit that is off, and no offset
+
+
+def test_arrays_out_of_line_are_overwritten_too():
+    """As what comes from a Dask worker may be: a view into the bytes of a message. BLAS functions are given a copy then."""
+    expected = np.random.default_rng(0).normal(size=(4, 3))
+    M = np.frombuffer(bytearray(4 * 3 * 8 + 1), np.uint8)[1:].view(np.float64).reshape(4, 3)
+    assert not M.flags.aligned
+    u, v = np.arange(4.0), np.arange(3.0)
+    M[...] = expected
+    assert subtract_outer(M, u, v) is M
+    np.testing.assert_allclose(M, expected - np.outer(u, v), rtol=1e-14)
+    M[...] = expected
+    add_multiple(M, 0.5, expected)
+    np.testing.assert_allclose(M, 1.5 * expected, rtol=1e-14)
