@@ -119,8 +119,8 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
     def _progress_unit(self, problem):
         """The unit of `tol`: of the objective, or of the validation score with `early_stopping`."""
 
-    def _memory(self):
-        """What the problem keeps between Adam's steps, at the start."""
+    def _memory(self, is_warm):
+        """What the problem keeps between Adam's steps, at the start: at the weights there are, or at new ones."""
         return np.zeros(0)
 
     @abstractmethod
@@ -199,7 +199,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             progress.begin(X, self)
             attributes, score = partial(self._attributes, problem), self._validation_score(problem, validation)
             watch = Watch(problem.terms, self.verbose, score, lambda iterate: progress.iterate(partial(attributes, iterate.x)))
-            solution, optimizer_state = self._solve(problem, train, start, watch, rng)
+            solution, optimizer_state = self._solve(problem, train, start, self._memory(is_warm), watch, rng)
             if not watch.records:
                 watch.record(solution.best)  # there was nothing to improve: the start is the one iterate
             self._optimizer_state = optimizer_state and pack(optimizer_state, problem.frame, seed, moments)
@@ -294,10 +294,10 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         """The form of the objective in which `fit` searches, for all rows X at once."""
         return self._new_problem(moments, X.dtype)
 
-    def _solve(self, problem, X, start, watch, rng):
+    def _solve(self, problem, X, start, memory, watch, rng):
         """A `Solution`, and the state of an optimiser that `partial_fit` can go on from, or None."""
         options = {"learning_rate": self.learning_rate_init, "max_iter": self.max_iter, "batch_size": self._rows_in_a_batch(X)}
-        options["memory"] = self._memory()
+        options["memory"] = memory
         with overflow_as_value_error():
             return run_adam(problem, X, start, rng, patience=self._patience(problem), watch=watch, **options)
 
@@ -318,7 +318,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             start = problem.resume(self._flat_weights())
         else:
             start = self._first(problem, moments.mean, np.random.default_rng(seed))
-        return problem, adam_start(start.astype(X.dtype), self._memory()), seed, moments
+        return problem, adam_start(start.astype(X.dtype), self._memory(self._is_fitted)), seed, moments
 
     def _go_on(self, kept, moments, X):
         """As `_start_partial`, from what the last call kept. Adam begins anew if its frame no longer suits the rows."""
@@ -328,10 +328,10 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         x = problem.resume(self._flat_weights())
         suited = self._new_problem(seen, X.dtype)
         if not is_out_of_date(problem.frame, suited.frame):
-            return problem, unpack_state(kept, x.astype(X.dtype), self._memory()), seed, seen
+            return problem, unpack_state(kept, x.astype(X.dtype), self._memory(True)), seed, seen
         was_learned = before is not None and before.n_rows > moments.n_rows  # from more rows than would judge it here
         x = self._best_in_new_frame(suited, problem.weights(x), x, seed, X, WORSE if was_learned else 0.0)
-        return suited, adam_start(x.astype(X.dtype), self._memory()), seed, seen
+        return suited, adam_start(x.astype(X.dtype), self._memory(False)), seed, seen
 
     def _best_in_new_frame(self, problem, theta, x, seed, X, margin):
         """Where to go on in another frame: the x of the lowest objective at X.

@@ -162,8 +162,10 @@ def unlike_columns(errors, variance, X):
     """
     varies = variance > 0
     deviations, n_columns = np.sqrt(variance[varies]), int(varies.sum())
+    if not n_columns:
+        return None
     n_reconstructed = int((errors[varies] <= (1 - RECONSTRUCTED) * variance[varies]).sum())
-    is_small = deviations < SMALL_SHARE * deviations.max(initial=0)
+    is_small = deviations < SMALL_SHARE * deviations.max()
     if 2 * is_small.sum() < n_columns or 4 * n_reconstructed > 3 * n_columns:
         return None
     scaler = "StandardScaler(with_mean=False)" if issparse(X) else "StandardScaler"

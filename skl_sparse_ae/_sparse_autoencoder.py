@@ -337,16 +337,15 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     def _progress_unit(self, problem):
         return 1.0 if self.early_stopping else problem.loss_scale
 
-    def _memory(self):
-        shape = (self.n_components,)
-        return self.mean_activations_ if self._is_fitted else np.full(shape, float(self.sparsity_target))
+    def _memory(self, is_warm):
+        return self.mean_activations_ if is_warm else np.full(self.n_components, self.sparsity_target)
 
     def _first(self, problem, mean, rng):
         return problem.first(self._loss().raw_of_mean(mean), self.sparsity_target, rng)
 
-    def _solve(self, problem, X, start, watch, rng):
+    def _solve(self, problem, X, start, memory, watch, rng):
         if self.solver == "adam":
-            return super()._solve(problem, X, start, watch, rng)
+            return super()._solve(problem, X, start, memory, watch, rng)
         return run_lbfgs(problem, X, start, max_iter=self.max_iter, patience=self._patience(problem), watch=watch), None
 
     def _validation_score(self, problem, X):
