@@ -544,7 +544,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         if message := collapsed_posterior(self, figures[2], scale):
             yield ConvergenceWarning, message
         elif self.noise_variance_ is not None:
-            variance = moments.variance_of(X, self.n_components)
+            variance = moments.variance
             if message := unlike_scales(self.noise_variance_, variance):
                 yield UserWarning, message
 

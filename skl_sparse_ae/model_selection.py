@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_array, check_scalar
 
+from skl_sparse_ae._scale import factor_of
 from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
 from skl_sparse_ae._validation import check_real
 from skl_sparse_ae.metrics import reconstruction_and_sparsity_scorer
@@ -137,6 +138,7 @@ class SparseAutoencoderPath:
     Attributes
     ----------
     sparsity_weights : ndarray of shape (n_weights,)
+        The numbers used.
     r2 : ndarray of shape (n_weights,)
         R2 of the reconstruction, of `X_test` if that was given.
     hoyer : ndarray of shape (n_weights,)
@@ -190,7 +192,8 @@ def sparse_autoencoder_path(
     X : array-like or sparse matrix of shape (n_samples, n_features)
         Rows to fit, as for the estimator.
     sparsity_weights : array-like of shape (n_weights,)
-        Numbers >= 0, in any order. A geometric series, say ``np.geomspace(0.001, 1, 8)``, is a good start.
+        Numbers >= 0, or multiples such as "0.5*scale", in any order; not both. A geometric series, say
+        ``[f"{m:g}*scale" for m in np.geomspace(0.03, 10, 6)]``, is a good start for any X.
     estimator : SparseAutoencoderTransformer or None, default=None
         Sets all other parameters. It is left as it is; its own `sparsity_weight` and `warm_start` do not count. None is one
         with default parameters.
@@ -227,16 +230,17 @@ def sparse_autoencoder_path(
     >>> bool(path.r2[0] > path.r2[2]), bool(path.hoyer[0] < path.hoyer[2])
     (True, True)
     """
-    weights = _check_weights(sparsity_weights)
+    weights, sizes = _check_weights(sparsity_weights)
     models: list[Any] = [None] * len(weights)
     model = _check_estimator(estimator)
     warm_start = model.warm_start
-    for i in np.argsort(ORDERS[_check_order(order)] * weights, kind="stable"):
-        model.set_params(sparsity_weight=float(weights[i]), warm_start=True).fit(X)
+    for i in np.argsort(ORDERS[_check_order(order)] * sizes, kind="stable"):
+        model.set_params(sparsity_weight=weights[i], warm_start=True).fit(X)
         models[i] = copy.copy(model).set_params(warm_start=warm_start)  # `fit` replaces attributes, never writes into them
     columns = [_figures(model, X, X if X_test is None else X_test) for model in models]
     curves = {name: np.array([column[name] for column in columns]) for name in columns[0]}
-    return SparseAutoencoderPath(sparsity_weights=weights, models=models, **curves)
+    used = np.array([model.sparsity_weight_ for model in models])
+    return SparseAutoencoderPath(sparsity_weights=used, models=models, **curves)
 
 
 def ufldl_parameters(
@@ -383,14 +387,34 @@ def _mean_of(cv_results, name):
 
 
 def _check_weights(sparsity_weights):
-    if np.asarray(sparsity_weights).dtype == bool:
+    """Values of `sparsity_weight`, all numbers or all multiples of "scale", and an array that sorts as they do."""
+    values = np.asarray(sparsity_weights)
+    if values.dtype == bool:
         raise ValueError("sparsity_weights must be numbers, got True and False.")
-    weights = check_array(sparsity_weights, dtype=np.float64, ensure_2d=False, input_name="sparsity_weights")
-    if weights.ndim != 1:
-        raise ValueError(f"sparsity_weights must be one-dimensional, got an array of shape {weights.shape}.")
+    if values.dtype.kind == "U":
+        return _check_multiples(values)
+    weights = check_array(values, dtype=np.float64, ensure_2d=False, input_name="sparsity_weights")
+    _check_one_dimensional(weights)
     if weights.min() < 0:
         raise ValueError(f"sparsity_weights must be >= 0, got {weights.min():g}.")
-    return weights
+    return weights.tolist(), weights
+
+
+def _check_multiples(values):
+    _check_one_dimensional(values)
+    factors = [factor_of(text) for text in values.tolist()]
+    if None in factors:
+        wrong = values[factors.index(None)].item()
+        raise ValueError(
+            "sparsity_weights must be numbers >= 0, or 'scale' and multiples of it such as '0.5*scale', and not both. "
+            f"Got {wrong!r}."
+        )
+    return values.tolist(), np.array(factors)
+
+
+def _check_one_dimensional(weights):
+    if weights.ndim != 1:
+        raise ValueError(f"sparsity_weights must be one-dimensional, got an array of shape {weights.shape}.")
 
 
 def _check_order(order):

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "skl_sparse_ae"
 LAYERS = [
-    {"_activations", "_row_source", "_threads", "_persistence", "_noise"},  # the ground: the unit itself, rows on disk, a file
+    {"_activations", "_row_source", "_threads", "_persistence", "_noise", "_moments", "_scale"},  # the ground
     {"_rows"},
     {"_blocks"},
     {

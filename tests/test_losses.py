@@ -1,7 +1,8 @@
 import mpmath as mp
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.sparse import csr_array
+from scipy.special import expit, logit
 
 from skl_sparse_ae._blocks import column_moments
 from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, Multiple, SquaredError
@@ -135,9 +136,41 @@ def test_raw_of_mean_reconstructs_every_row_as_the_column_means(loss):
     np.testing.assert_allclose(loss.output(raw.copy()), np.tile(mean, (len(X), 1)), rtol=1e-14)
 
 
-@pytest.mark.parametrize("loss", [LogisticSquaredError, CrossEntropy])
-def test_constant_columns_start_where_the_sigmoid_has_a_slope(loss):
-    np.testing.assert_allclose(expit(loss.raw_of_mean(np.array([0.0, 1.0]))), [0.001, 0.999], rtol=1e-12)
+@pytest.mark.parametrize(("loss", "least"), [(LogisticSquaredError, 0.1), (CrossEntropy, 0.001)])
+def test_columns_start_where_there_is_a_gradient(loss, least):
+    means = np.array([-3.0, 0.0, 0.5, 1.0, 4.0])
+    expected = [least, least, 0.5, 1 - least, 1 - least]
+    np.testing.assert_allclose(expit(loss.raw_of_mean(means)), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_best_constant_row_costs_what_the_loss_says(loss):
+    _, X = some_rows()
+    mean, variance = column_moments([X])
+    raw = np.tile(loss.raw_of_mean(mean), (len(X), 1))
+    assert loss.of_constant(mean, variance) == pytest.approx(loss.per_row(raw, X).mean(), rel=1e-12)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_perfect_reconstruction_costs_the_floor(loss):
+    X = np.clip(some_rows()[1], 0.01, 0.99)
+    raw = X.copy() if loss is SquaredError else logit(X)
+    floor = 0.0 if loss.floor is None else loss.floor(X)
+    assert floor == pytest.approx(loss.backward(raw, X)[0], rel=1e-12, abs=1e-12)
+    assert loss.floor is None or loss.floor(csr_array(X)) == pytest.approx(floor, rel=1e-12, abs=1e-12)
+
+
+def test_values_out_of_reach_are_part_of_the_floor():
+    assert LogisticSquaredError.floor(np.array([[-2.0, 0.5], [3.0, 1.0]])) == 4 + 4
+    assert LogisticSquaredError.of_constant(np.array([-1.0]), np.array([3.0])) == 4.0
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_curvature_is_half_the_second_derivative_at_the_start(loss):
+    mean, h = np.array([0.2, 0.5, 0.7]), 1e-4
+    raw = loss.raw_of_mean(mean)[np.newaxis]
+    at = [loss.per_row(raw + step, mean[np.newaxis])[0] for step in (-h, 0, h)]
+    assert loss.curvature(mean) == pytest.approx((at[0] - 2 * at[1] + at[2]) / h**2 / 2, rel=1e-4)
 
 
 def test_the_raw_output_of_the_identity_decoder_has_the_scale_of_the_data():

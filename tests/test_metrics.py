@@ -183,7 +183,7 @@ def test_the_divergence_of_units_that_never_change_from_0_or_1_is_infinite():
 
 
 def test_the_divergences_add_up_to_the_penalty_of_a_fit(model, X):
-    penalty = 0.2 * sparsity_divergence(model.transform(X), model.sparsity_target).sum()
+    penalty = model.sparsity_weight_ * sparsity_divergence(model.transform(X), model.sparsity_target).sum()
     assert penalty == pytest.approx(model.loss_terms_["sparsity"][-1], rel=1e-9)
 
 

