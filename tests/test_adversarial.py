@@ -51,6 +51,7 @@ OURS = re.compile(
     "Only . of . columns are reconstructed|"
     "The posterior has collapsed|The columns are of unlike scale"
 )
+UNLIKE = "Only 2 of 6 columns are reconstructed.* span .* StandardScaler|of unlike scale: 4 of 6"
 TOO_LARGE = "The input data may contain large values and need to be preprocessed"
 NOT_FINITE = r"Input X contains infinity or a value too large for dtype\('float64'\)"
 
