@@ -35,9 +35,16 @@ X = load_digits().data[:700, 20:50] / 16
 OPTIONS = {"n_components": 6, "max_iter": 10, "tol": 0, "random_state": 0}
 
 
+@pytest.fixture
+def client(cluster):
+    """Whatever an earlier test has done to them, there are two workers."""
+    cluster.wait_for_workers(2, timeout=600)
+    return cluster
+
+
 @pytest.fixture(scope="module")
-def client():
-    """Two processes of one thread."""
+def cluster():
+    """The client of two processes of one thread."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0"}

@@ -22,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skl_sparse_ae import SparseAutoencoderTransformer, _problems
+from skl_sparse_ae import SparseAutoencoderTransformer, _problems, _row_source
 from skl_sparse_ae._autoencoder import DOCUMENTATION, PAGE
 from skl_sparse_ae._blocks import mini_batches
 from skl_sparse_ae._problems import EliminatedProblem
@@ -811,3 +811,15 @@ def test_partial_fit_without_adam_says_what_to_set(X):
     with pytest.raises(AttributeError, match=r"no attribute 'partial_fit' with solver='lbfgs'. Set solver='adam'"):
         model.partial_fit(X)
     assert hasattr(SparseAutoencoderTransformer(solver="adam"), "partial_fit")
+
+
+@pytest.mark.parametrize(("loss", "decoder"), LOSSES)
+def test_the_scale_is_the_same_wherever_the_rows_lie(X, loss, decoder, tmp_path, monkeypatch):
+    monkeypatch.setattr(_row_source, "POOL_BYTES", 0)
+    np.save(tmp_path / "X.npy", X)
+    on_disk = np.load(tmp_path / "X.npy", mmap_mode="r")
+    weights = []
+    for rows in (X, csr_array(X), on_disk):
+        model = quick(loss=loss, decoder_activation=decoder, max_iter=1).fit(rows)
+        weights.append([model.sparsity_weight_, model.encoder_alpha_, model.decoder_alpha_])
+    np.testing.assert_allclose(weights[1:], weights[:1] * 2, rtol=1e-12)
