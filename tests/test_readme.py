@@ -19,7 +19,7 @@ def test_the_quick_start_shows_the_code_ahead_and_runs_without_a_warning(capsys)
     exec(compile(code, str(README), "exec"), {})
     printed = accuracies(capsys.readouterr().out)
     assert list(printed) == ["raw pixels", "PCA", "sparse code"]
-    assert printed == pytest.approx(accuracies(shown), abs=0.005)  # processors differ
+    assert printed == pytest.approx(accuracies(shown), abs=0.01)  # processors differ
     assert printed["sparse code"] > 0.01 + max(printed["raw pixels"], printed["PCA"])
 
 
