@@ -341,7 +341,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         """
         first = self._first(problem, problem.frame.input_mean, np.random.default_rng(seed))
         candidates = [problem.resume(theta.astype(np.float64)), x, first]
-        values = [sum(problem.evaluate(problem.weights(candidate), X)[0]) for candidate in candidates]
+        values = [_value_at(problem, candidate, X) for candidate in candidates]
         values[0] -= margin * abs(values[0])
         return candidates[int(np.argmin(np.nan_to_num(values, nan=np.inf)))]
 
@@ -445,3 +445,11 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _value_at(problem, x, X):
+    """The objective at rows X, infinite where it overflows."""
+    try:
+        return sum(problem.evaluate(problem.weights(x), X)[0])
+    except ValueError:  # the code is not defined
+        return np.inf

@@ -20,7 +20,7 @@ MIN_VARIATION, MIN_VARIATION_ON_SCALE = 0.1, 0.01
 # A weight is to blame if it is so many times its scale, or so small a share of it.
 OFF_SCALE = 3.0
 # A target asks for too little if less than this number of units are to be active in a row.
-MIN_ACTIVE_UNITS = 0.5
+MIN_ACTIVE_UNITS, USUAL_TARGET = 0.5, 0.1
 # Columns count as small if their deviation is below this share of the largest, and as reconstructed from this R2 on.
 SMALL_SHARE, RECONSTRUCTED = 0.01, 0.5
 # Share of the variance of X that may lie out of the decoder's reach before a word is said.
@@ -70,10 +70,18 @@ def collapsed_posterior(estimator, variance, scale):
     )
 
 
-def learned_nothing(estimator, r2, scale):
-    """The message for a reconstruction that is no better than the column means, or None."""
-    if scale.loss == 0 or r2 >= MIN_R2:
+def learned_nothing(estimator, r2, scale, is_tiny=False):
+    """The message for a reconstruction that is no better than the column means, or None.
+
+    `is_tiny` says that the deviations of X from its means are too small for the precision in which it is given.
+    """
+    if (scale.loss == 0 and not is_tiny) or r2 >= MIN_R2:
         return None
+    if is_tiny:
+        return (
+            "The fitted model reconstructs X no better than its column means: its values deviate from them by less than the "
+            "precision of X can work with. Scale X, e.g. multiply X by a constant."
+        )
     advice = " ".join(too_few_active(estimator) + too_high(estimator, scale)) or (
         f"All weights are on their scale. The columns may share too little for n_components={estimator.n_components}: raise it."
     )
@@ -118,10 +126,10 @@ def collapsed(estimator, mean, variance, scale):
 
 def too_few_active(estimator):
     """What to do about a target that keeps nearly all units off, as a list of at most one sentence."""
-    active = estimator.sparsity_target * estimator.n_components
-    if active >= MIN_ACTIVE_UNITS or estimator.sparsity_weight_ == 0:
+    target, active = estimator.sparsity_target, estimator.sparsity_target * estimator.n_components
+    if active >= MIN_ACTIVE_UNITS or target >= USUAL_TARGET or estimator.sparsity_weight_ == 0:
         return []
-    return [f"Raise sparsity_target={estimator.sparsity_target:g}: it asks for {active:.2g} active units a row. Try 0.1."]
+    return [f"Raise sparsity_target={target:g}: it asks for {active:.2g} active units a row. Try {USUAL_TARGET:g}."]
 
 
 def too_high(estimator, scale):

@@ -30,7 +30,7 @@ from skl_sparse_ae._scale import NAMES, Scale
 from skl_sparse_ae._solvers import NOT_FINITE_AT_START, refuse_too_many_parameters
 from skl_sparse_ae._training import check_packed, run_lbfgs, unpack_frame
 from skl_sparse_ae._validation import MultipleOfScale, check_code, reading
-from skl_sparse_ae._weights import Frame, Weights, flatten, n_weights, unflatten
+from skl_sparse_ae._weights import Frame, Weights, flatten, least_scale, n_weights, unflatten
 
 LOSSES = {
     ("squared_error", "identity"): SquaredError,
@@ -527,11 +527,12 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         _, mean, variance = figures
         errors, variances = errors_of_columns_and_variance(self._weights(), self._loss(), X)
         scale, total = Scale.of(moments, self._loss()), variances.sum()
+        r2 = 1 - errors[variances > 0].sum() / total if total else 0.0
         if message := not_converged(self, self.solver, status):
             yield ConvergenceWarning, message
         if message := out_of_reach(moments, self._loss().of_constant(moments.mean, moments.variance), X):
             yield UserWarning, message
-        elif message := learned_nothing(self, 1 - errors[variances > 0].sum() / total if total else 0.0, scale):
+        elif message := learned_nothing(self, r2, scale, 0 < np.sqrt(moments.variance.mean()) < least_scale(X.dtype)):
             yield ConvergenceWarning, message
         elif message := poor_code(self, mean, variance, scale) or unlike_columns(errors, variances, X):
             yield UserWarning, message

@@ -78,7 +78,7 @@ def to_mlp_classifier(model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any)
     >>> from skl_sparse_ae.fine_tuning import to_mlp_classifier
     >>> X, y = load_digits(return_X_y=True)
     >>> X = X / 16
-    >>> model = SparseAutoencoderTransformer(32, tol=1e-3, random_state=0).fit(X)  # all rows, no labels
+    >>> model = SparseAutoencoderTransformer(64, random_state=0).fit(X)  # all rows, no labels
     >>> classifier = to_mlp_classifier(model, X[:200], y[:200], max_iter=20, tol=0, random_state=0)  # few labels
     >>> import warnings
     >>> with warnings.catch_warnings(action="ignore"):  # not converged, on purpose

@@ -48,10 +48,10 @@ ARRAYS = ["components_", "intercept_", "decoder_components_", "decoder_intercept
 LISTS = ["encoder_coefs_", "encoder_intercepts_", "decoder_coefs_", "decoder_intercepts_"]  # of arrays
 OURS = re.compile(
     "(lbfgs|adam) diverged|The fitted model reconstructs X no|The mean activations are|The codes have collapsed|"
+    "Only . of . columns are reconstructed|"
     "The posterior has collapsed|The columns are of unlike scale"
 )
-# The scale of X is divided out inside the solver, but penalties are compared with it: either warning is right, if it names it.
-NAMES_SCALE = "(The fitted model reconstructs X no|The mean activations are).* scale "
+UNLIKE = "Only 2 of 6 columns are reconstructed.* span .* StandardScaler|of unlike scale: 4 of 6"
 TOO_LARGE = "The input data may contain large values and need to be preprocessed"
 NOT_FINITE = r"Input X contains infinity or a value too large for dtype\('float64'\)"
 
@@ -65,9 +65,10 @@ class Raises(NamedTuple):
 
 
 class Fits(NamedTuple):
-    """Everything that comes out is finite; with a warning, if any is named."""
+    """Everything that comes out is finite; with a warning, if any is named, or without any of `fit` in any unit."""
 
     warning: str = ""
+    quiet: bool = False
 
 
 class Same(NamedTuple):
@@ -150,7 +151,8 @@ def fits(data, expected, **parameters):
             model = getattr(make(**parameters), name)(data)
         assert is_finite(model, data)
         if expected.warning and name == "fit" and parameters["solver"] != "variational":  # which learns in any unit
-            assert any(re.match(expected.warning, message) for message in messages), messages
+            assert any(re.search(expected.warning, message) for message in messages), messages
+        assert not (expected.quiet and name == "fit" and messages), messages
 
 
 def bits(data):
@@ -233,8 +235,8 @@ DTYPES = [
     case(21, "bool", X > 0, Same((X > 0).astype(float))),
     case(21, "int8", (99 * U).astype("i1"), Same((99 * U).astype("i1").astype(float))),
     case(21, "uint8", (255 * U).astype("u1"), Same((255 * U).astype("u1").astype(float))),
-    case(21, "int64-2**60", np.where(X > 0, 2**60, -(2**60)), Fits(NAMES_SCALE)),
-    case(21, "uint64-max", np.where(X > 0, np.uint64(2**64 - 1), np.uint64(0)), Fits(NAMES_SCALE)),
+    case(21, "int64-2**60", np.where(X > 0, 2**60, -(2**60)), Fits(quiet=True)),
+    case(21, "uint64-max", np.where(X > 0, np.uint64(2**64 - 1), np.uint64(0)), Fits(quiet=True)),
     case(22, "float16", X.astype("f2"), Same(X.astype("f2").astype(float))),
     case(23, "longdouble-1e400", changed(np.longdouble("1e400"), np.longdouble), Raises(ValueError, NOT_FINITE)),
     case(24, "datetime64", DAYS, Raises(TypeError, TIME)),
@@ -264,21 +266,26 @@ VALUES = [
     case(30, "inf", changed(np.inf), Raises(ValueError, NOT_FINITE)),
     case(30, "-inf", changed(-np.inf), Raises(ValueError, NOT_FINITE)),
     case(31, "float32-of-1e300", single(1e300 * X), Raises(ValueError, NOT_FINITE.replace("64", "32"))),
-    case(32, "1e6", 1e6 * X, Fits(NAMES_SCALE)),
-    case(32, "1e10", 1e10 * X, Fits(NAMES_SCALE)),
-    case(32, "1e10-float32", single(1e10 * X), Fits(NAMES_SCALE), solver="lbfgs"),
+    case(32, "1e6", 1e6 * X, Fits(quiet=True)),
+    case(32, "1e10", 1e10 * X, Fits(quiet=True)),
+    case(32, "1e10-float32", single(1e10 * X), Fits(quiet=True), solver="lbfgs"),
     case(33, "1e200", 1e200 * X, Raises(ValueError, TOO_LARGE, by="fit")),
     case(33, "1.7e308", 1.7e308 * np.sign(X), Raises(ValueError, TOO_LARGE, by="fit")),
     case(33, "3e38-float32", single(3e38 * np.sign(X)), Raises(ValueError, TOO_LARGE, by="fit")),
-    case(34, "1e-30", 1e-30 * X, Fits(NAMES_SCALE)),
-    case(34, "1e-30-float32", single(1e-30 * X), Fits(NAMES_SCALE)),
-    case(34, "1e-160", 1e-160 * X, Fits(NAMES_SCALE)),
+    case(34, "1e-30", 1e-30 * X, Fits(quiet=True)),
+    case(34, "1e-30-float32", single(1e-30 * X), Fits("The fitted model reconstructs X no .* multiply X")),
+    case(34, "1e-160", 1e-160 * X, Fits("The fitted model reconstructs X no .* multiply X")),
     case(34, "5e-324", 5e-324 * (X > 0), Fits()),  # the variance is 0: as good as constant
-    case(34, "1e-45-float32", single(1.5e-45 * (X > 0)), Fits(NAMES_SCALE)),
+    case(34, "1e-45-float32", single(1.5e-45 * (X > 0)), Fits("The fitted model reconstructs X no .* multiply X")),
     case(34, "-0.0", np.full((30, 6), -0.0), Fits()),
     # It is the scale of all columns together that is named: it is the one that the penalties are compared to.
-    case(35, "1e30-and-1e-30", X * [1e30, 1e-30, 1e-30, 1e30, 1, 1], Fits(NAMES_SCALE + r"\S*e\+29|of unlike scale: 4 of 6")),
-    case(36, "offset-1e8-float32", single(1e8 + 1000 * X), Fits(NAMES_SCALE)),
+    case(
+        35,
+        "1e30-and-1e-30",
+        X * [1e30, 1e-30, 1e-30, 1e30, 1, 1],
+        Fits("Only 2 of 6 columns are reconstructed.* span .* StandardScaler|of unlike scale: 4 of 6"),
+    ),
+    case(36, "offset-1e8-float32", single(1e8 + 1000 * X), Fits(quiet=True)),
     case(37, "constant-feature", np.where(np.arange(6) == 2, 0.1, X), Fits()),
     case(38, "all-rows-equal", np.tile(X[0], (30, 1)), Fits()),
     case(39, "all-zeros", np.zeros((30, 6)), Fits()),

@@ -30,7 +30,7 @@ def test_timed_functions_run(name):
 
 def test_tracked_figures_mean_something():
     case = guard().NotSeconds()
-    assert 0.010 < case.track_objective() < 0.012  # 0.010 is where it ends after hundreds of iterations
+    assert 0.0135 < case.track_objective() < 0.0140  # 0.0135 is where it ends after hundreds of iterations
     code, encoder = 4e-6 * 2000 * 196, 8e-6 * 784 * 196
     assert case.track_memory("lbfgs") > code + 20 * encoder  # what SciPy's history alone takes
     assert np.isclose(case.track_memory("adam"), 14, rtol=0.5)

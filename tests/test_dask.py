@@ -151,8 +151,8 @@ def test_adam_repeats_learns_and_goes_on(client):
 def test_an_epoch_over_a_partition_writes_to_nothing_it_was_given():
     frame = Frame(X.mean(axis=0), 1.0, 0.1, 1.0)
     problem = MiniBatchProblem(Objective(SquaredError, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2), frame, 6, np.float64)
-    state = adam_start(np.full(n_weights(6, 30), 0.1))
-    for part in state[:3]:
+    state = adam_start(np.full(n_weights(6, 30), 0.1), np.full(6, 0.1))
+    for part in (*state[:3], state.memory):
         part.flags.writeable = False
     carried = ours._epoch_of_partition(problem, (state, 10, 5.0, 0.0), X[:100], 30, 0.01, 1)
     other = ours._epoch_of_partition(problem, (state, 10, 5.0, 0.0), X[:100], 30, 0.01, 1)

@@ -113,6 +113,7 @@ WIDE = {
 
 
 @pytest.mark.filterwarnings("ignore:The fitted model reconstructs", "ignore:The codes have collapsed")
+@pytest.mark.filterwarnings("ignore:Only . of . columns are reconstructed")
 @pytest.mark.parametrize("columns", WIDE.values(), ids=WIDE)
 def test_the_widest_column_decides_on_the_precision(columns):
     X = pd.DataFrame(columns)
