@@ -10,7 +10,8 @@ differs but the unit, and the value to reach, divided by c^2, is the same for al
 eliminated" is what `fit` does here. They start from the same network, ours, in X's unit, which favours "before": an
 initialisation that ignores the unit, such as Glorot's weights for features of unit variance and biases of zero, is what users
 of a textbook form really have, and is "before, textbook start". All have the rest of our solver, such as the division by
-the first J. The last table has no matching in it: the default estimator, in every unit.
+the first J. The last table has no matching in it: the default estimator, in every unit. What
+follows it is R2 of Adam with small batches, and of `partial_fit` after a first batch of one row.
 """
 
 import re
@@ -20,7 +21,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.datasets import breast_cancer, digits
-from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
 from skl_sparse_ae._blocks import column_moments, row_blocks
 from skl_sparse_ae._losses import SquaredError
 from skl_sparse_ae._objective import Objective
@@ -116,6 +117,47 @@ def default_row(X):
     return f"{model.score(X):z.3f} | {code.mean():.3f} | {hoyer_sparsity(code):.3f} | {model.n_iter_} | {said}"
 
 
+def r2_of_batches(X, batch_size):
+    options = {"batch_size": batch_size, "max_iter": 30, "tol": 0}
+    return SparseAutoencoderTransformer(16, solver="adam", random_state=0, **options).fit(X).score(X)
+
+
+def r2_of_calls(X, n_rows):
+    """Of `partial_fit` with so many rows at a time."""
+    model = SparseAutoencoderTransformer(16, solver="adam", random_state=0)
+    for start in 30 * list(range(0, len(X), n_rows)):
+        model.partial_fit(X[start : start + n_rows])
+    return model.score(X)
+
+
+def correlated_rows():
+    """Eight columns around 5,000 with deviations of about 1,000."""
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=(400, 3)) @ rng.normal(size=(3, 8))
+    return 5000 + 1000 * (shared + 0.1 * rng.normal(size=(400, 8))) / np.sqrt(3)
+
+
+def score_after(model, first, X):
+    """After `partial_fit` with the rows `first`, if any, and 50 times with X."""
+    for rows in [first] * bool(len(first)) + 50 * [X]:
+        model.partial_fit(rows)
+    return model.score(X)
+
+
+def batches_and_beginnings(X):
+    print("\n## Small batches and odd first batches\n")
+    for n_rows in (1, 2, 8, 32, 64):
+        print(f"batches of {n_rows}: R2 {r2_of_batches(X, n_rows):.2f}", flush=True)
+    for n_rows in (1, 2, 10):
+        print(f"partial_fit of {n_rows}: R2 {r2_of_calls(X, n_rows):.2f}", flush=True)
+    rows = correlated_rows()
+    for n_rows in (0, 1):
+        sparse = SparseAutoencoderTransformer(8, solver="adam", random_state=0)
+        variational = VariationalAutoencoderTransformer(2, random_state=0)
+        scores = [score_after(model, rows[:n_rows], rows) for model in (sparse, variational)]
+        print("after a first batch of {}: R2 {:.3f}, log-likelihood at least {:.2f}".format(n_rows, *scores))
+
+
 def main():
     X = digits()[0] / 16
     iterations_table("digits 0..1", X[:500], 32)
@@ -124,6 +166,7 @@ def main():
     print("| X | R2 | mean activation | Hoyer | iterations | warnings |\n|---|---|---|---|---|---|")
     for power in range(-6, 7):
         print(f"| 1e{power} X | {default_row(10.0**power * X)} |", flush=True)
+    batches_and_beginnings(X[:400])
 
 
 if __name__ == "__main__":

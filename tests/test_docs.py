@@ -42,3 +42,9 @@ def test_every_public_name_is_in_the_reference(module):
     sections = (DOCS / "api.md").read_text().split(".. currentmodule:: ")[1:]
     listed = {word for section in sections if section.split()[0] == name for word in re.findall(r"\w+", section)}
     assert set(importlib.import_module(name).__all__) <= listed
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "variational.md"])
+def test_snippets_fit_the_page(page):
+    snippets = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), flags=re.DOTALL)
+    assert max(len(line) for snippet in snippets for line in snippet.splitlines()) <= 80

@@ -6,15 +6,25 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).parents[1] / "README.md"
+SNIPPET = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", flags=re.DOTALL)
+
+
+def accuracies(text):
+    return {name: float(value) for name, value in re.findall(r"^(.+?) +(\d\.\d+)$", text, flags=re.MULTILINE)}
 
 
 @pytest.mark.filterwarnings("error")
-def test_the_quick_start_runs_without_a_warning():
-    code = re.search(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL).group(1)
-    names = {}
-    exec(compile(code, str(README), "exec"), names)
-    assert names["code"].shape == (1797, 64)
-    assert names["search"].best_score_ > 0.85
+def test_the_quick_start_shows_the_code_ahead_and_runs_without_a_warning(capsys):
+    code, shown = SNIPPET.search(README.read_text()).groups()
+    exec(compile(code, str(README), "exec"), {})
+    printed = accuracies(capsys.readouterr().out)
+    assert list(printed) == ["raw pixels", "PCA", "sparse code"]
+    assert printed == pytest.approx(accuracies(shown), abs=0.01)  # processors differ
+    assert printed["sparse code"] > 0.01 + max(printed["raw pixels"], printed["PCA"])
+
+
+def test_the_quick_start_fits_a_page():
+    assert max(map(len, SNIPPET.search(README.read_text()).group(1).splitlines())) <= 80
 
 
 @pytest.mark.parametrize("marker", ["main job", "tests"])
