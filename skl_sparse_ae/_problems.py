@@ -8,8 +8,9 @@ fewer parameters, is another class here: it needs no change to a solver, nor to 
 For Adam it has ``batch_blocks(batch, n_workers, rng)``, what it is called with for one mini-batch, which it may overwrite;
 ``rooms(batch_size, n_workers)``, memory for that, or None; ``work_of_a_row``, the multiplications in a product with one row;
 the objective's `unit`; and `strides`, pairs of a number of parameters and by how many times the learning rate Adam is to move
-them. For the estimators it has ``evaluate(theta, X)``, the terms and other
-figures at flat weights in the user's frame, `terms`, their named tuple, and `frame`.
+them. Adam's call has one more argument, `memory`: an array that is kept between the steps and may be overwritten. For the
+estimators it has ``evaluate(theta, X)``, the terms and other figures at flat weights in the user's frame, `terms`, their named
+tuple, `frame`, and `loss_scale`, the loss that there is to explain.
 """
 
 import numpy as np
