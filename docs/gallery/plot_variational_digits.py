@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import NearestNeighbors
 
 from skl_sparse_ae import VariationalAutoencoderTransformer
 from skl_sparse_ae.plotting import LatentPlaneDisplay, SamplesDisplay
@@ -67,13 +68,13 @@ for name, rows in (
 # From one row to another
 # -----------------------
 #
-# Codes on the line between those of a 3 (left) and a 6 (right), decoded: strokes bend from one to the other. Below, the images
-# themselves are mixed, and both digits show through.
-start, end = X[y == 3][0], X[y == 6][0]
+# Codes on the line between those of a 5 (left) and a 0 (right), decoded. Below, the images themselves are mixed, and both digits
+# show through.
+start, end = X[y == 5][0], X[y == 0][0]
 share = np.linspace(0, 1, 10)[:, np.newaxis]
 lines = model.interpolate(start, end, 10), (1 - share) * start + share * end
 figure, axes = plt.subplots(2, 10, figsize=(8, 2.2), layout="constrained")
-figure.suptitle("From a 3 to a 6")
+figure.suptitle("From a 5 to a 0")
 for line, rows in zip(axes, lines, strict=True):
     for ax, row in zip(line, rows, strict=True):
         ax.imshow(row.reshape(8, 8), cmap="gray", vmin=0, vmax=1)
@@ -81,6 +82,21 @@ for line, rows in zip(axes, lines, strict=True):
         ax.spines[:].set_visible(False)
 axes[0, 0].set_ylabel("codes")
 axes[1, 0].set_ylabel("pixels")
+
+# %%
+# At this size the eye sees little of the difference, but it can be measured. Halfway between two random digits of different
+# kinds, how far is it to the nearest real row? Less far from the decoded codes than from the mixed pixels:
+a, b = np.random.default_rng(0).integers(len(X), size=(2, 500))
+a, b = a[y[a] != y[b]], b[y[a] != y[b]]
+code = model.transform(X)
+halfway = {
+    "codes": model.inverse_transform((code[a] + code[b]) / 2),
+    "pixels": (X[a] + X[b]) / 2,
+}
+neighbours = NearestNeighbors(n_neighbors=1).fit(X)
+for name, rows in halfway.items():
+    distances, _ = neighbours.kneighbors(rows)
+    print(f"{name:6}: median distance {np.median(distances):.2f}")
 
 # sphinx_gallery_thumbnail_number = 1
 plt.show()
