@@ -30,9 +30,8 @@ model = SparseAutoencoderTransformer(64, random_state=0).fit(X_train)
 code = model.transform(X_test)
 print(f"{model.n_iter_} iterations; R2 {model.score(X_test):.2f}")
 print(f"mean activation {code.mean():.2f}")
-print(
-    f"Hoyer sparsity of the code {hoyer_sparsity(code):.2f}, of the pixels {hoyer_sparsity(X_test):.2f}"
-)
+print(f"Hoyer sparsity of the code   {hoyer_sparsity(code):.2f}")
+print(f"Hoyer sparsity of the pixels {hoyer_sparsity(X_test):.2f}")
 
 # %%
 # What the units look for

@@ -74,9 +74,8 @@ parameters = ufldl_parameters(64, lambda_=5e-5)
 for name, value in parameters.items():
     print(f"{name} = {value!r}")
 model = SparseAutoencoderTransformer(**parameters, tol=0, random_state=0).fit(X)
-print(
-    f"{model.n_iter_} iterations, R2 {model.score(X):.2f}, mean activation {model.transform(X).mean():.3f}"
-)
+mean = model.transform(X).mean()
+print(f"{model.n_iter_} iterations, R2 {model.score(X):.2f}, mean {mean:.3f}")
 
 # %%
 # What each unit looks for: the patch of unit norm that activates it most. Horizontal and vertical edges are frequent, because
@@ -128,7 +127,7 @@ ax.set_yticks(range(3), groups)
 ax.set(
     xlim=(0, 1),
     ylim=(2.6, -0.6),
-    xlabel="coherence: 1 is a single orientation (circles: one each; bar: median)",
+    xlabel="coherence: 1 is a single orientation (bar: median)",
 )
 ax.spines[["top", "right"]].set_visible(False)
 

@@ -91,9 +91,8 @@ print(kept[numbers].round(2).to_string())
 for name in categories:
     group = [column for column in seen if column.startswith(name + "_")]
     right = (rebuilt[group].idxmax(axis=1) == seen[group].idxmax(axis=1)).mean()
-    print(
-        f"{name}: {right:.2f} right, most frequent {seen[group].mean().max():.2f}"
-    )
+    frequent = seen[group].mean().max()
+    print(f"{name}: {right:.2f} right, most frequent {frequent:.2f}")
 
 # %%
 # Reading the units

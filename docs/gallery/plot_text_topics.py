@@ -24,13 +24,17 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from skl_sparse_ae import SparseAutoencoderTransformer
 
 MODULES = """
-argparse array asyncio base64 bisect calendar codecs collections concurrent.futures configparser contextlib copy csv ctypes
-dataclasses datetime decimal difflib doctest email.message enum fileinput fractions ftplib functools gettext gzip hashlib heapq
-html http.client http.cookies imaplib inspect io ipaddress itertools json locale logging logging.handlers mailbox math mimetypes
-multiprocessing operator os pathlib pickle platform poplib pprint queue random re sched secrets selectors shelve shlex shutil
-smtplib socket sqlite3 ssl statistics string struct subprocess tarfile tempfile textwrap threading time timeit tokenize trace
-traceback types unittest unittest.mock urllib.parse urllib.request uuid warnings wave weakref xml.dom.minidom
-xml.etree.ElementTree xmlrpc.client zipfile zlib
+argparse array asyncio base64 bisect calendar codecs collections
+concurrent.futures configparser contextlib copy csv ctypes dataclasses
+datetime decimal difflib doctest email.message enum fileinput fractions ftplib
+functools gettext gzip hashlib heapq html http.client http.cookies imaplib
+inspect io ipaddress itertools json locale logging logging.handlers mailbox
+math mimetypes multiprocessing operator os pathlib pickle platform poplib
+pprint queue random re sched secrets selectors shelve shlex shutil smtplib
+socket sqlite3 ssl statistics string struct subprocess tarfile tempfile
+textwrap threading time timeit tokenize trace traceback types unittest
+unittest.mock urllib.parse urllib.request uuid warnings wave weakref
+xml.dom.minidom xml.etree.ElementTree xmlrpc.client zipfile zlib
 """
 
 

@@ -45,9 +45,8 @@ display.ax_.set_title("The rows that points of the plane stand for")
 #
 # Two numbers are too few for sharp digits. Of ten units, those that the data did not need would stay unused.
 model = VariationalAutoencoderTransformer(10, **parameters).fit(X)
-print(
-    f"{model.active_units_} of 10 units are active; noise variance {model.noise_variance_:.4f}"
-)
+print(f"{model.active_units_} of 10 units are active")
+print(f"noise variance {model.noise_variance_:.4f}")
 SamplesDisplay.from_estimator(model, X, (8, 8), n_samples=35, random_state=0)
 
 # %%
@@ -68,8 +67,8 @@ for name, rows in (
 # From one row to another
 # -----------------------
 #
-# Codes on the line between those of a 5 (left) and a 0 (right), decoded. Below, the images themselves are mixed, and both digits
-# show through.
+# Codes on the line between those of a 5 (left) and a 0 (right), decoded. Below, the images themselves are mixed, so that both
+# digits show through.
 start, end = X[y == 5][0], X[y == 0][0]
 share = np.linspace(0, 1, 10)[:, np.newaxis]
 lines = model.interpolate(start, end, 10), (1 - share) * start + share * end

@@ -27,7 +27,8 @@ class TradeOffDisplay:
     Parameters
     ----------
     weights : array-like of shape (n_points,)
-        Sparsity weights: numbers, or multiples such as "0.3*scale". The points are joined in their order, if no two are the same.
+        Sparsity weights: numbers, or multiples such as "0.3*scale". The points are joined in their order, if no two are the
+        same.
     reconstruction : ndarray of shape (n_points,)
         How well the rows are reconstructed, e.g. R2.
     sparsity : ndarray of shape (n_points,)
