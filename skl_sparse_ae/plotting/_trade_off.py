@@ -195,7 +195,8 @@ class TradeOffDisplay:
         ImportError
             Without matplotlib.
         """
-        weights, labels = [_number(weight) for weight in self.weights], [_written(weight) for weight in self.weights]
+        given = np.asarray(self.weights, dtype=object)
+        weights, labels = [_number(weight) for weight in given], [_written(weight) for weight in given]
         x, y = (np.asarray(values, dtype=float) for values in (self.sparsity, self.reconstruction))
         if not len(weights) == len(x) == len(y):
             raise ValueError(f"weights, reconstruction and sparsity have {len(weights)}, {len(y)} and {len(x)} elements.")
