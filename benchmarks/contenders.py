@@ -95,8 +95,19 @@ def compiled_objective(X, k, loss="squared_error"):
 
 def own_adam(X, k, batch, n_epochs):
     problem, start = own_problem(X, k, form=MiniBatchProblem)
-    options = {"batch_size": batch, "learning_rate": RATE, "max_iter": n_epochs, "patience": Patience(0, 1)}
+    options = {
+        "batch_size": batch,
+        "learning_rate": RATE,
+        "max_iter": n_epochs,
+        "patience": Patience(0, 1),
+        "memory": memory(k),
+    }
     return lambda: run_adam(problem, X, start, np.random.default_rng(0), **options, watch=Watch(problem.terms, 0))
+
+
+def memory(k):
+    """What Adam's running mean of the activations starts from."""
+    return np.full(k, RHO)
 
 
 def textbook_adam_step(theta, m, v, g, t):

@@ -51,7 +51,8 @@ def clocked_rounds():
 
 def problems(X, units):
     """The two forms that a fit on a cluster uses, each with a start, on the blocks of `ours.DaskRows`."""
-    mean, variance = moments_of(X, units)
+    moments = moments_of(X, units)
+    mean, variance = moments.mean, moments.variance
     made = {}
     for name, loss in (("decoder eliminated", SquaredError), ("one pass, cross-entropy", CrossEntropy)):
         objective = Objective(loss, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2)

@@ -136,7 +136,12 @@ def by_adam(X, k, loss, theta, clock):
     def exactly(x):
         return sum(evaluate(problem.objective, unflatten(problem.weights(x), k, X.shape[1]), blocks)[0])
 
-    options = {"batch_size": BATCH, "learning_rate": 0.01, "watch": ClockedWatch(clock, exactly)}
+    options = {
+        "batch_size": BATCH,
+        "learning_rate": 0.01,
+        "watch": ClockedWatch(clock, exactly),
+        "memory": contenders.memory(k),
+    }
     run_adam(problem, X, problem.resume(theta), np.random.default_rng(0), **NEVER, **options)
 
 

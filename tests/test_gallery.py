@@ -38,3 +38,16 @@ def test_scripts_leave_no_filter_behind(path):
             node.body = []
     called = {node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}
     assert not called & {"filterwarnings", "simplefilter", "seterr", "seed", "rc"}
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_code_fits_the_width_of_the_page(path):
+    """Beyond 80 columns the site scrolls sideways. Comments and docstrings are prose there, and wrapped."""
+    tree = ast.parse(path.read_text())
+    prose = {line for node in ast.walk(tree) if is_docstring(node) for line in range(node.lineno, node.end_lineno + 1)}
+    lines = enumerate(path.read_text().splitlines(), 1)
+    assert not [line for number, line in lines if len(line) > 80 and number not in prose and not line.lstrip().startswith("#")]
+
+
+def is_docstring(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

@@ -88,6 +88,21 @@ def test_a_search_can_be_drawn(autoencoder, images):
     assert display.sparsity_error.shape == (3,)
 
 
+def test_multiples_of_the_scale_are_sorted_by_their_factors(results):
+    results["param_sparsity_weight"] = ["3*scale", "scale", "0.3*scale"]
+    display = TradeOffDisplay.from_cv_results(results)
+    by_x = sorted(display.text_, key=lambda text: text.xy[0])
+    hoyer = np.asarray(results["mean_test_hoyer"], dtype=float)
+    written = np.array(["3 scale", "scale", "0.3 scale"])[np.argsort(hoyer)]
+    assert [text.get_text() for text in by_x] == list(written)
+    assert np.array_equal(display.errorbar_.lines[0].get_xdata(), hoyer[::-1])
+
+
+def test_other_text_is_no_weight():
+    with pytest.raises(ValueError, match="could not convert"):
+        TradeOffDisplay(["small"], [0.9], [0.4]).plot()
+
+
 def test_close_points_get_labels_that_do_not_overlap():
     x = np.array([0.5, 0.503, 0.506, 0.9])
     display = TradeOffDisplay([0.1, 0.2, 0.3, 0.4], 1 - x, x).plot()

@@ -13,8 +13,7 @@ says how unlike them it is, and the errors of its features say in what. Two task
 #
 # Each of the ten digits in turn is left out of training, and has to be told from the others among unseen rows.
 # ``score_samples`` is minus the error of each row. The figure of merit is the area under the ROC curve: 0.5 is guessing,
-# below it is worse than guessing. The parameters are the defaults but for ``tol``, to save time, and a ``sparsity_weight``
-# that keeps few units on target, too; widths are not chosen: there are results for three.
+# below it is worse than guessing. The parameters are the defaults, and the width is not chosen: there are results for three.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -32,12 +31,15 @@ WIDTHS = (8, 16, 32)
 
 def anomaly_scores(X_train, X_test):
     """High for rows unlike those of X_train, by each method."""
-    scores = {"IsolationForest": -IsolationForest(random_state=0).fit(X_train).score_samples(X_test)}
+    forest = IsolationForest(random_state=0).fit(X_train)
+    scores = {"IsolationForest": -forest.score_samples(X_test)}
     for width in (width for width in WIDTHS if width < X_train.shape[1]):
         pca = PCA(width).fit(X_train)
-        scores[f"PCA, {width}"] = np.square(X_test - pca.inverse_transform(pca.transform(X_test))).mean(axis=1)
+        X_hat = pca.inverse_transform(pca.transform(X_test))
+        scores[f"PCA, {width}"] = np.square(X_test - X_hat).mean(axis=1)
     for width in WIDTHS:
-        model = SparseAutoencoderTransformer(width, sparsity_weight=1, tol=1e-3, random_state=0).fit(X_train)
+        model = SparseAutoencoderTransformer(width, random_state=0)
+        model.fit(X_train)
         scores[f"autoencoder, {width}"] = -model.score_samples(X_test)
     return scores
 
@@ -46,22 +48,32 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
 auc = {}
 for digit in range(10):
-    for name, scores in anomaly_scores(X_train[y_train != digit], X_test).items():
+    by_method = anomaly_scores(X_train[y_train != digit], X_test)
+    for name, scores in by_method.items():
         auc.setdefault(name, []).append(roc_auc_score(y_test == digit, scores))
 for name, values in auc.items():
-    print(f"{name:16} ROC AUC: mean {np.mean(values):.3f}, lowest {np.min(values):.3f}")
+    mean, lowest = np.mean(values), np.min(values)
+    print(f"{name:16} ROC AUC: mean {mean:.3f}, lowest {lowest:.3f}")
 
 # %%
 # By digit, for the middle width:
 shown = {"autoencoder, 16": "o", "PCA, 16": "^", "IsolationForest": "x"}
 figure, ax = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
-for (name, marker), fill in zip(shown.items(), ("black", "white", "black"), strict=True):
-    ax.plot(auc[name], marker, color="black", markerfacecolor=fill, markersize=7, label=name)
+for name, marker in shown.items():
+    fill = "white" if name.startswith("PCA") else "black"
+    ax.plot(
+        auc[name],
+        marker,
+        color="black",
+        markerfacecolor=fill,
+        markersize=7,
+        label=name,
+    )
 ax.axhline(0.5, color="0.5", linestyle=":")
 ax.annotate("guessing", (9.4, 0.5), ha="right", va="bottom", color="0.3")
-ax.set(
-    xlabel="digit left out of training", ylabel="ROC AUC", xticks=range(10), ylim=(0.3, 1), title="Which digit was never seen?"
-)
+ax.set(xlabel="digit left out of training", ylabel="ROC AUC")
+ax.set(xticks=range(10), ylim=(0.3, 1))
+ax.set_title("How well each method tells an unseen digit from the others")
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
@@ -70,31 +82,42 @@ ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 # ---------------
 #
 # Breast cancer: 30 measurements of cells, standardised; fitted to benign rows only, tested on other benign and on all
-# malignant rows. Here ``IsolationForest`` is ahead, and PCA level with the autoencoder or better: what sets malignant rows
-# apart is large values, for which no reconstruction is needed.
+# malignant rows. Here ``IsolationForest`` is ahead, and PCA level with the autoencoder: what sets malignant rows apart is large
+# values, which are seen without a reconstruction.
 X, y = load_breast_cancer(return_X_y=True)
 names = load_breast_cancer().feature_names
 X_train, X_benign = train_test_split(X[y == 1], random_state=0)
 scaler = StandardScaler().fit(X_train)
-X_train, X_test = scaler.transform(X_train), scaler.transform(np.concatenate([X_benign, X[y == 0]]))
+X_train = scaler.transform(X_train)
+X_test = scaler.transform(np.concatenate([X_benign, X[y == 0]]))
 is_malignant = np.arange(len(X_test)) >= len(X_benign)
 for name, scores in anomaly_scores(X_train, X_test).items():
     print(f"{name:16} ROC AUC {roc_auc_score(is_malignant, scores):.3f}")
 
 # %%
-# What the autoencoder has to offer is a reason. The errors of a single row's features say what the code could not account
-# for: here those of the row with the highest error, beside the benign test rows' average.
-model = SparseAutoencoderTransformer(8, sparsity_weight=1, tol=1e-3, random_state=0).fit(X_train)
+# The autoencoder gives a reason. The errors of a single row's features say what the code could not account for: here those of
+# the row with the highest error, beside the mean of benign test rows.
+model = SparseAutoencoderTransformer(8, random_state=0).fit(X_train)
 worst = np.argmin(model.score_samples(X_test))
 of_worst = feature_errors(model, X_test[[worst]])
 usual = feature_errors(model, X_test[~is_malignant])
 top = np.argsort(-of_worst)[:8][::-1]
-print(f"row {worst} is {'malignant' if is_malignant[worst] else 'benign'}; most unusual in its {names[top[-1]]}")
+kind = "malignant" if is_malignant[worst] else "benign"
+print(f"row {worst} is {kind}; most unusual in its {names[top[-1]]}")
 figure, ax = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
-ax.barh(range(8), of_worst[top], color="0.75", edgecolor="black", linewidth=0.5, label="the most anomalous row")
-ax.plot(usual[top], range(8), "o", color="black", markerfacecolor="white", label="mean of benign test rows")
+ax.plot(of_worst[top], range(8), "ko", label="the most anomalous row")
+ax.plot(
+    usual[top],
+    range(8),
+    "o",
+    color="black",
+    markerfacecolor="white",
+    label="mean of benign test rows",
+)
+ax.hlines(range(8), usual[top], of_worst[top], color="0.75", zorder=0)
 ax.set_yticks(range(8), names[top])
-ax.set(xscale="log", xlabel="squared error, in variances of the benign training rows", title="What makes this row an anomaly")
+ax.set(xscale="log", title="What makes this row an anomaly")
+ax.set_xlabel("squared error, in variances of the benign training rows")
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 

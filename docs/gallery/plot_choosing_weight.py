@@ -11,7 +11,8 @@ then say what may be given up, and let the search take the sparsest model within
 # ---------------------------
 #
 # :func:`~skl_sparse_ae.model_selection.sparse_autoencoder_path` fits a series of weights, each from where the one before
-# ended, and measures every model on rows that no fit has seen.
+# ended, and measures every model on rows that no fit has seen. The weights are multiples of "scale", the default, which is
+# set from the variance of the data.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -19,22 +20,35 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, train_test_split
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae.metrics import hoyer_sparsity, reconstruction_and_sparsity_scorer
-from skl_sparse_ae.model_selection import SparsestWithin, sparse_autoencoder_path
+from skl_sparse_ae.metrics import (
+    hoyer_sparsity,
+    reconstruction_and_sparsity_scorer,
+)
+from skl_sparse_ae.model_selection import (
+    SparsestWithin,
+    sparse_autoencoder_path,
+)
 from skl_sparse_ae.plotting import FeaturesDisplay, TradeOffDisplay
 
 X_train, X_test = train_test_split(load_digits().data / 16, random_state=0)
-model = SparseAutoencoderTransformer(32, tol=1e-3, random_state=0)
-weights = [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3]
-with warnings.catch_warnings(action="ignore"):  # the smallest weights are off target, and say so
-    path = sparse_autoencoder_path(X_train, weights, estimator=model, X_test=X_test)
-for weight, r2, hoyer, mean in zip(path.sparsity_weights, path.r2, path.hoyer, path.mean_activation, strict=True):
-    print(f"weight {weight:6.4f}: R2 {r2:.2f}, Hoyer sparsity {hoyer:.2f}, mean activation {mean:.2f}")
+model = SparseAutoencoderTransformer(32, random_state=0)
+multiples = [0.03, 0.1, 0.3, 1, 3, 10, 30]
+weights = [f"{multiple:g}*scale" for multiple in multiples]
+# The smallest weights miss the target, and fit warns of it.
+with warnings.catch_warnings(action="ignore"):
+    path = sparse_autoencoder_path(
+        X_train, weights, estimator=model, X_test=X_test
+    )
+rows = zip(path.r2, path.hoyer, path.mean_activation, strict=True)
+for weight, (r2, hoyer, mean) in zip(weights, rows, strict=True):
+    figures = f"R2 {r2:.2f}, Hoyer sparsity {hoyer:.2f}"
+    print(f"{weight:10}: {figures}, mean activation {mean:.2f}")
 
 # %%
-# To the right is sparser, up is closer to the rows. At first a step of the weight makes the code much sparser and costs
-# little of R2; then it costs more; and in the end the points crowd together: the means have reached their target, and more
-# weight buys next to nothing. There ``sparsity_target`` and the weight decays are the knobs.
+# Points to the right are sparser, points above are closer to the rows. The numbers beside them are those that the multiples
+# stand for here. At first a step of the weight makes the code much sparser and costs little of R2; then it costs more. In the
+# end the points crowd together: the means have reached their target, and more weight changes next to nothing. There
+# ``sparsity_target`` and the weight decays are the parameters to change. "scale" is just before that.
 display = TradeOffDisplay.from_path(path)
 
 # %%
@@ -42,8 +56,8 @@ display = TradeOffDisplay.from_path(path)
 # --------------------
 #
 # :class:`~skl_sparse_ae.model_selection.SparsestWithin` is given to ``refit``: of the models whose cross-validated R2 is
-# within a tolerance of the best it takes the sparsest. The tolerance is for you to name: here at most 0.07 of R2. Without one
-# it is one standard error of the best, which on data whose R2 hardly varies from fold to fold allows nothing.
+# within a tolerance of the best it takes the sparsest. Set the tolerance yourself, here at most 0.07 of R2. Without one it is
+# one standard error of the best, which is too narrow where R2 hardly varies from fold to fold.
 search = GridSearchCV(
     model,
     {"sparsity_weight": weights},
@@ -53,29 +67,43 @@ search = GridSearchCV(
 )
 with warnings.catch_warnings(action="ignore"):  # once more
     search.fit(X_train)
-print(f"chosen: sparsity_weight={search.best_params_['sparsity_weight']:g}")
+print("chosen:", search.best_params_)
 
 # %%
-# The ring is the choice. The standard errors over the folds, drawn as bars, are hidden by the dots: they would allow nothing.
-display = TradeOffDisplay.from_cv_results(search.cv_results_, chosen=search.best_index_)
+# The ring is the choice. The bars, one standard error over the folds, are hidden by most of the dots.
+display = TradeOffDisplay.from_cv_results(
+    search.cv_results_, chosen=search.best_index_
+)
 best = search.cv_results_["mean_test_r2"].max()
 display.ax_.axhline(best - 0.07, color="#D55E00", linestyle="--")
-display.ax_.annotate("0.07 below the best R2", (0.02, best - 0.07), xycoords=("axes fraction", "data"), va="bottom")
+display.ax_.annotate(
+    "0.07 below the best R2",
+    (0.02, best - 0.07),
+    xycoords=("axes fraction", "data"),
+    va="bottom",
+)
 
 # %%
 # What the choice is worth
 # ------------------------
 #
-# The model that R2 alone would take, beside the chosen one, on the rows set aside at the start: what has been given up and
-# what was had for it. Below, what their units add to the reconstruction.
+# The model that R2 alone would take, beside the chosen one, on the rows set aside at the start. The images show what their
+# units add to the reconstruction.
 by_r2 = path.models[0]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3), layout="constrained")
 figure.get_layout_engine().set(wspace=0.08)
-for ax, fitted, name in zip(axes, (by_r2, search.best_estimator_), ("best R2", "SparsestWithin(tolerance=0.07)"), strict=True):
-    figures = f"R2 {fitted.score(X_test):.2f}, Hoyer sparsity {hoyer_sparsity(fitted.transform(X_test)):.2f}"
+compared = {
+    "best R2": by_r2,
+    "SparsestWithin(tolerance=0.07)": search.best_estimator_,
+}
+for ax, (name, fitted) in zip(axes, compared.items(), strict=True):
+    hoyer = hoyer_sparsity(fitted.transform(X_test))
+    figures = f"R2 {fitted.score(X_test):.2f}, Hoyer sparsity {hoyer:.2f}"
     print(f"{name}: {figures}")
-    FeaturesDisplay.from_estimator(fitted, (8, 8), weights="decoder", ax=ax, n_columns=8)
-    ax.set_title(f"{name}: weight {fitted.sparsity_weight:g}\n{figures}")
+    FeaturesDisplay.from_estimator(
+        fitted, (8, 8), weights="decoder", ax=ax, n_columns=8
+    )
+    ax.set_title(f"{name}: weight {fitted.sparsity_weight_:.2g}\n{figures}")
 
 # sphinx_gallery_thumbnail_number = 2
 plt.show()

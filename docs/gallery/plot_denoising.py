@@ -11,12 +11,12 @@ there is.
 # Clean rows to learn from, noisy rows to clean
 # ---------------------------------------------
 #
-# Both models are fitted to clean training rows, and given test rows with Gaussian noise. How far is the result from the clean
-# test row? The root mean squared error is in units of the grey scale, 1 from black to white, and the noise itself has that
-# error to begin with.
+# Both models are fitted to clean training rows. Their input is test rows with Gaussian noise, and their output is compared with
+# the clean test rows. The root mean squared error is in units of the grey scale, 1 from black to white. Without cleaning it is
+# the standard deviation of the noise.
 #
-# The autoencoder comes twice: with default parameters, and with ten times the weight decay of the encoder. Small encoder
-# weights react less to noise.
+# The autoencoder comes twice: with default parameters, and with ten times the default weight decay of the encoder. Small
+# encoder weights react less to noise.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -27,11 +27,15 @@ from skl_sparse_ae import SparseAutoencoderTransformer
 
 X_train, X_test = train_test_split(load_digits().data / 16, random_state=0)
 rng = np.random.default_rng(0)
-noisy = {sd: X_test + sd * rng.standard_normal(X_test.shape) for sd in (0.15, 0.3)}
+noise = rng.standard_normal(X_test.shape), rng.standard_normal(X_test.shape)
+noisy = {sd: X_test + sd * z for sd, z in zip((0.15, 0.3), noise, strict=True)}
 
 
-def autoencoder(width, encoder_alpha=1e-4):
-    return SparseAutoencoderTransformer(width, encoder_alpha=encoder_alpha, tol=1e-3, random_state=0).fit(X_train)
+def autoencoder(width, encoder_alpha):
+    model = SparseAutoencoderTransformer(
+        width, encoder_alpha=encoder_alpha, random_state=0
+    )
+    return model.fit(X_train)
 
 
 def pca(width):
@@ -46,35 +50,48 @@ def rms(errors):
     return np.sqrt(np.square(errors).mean())
 
 
-models = {
-    "PCA": {width: pca(width) for width in (4, 8, 12, 16, 24, 32, 48)},
-    "autoencoder": {width: autoencoder(width) for width in (8, 16, 32, 64, 128)},
-    "autoencoder, encoder_alpha=1e-3": {width: autoencoder(width, 1e-3) for width in (8, 16, 32, 64, 128)},
-}
+widths = (8, 16, 32, 64, 128)
+models = {"PCA": {width: pca(width) for width in (4, 8, 12, 16, 24, 32, 48)}}
+for name, alpha in {"default": "scale", "10 x decay": "10*scale"}.items():
+    models[f"autoencoder, {name}"] = {
+        width: autoencoder(width, alpha) for width in widths
+    }
 error = {
     (sd, name): [rms(cleaned(model, X) - X_test) for model in by_width.values()]
     for sd, X in noisy.items()
     for name, by_width in models.items()
 }
 for (sd, name), values in error.items():
-    figures = ", ".join(f"{width}: {value:.3f}" for width, value in zip(models[name], values, strict=True))
-    print(f"noise {sd:.2f}, {name}, error by width  {figures}")
+    by_width = zip(models[name], values, strict=True)
+    figures = ", ".join(f"{width}: {value:.3f}" for width, value in by_width)
+    print(f"noise {sd:.2f}, {name}, error by width:  {figures}")
 
 # %%
-# With as few units as components PCA is the better of the two at little noise: it is the best linear map of its width, and a
-# component of PCA takes any value where a unit of the code goes from 0 to 1 only. But PCA ends at the number of pixels, where
-# it returns the noise as it came, and has to be stopped the earlier the more noise there is. The autoencoder gains from width
-# beyond that: with as many units as pixels and more it leaves less error than PCA does at any width. The stronger decay pays
-# where there is much noise.
-figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
+# At little noise, PCA is better than an autoencoder with as many units as it has components: PCA is the best linear map of its
+# width, and a component takes any value, a unit only those from 0 to 1. But PCA ends at the number of pixels, where it returns
+# the noise unchanged, and the more noise there is, the fewer components it may have. The autoencoder gains from width beyond
+# that: with as many units as pixels, or more, it leaves less error than PCA does at any width. The stronger decay pays where
+# there is much noise, and costs where there is little.
+figure, axes = plt.subplots(
+    1, 2, figsize=(10, 4), sharey=True, layout="constrained"
+)
 for ax, sd in zip(axes, noisy, strict=True):
-    for (name, by_width), style in zip(models.items(), ("^:", "o--", "s-"), strict=True):
-        ax.plot(list(by_width), error[sd, name], style, color="black", markerfacecolor="white", label=name)
+    for name, style in zip(models, ("^:", "o--", "s-"), strict=True):
+        ax.plot(
+            list(models[name]),
+            error[sd, name],
+            style,
+            color="black",
+            markerfacecolor="white",
+            label=name,
+        )
     ax.axhline(sd, color="#D55E00")
     ax.annotate("noise", (128, sd), ha="right", va="bottom", color="#A04000")
     ax.set_xscale("log", base=2)
     ax.set_xticks([4, 8, 16, 32, 64, 128], [4, 8, 16, 32, 64, 128])
-    ax.set(title=f"noise of {sd:g}", xlabel="components or units", ylim=(0, 0.32))
+    ax.set(
+        title=f"noise of {sd:g}", xlabel="components or units", ylim=(0, 0.32)
+    )
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].set_ylabel("error after cleaning")
 axes[1].legend(loc="lower left", frameon=False)
@@ -83,11 +100,10 @@ axes[1].legend(loc="lower left", frameon=False)
 # Ten digits
 # ----------
 #
-# The stronger noise, and what is made of it: by PCA with the number of components that does best for it, by autoencoders with
-# the stronger decay.
+# The stronger noise, cleaned by PCA with its best number of components, and by autoencoders with the stronger decay.
 strong = noisy[0.3]
 best = list(models["PCA"])[np.argmin(error[0.3, "PCA"])]
-narrow, wide = (models["autoencoder, encoder_alpha=1e-3"][width] for width in (16, 128))
+narrow, wide = (models["autoencoder, 10 x decay"][width] for width in (16, 128))
 lines = {
     "clean": X_test,
     "noisy": strong,
@@ -95,9 +111,16 @@ lines = {
     "autoencoder, 16 units": cleaned(narrow, strong),
     "autoencoder, 128 units": cleaned(wide, strong),
 }
-figure, axes = plt.subplots(len(lines), 1, figsize=(7.5, 3.2), layout="constrained")
+figure, axes = plt.subplots(
+    len(lines), 1, figsize=(7.5, 3.2), layout="constrained"
+)
+figure.suptitle("Noise of 0.3, and what is left of it")
 for ax, (name, images) in zip(axes, lines.items(), strict=True):
-    tiles = np.pad(images[:10].reshape(-1, 8, 8), ((0, 0), (0, 0), (0, 1)), constant_values=1)
+    tiles = np.pad(
+        images[:10].reshape(-1, 8, 8),
+        ((0, 0), (0, 0), (0, 1)),
+        constant_values=1,
+    )
     ax.imshow(np.hstack(tiles), cmap="gray", vmin=0, vmax=1)
     ax.set_yticks([3.5], [name])
     ax.set_xticks([])

@@ -7,8 +7,8 @@ unlike those of the fit have a low one. Probabilistic PCA has the log-likelihood
 """
 
 # %%
-# Which digit was never seen?
-# ---------------------------
+# Telling an unseen digit from the others
+# ---------------------------------------
 #
 # Each of the ten digits in turn is left out of training, and has to be told from the others among unseen rows. The figure of
 # merit is the area under the ROC curve: 0.5 is guessing. Nothing is chosen by it.
@@ -24,25 +24,42 @@ from skl_sparse_ae import VariationalAutoencoderTransformer
 WIDTH = 10
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
-parameters = {"hidden_layer_sizes": (128,), "max_iter": 60, "tol": 0, "random_state": 0}
+parameters = {
+    "hidden_layer_sizes": (128,),
+    "max_iter": 60,
+    "tol": 0,
+    "random_state": 0,
+}
 auc = {"variational": [], "PCA": []}
 for digit in range(10):
     rows = X_train[y_train != digit]
     model = VariationalAutoencoderTransformer(WIDTH, **parameters).fit(rows)
-    auc["variational"].append(roc_auc_score(y_test == digit, -model.score_samples(X_test)))
-    auc["PCA"].append(roc_auc_score(y_test == digit, -PCA(WIDTH).fit(rows).score_samples(X_test)))
+    models = {"variational": model, "PCA": PCA(WIDTH).fit(rows)}
+    for name, fitted in models.items():
+        scores = -fitted.score_samples(X_test)
+        auc[name].append(roc_auc_score(y_test == digit, scores))
 for name, values in auc.items():
-    print(f"{name:11} ROC AUC: mean {np.mean(values):.3f}, lowest {np.min(values):.3f}")
+    mean, lowest = np.mean(values), np.min(values)
+    print(f"{name:11} ROC AUC: mean {mean:.3f}, lowest {lowest:.3f}")
 
 # %%
 # By digit:
 figure, ax = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
-for (name, values), (marker, fill) in zip(auc.items(), (("o", "black"), ("^", "white")), strict=True):
-    ax.plot(values, marker, color="black", markerfacecolor=fill, markersize=7, label=f"{name}, {WIDTH} units")
+styles = (("o", "black"), ("^", "white"))
+for (name, values), (marker, fill) in zip(auc.items(), styles, strict=True):
+    ax.plot(
+        values,
+        marker,
+        color="black",
+        markerfacecolor=fill,
+        markersize=7,
+        label=f"{name}, {WIDTH} units",
+    )
 ax.axhline(0.5, color="0.5", linestyle=":")
 ax.annotate("guessing", (9.4, 0.5), ha="right", va="bottom", color="0.3")
-ax.set(xlabel="digit left out of training", ylabel="ROC AUC", xticks=range(10), ylim=(0.3, 1.02))
-ax.set_title("Rows of a digit that was never seen, by their likelihood")
+ax.set(xlabel="digit left out of training", ylabel="ROC AUC")
+ax.set(xticks=range(10), ylim=(0.3, 1.02))
+ax.set_title("How well the likelihood tells an unseen digit from the others")
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
@@ -50,15 +67,16 @@ ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 # How likely are unseen rows?
 # ---------------------------
 #
-# The mean log-likelihood of test rows compares models of any kind, for it is in nats for all: fitted to all ten digits,
-# the bound of the variational autoencoder, the tighter importance-weighted one, and the exact value of probabilistic PCA.
-# Rows held out by ``early_stopping`` decide when to stop.
+# The mean log-likelihood of test rows compares models of any kind, because it is in nats for all. These are fitted to all ten
+# digits: the bound of the variational autoencoder, the tighter importance-weighted one, and the exact value of probabilistic
+# PCA. Rows held out by ``early_stopping`` decide when to stop.
 parameters |= {"max_iter": 300, "tol": 1e-4, "early_stopping": True}
 model = VariationalAutoencoderTransformer(WIDTH, **parameters).fit(X_train)
 print(f"variational, ELBO                {model.score(X_test):6.1f} nats")
 weighted = model.score_samples(X_test, bound="importance_weighted", n_draws=200)
 print(f"variational, importance-weighted {weighted.mean():6.1f} nats")
-print(f"PCA                              {PCA(WIDTH).fit(X_train).score(X_test):6.1f} nats")
+pca = PCA(WIDTH).fit(X_train)
+print(f"PCA                              {pca.score(X_test):6.1f} nats")
 
 # sphinx_gallery_thumbnail_number = 1
 plt.show()

@@ -11,9 +11,9 @@ row. What decides between the two is the weight decay of the decoder.
 # The same target, twice
 # ----------------------
 #
-# A unit that hovers can be of use to the decoder all the same: it need only multiply the small differences by large weights.
-# So nothing stands against hovering, unless large decoder weights cost something. Here are two fits to digits that differ in
-# nothing but ``decoder_alpha``, the cost of the decoder's weights.
+# The decoder can use a unit that hovers: it multiplies the small differences by large weights. So nothing discourages hovering,
+# unless large decoder weights are penalised. Here are two fits to digits that differ only in ``decoder_alpha``, the cost of the
+# decoder's weights: a hundredth of "scale", and "scale", the default.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -22,48 +22,77 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae.metrics import active_fraction, hoyer_sparsity, sparsity_divergence
+from skl_sparse_ae.metrics import (
+    active_fraction,
+    hoyer_sparsity,
+    sparsity_divergence,
+)
 
 X_train, X_test = train_test_split(load_digits().data / 16, random_state=0)
 target = 0.1
 
 
-def fit(decoder_alpha):
-    model = SparseAutoencoderTransformer(64, sparsity_target=target, decoder_alpha=decoder_alpha, tol=1e-3, random_state=0)
+def fit(multiple):
+    model = SparseAutoencoderTransformer(
+        64,
+        sparsity_target=target,
+        decoder_alpha=f"{multiple:g}*scale",
+        random_state=0,
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(X_train)
     return model, [str(warning.message) for warning in caught]
 
 
-fits = {decoder_alpha: fit(decoder_alpha) for decoder_alpha in (1e-4, 1e-2)}
-for decoder_alpha, (model, messages) in fits.items():
+fits = {multiple: fit(multiple) for multiple in (0.01, 1)}
+for multiple, (model, messages) in fits.items():
     code = model.transform(X_test)
-    print(f"decoder_alpha={decoder_alpha:g}")
+    divergences = sparsity_divergence(model.transform(X_train), target)
+    largest = np.abs(model.decoder_components_).max()
+    print(f"decoder_alpha: {multiple:g} scale = {model.decoder_alpha_:g}")
     print(f"  mean activation                    {code.mean():8.3f}")
-    print(f"  KL of the training rows, all units {sparsity_divergence(model.transform(X_train), target).sum():8.0e}")
+    print(f"  KL of the training rows, all units {divergences.sum():8.3f}")
     print(f"  share of activations above 0.5     {active_fraction(code):8.3f}")
     print(f"  Hoyer sparsity                     {hoyer_sparsity(code):8.3f}")
     print(f"  R2 of the reconstruction           {model.score(X_test):8.3f}")
-    print(f"  largest decoder weight             {np.abs(model.decoder_components_).max():8.2f}")
+    print(f"  largest decoder weight             {largest:8.2f}")
     print("  " + "\n  ".join(messages or ["no warning"]))
 
 # %%
-# Both means are on target, and there is next to nothing left of the penalty. The codes are another matter: with the weak
-# decay nearly no activation ever comes above 0.5, and ``fit`` warns that the units hardly vary.
+# Both means are near the target, and little of the penalty is left. The codes differ: with the weak decay hardly any activation
+# exceeds 0.5, and ``fit`` warns that the units hardly vary.
 #
 # The picture
 # -----------
 #
-# All activations of the test rows, on a logarithmic scale: the share that falls into each bin. Both histograms have the same
-# mean, the dashed line. One is a heap around it, the other has most of its activations near 0 and a tail that reaches 1.
-figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharex=True, sharey=True, layout="constrained")
-for ax, (decoder_alpha, (model, _)), name in zip(axes, fits.items(), ("weak", "strong"), strict=True):
+# All activations of the test rows: the share that falls into each bin, on a logarithmic axis. Both histograms have nearly the
+# same mean, the dashed line. One is a heap around it. The other has most of its activations near 0 and a tail that reaches 1.
+figure, axes = plt.subplots(
+    1, 2, figsize=(10, 4), sharex=True, sharey=True, layout="constrained"
+)
+for ax, (multiple, (model, _)) in zip(axes, fits.items(), strict=True):
     code = model.transform(X_test)
     share = np.full(code.size, 1 / code.size)
-    ax.hist(code.ravel(), bins=np.linspace(0, 1, 41), weights=share, color="0.75", edgecolor="black", linewidth=0.5, log=True)
-    ax.axvline(code.mean(), color="#D55E00", linestyle="--", label=f"mean {code.mean():.2f}")
-    ax.set_title(f"{name} decoder decay, {decoder_alpha:g}\nHoyer sparsity {hoyer_sparsity(code):.2f}")
+    ax.hist(
+        code.ravel(),
+        bins=np.linspace(0, 1, 41),
+        weights=share,
+        color="0.75",
+        edgecolor="black",
+        linewidth=0.5,
+        log=True,
+    )
+    ax.axvline(
+        code.mean(),
+        color="#D55E00",
+        linestyle="--",
+        label=f"mean {code.mean():.2f}",
+    )
+    hoyer = hoyer_sparsity(code)
+    ax.set_title(
+        f"decoder_alpha: {multiple:g} scale\nHoyer sparsity {hoyer:.2f}"
+    )
     ax.set(xlabel="activation", xlim=(0, 1))
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(loc="upper right", frameon=False)
@@ -73,21 +102,32 @@ axes[0].set_ylabel("share of all activations")
 # From one to the other
 # ---------------------
 #
-# In between there is no threshold: sparsity rises with the decay, and costs reconstruction. The mean stays where it is, all
-# the way, so do not judge a code by its mean activation: look at its distribution
+# There is no threshold between the two: sparsity rises with the decay, and costs reconstruction. The mean hardly changes, so do
+# not judge a code by its mean activation. Look at its distribution
 # (:class:`~skl_sparse_ae.plotting.ActivationsDisplay`) or at :func:`~skl_sparse_ae.metrics.hoyer_sparsity`.
-decays = np.geomspace(1e-4, 1e-1, 7)
-models = [fit(decay)[0] for decay in decays]
+multiples = np.geomspace(0.01, 10, 7)
+models = [fit(multiple)[0] for multiple in multiples]
 codes = [model.transform(X_test) for model in models]
 curves = {
-    "R2 of the reconstruction": ("s-", [model.score(X_test) for model in models]),
+    "R2 of the reconstruction": (
+        "s-",
+        [model.score(X_test) for model in models],
+    ),
     "Hoyer sparsity": ("o-", [hoyer_sparsity(code) for code in codes]),
     "mean activation": ("^--", [code.mean() for code in codes]),
 }
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 for name, (style, values) in curves.items():
-    ax.semilogx(decays, values, style, color="black", markerfacecolor="white", label=name)
-ax.set(xlabel="decoder_alpha", ylim=(0, 1), title="The mean is the same throughout, sparsity is not")
+    ax.semilogx(
+        multiples,
+        values,
+        style,
+        color="black",
+        markerfacecolor="white",
+        label=name,
+    )
+ax.set(xlabel="decoder_alpha / scale", ylim=(0, 1))
+ax.set_title("The mean hardly changes, sparsity does")
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 

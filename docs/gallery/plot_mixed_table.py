@@ -2,8 +2,8 @@
 A table of numbers and categories
 =================================
 
-Tables have columns of both kinds. A ``ColumnTransformer`` brings them to numbers of a like scale, an autoencoder behind it
-learns what goes together in a row, and the names of the columns go along, so that the units can be read.
+Tables have columns of both kinds. A ``ColumnTransformer`` turns them into numbers of a similar scale, an autoencoder behind it
+learns what goes together in a row, and the names of the columns are kept, so that the units can be read.
 """
 
 # %%
@@ -15,6 +15,7 @@ learns what goes together in a row, and the names of the columns go along, so th
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import RidgeCV
@@ -28,9 +29,17 @@ from skl_sparse_ae.plotting import TopRowsDisplay
 X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
 table = pd.DataFrame(
     {
-        "sex": X["sex"].map({1: "one", 2: "two"}),  # the data do not say which is which
-        "age": pd.cut(X["age"], [0, 40, 55, 100], labels=["under 40", "40 to 55", "over 55"]).astype(str),
-        "weight": pd.cut(X["bmi"], [0, 25, 30, 100], labels=["normal", "overweight", "obese"]).astype(str),
+        "sex": X["sex"].map(
+            {1: "one", 2: "two"}
+        ),  # the data do not say which is which
+        "age": pd.cut(
+            X["age"],
+            [0, 40, 55, 100],
+            labels=["under 40", "40 to 55", "over 55"],
+        ).astype(str),
+        "weight": pd.cut(
+            X["bmi"], [0, 25, 30, 100], labels=["normal", "overweight", "obese"]
+        ).astype(str),
         "pressure": X["bp"],
         "cholesterol": X["s1"],
         "ldl": X["s2"],
@@ -47,7 +56,7 @@ print(train.head().to_string())
 # ------------
 #
 # Numbers are standardised, categories become a column of zeros and ones each. Those have a variance of at most a quarter,
-# numbers here have 1: the squared error listens to numbers more. ``set_output`` carries the names through.
+# numbers here have 1: the squared error gives numbers more weight. ``set_output`` keeps the names.
 categories = ["sex", "age", "weight"]
 numbers = [name for name in table if name not in categories]
 columns = make_column_transformer(
@@ -55,7 +64,9 @@ columns = make_column_transformer(
     (OneHotEncoder(sparse_output=False), categories),
     verbose_feature_names_out=False,
 )
-autoencoder = SparseAutoencoderTransformer(12, sparsity_target=0.15, random_state=0)
+autoencoder = SparseAutoencoderTransformer(
+    12, sparsity_target=0.15, random_state=0
+)
 pipeline = make_pipeline(columns, autoencoder).set_output(transform="pandas")
 code = pipeline.fit(train).transform(test)
 print(code.iloc[:5, :4].round(2).to_string())
@@ -69,24 +80,26 @@ print(*pipeline.get_feature_names_out()[:3], "...", sep=", ")
 # What is kept
 # ------------
 #
-# By column, how much of the variance of unseen rows comes back from a code of 12 units; and of the categories, how often the
-# largest of the columns is the right one, beside always taking the most frequent.
+# For each number, the share of the variance of unseen rows that a code of 12 units reconstructs. For each category, how often
+# the largest of its columns is the right one, beside always taking the most frequent.
 seen = pipeline[:-1].transform(test)
-rebuilt = pd.DataFrame(pipeline[-1].reconstruct(seen), columns=seen.columns, index=seen.index)
+rebuilt = pd.DataFrame(
+    pipeline[-1].reconstruct(seen), columns=seen.columns, index=seen.index
+)
 kept = 1 - np.square(rebuilt - seen).mean() / seen.var(ddof=0)
 print(kept[numbers].round(2).to_string())
 for name in categories:
     group = [column for column in seen if column.startswith(name + "_")]
     right = (rebuilt[group].idxmax(axis=1) == seen[group].idxmax(axis=1)).mean()
-    print(f"{name}: {right:.2f} right, most frequent {seen[group].mean().max():.2f}")
+    frequent = seen[group].mean().max()
+    print(f"{name}: {right:.2f} right, most frequent {frequent:.2f}")
 
 # %%
 # Reading the units
 # -----------------
 #
-# Each column of the picture is a unit, each row a column of the table: how far the rows in which the unit is most active, a
-# tenth of all training rows, lie from the mean of all, in standard deviations. The number says it, the shade shows it: light
-# is above the mean.
+# Each column of the picture is a unit, each row a column of the table. A cell is the mean of the rows in which the unit is most
+# active, a tenth of all training rows, less the mean of all, in standard deviations: orange is above the mean, blue below.
 X_train = pipeline[:-1].transform(train)
 code = pipeline[-1].transform(X_train).to_numpy()
 top = np.argsort(-code, axis=0)[: len(train) // 10]
@@ -94,31 +107,38 @@ standardised = (X_train - X_train.mean()) / X_train.std()
 profile = np.stack([standardised.iloc[rows].mean() for rows in top.T], axis=1)
 for unit, differences in enumerate(profile.T):
     largest = np.argsort(-np.abs(differences))[:3]
-    print(f"unit {unit:2}:", ", ".join(f"{seen.columns[i]} {differences[i]:+.1f}" for i in largest))
+    named = (f"{seen.columns[i]} {differences[i]:+.1f}" for i in largest)
+    print(f"unit {unit:2}:", ", ".join(named))
 
 figure, ax = plt.subplots(figsize=(9, 5.4), layout="constrained")
-ax.imshow(profile, cmap="gray", vmin=-2.5, vmax=2.5, aspect="auto")
+colors = LinearSegmentedColormap.from_list("", ["#0072B2", "w", "#D55E00"])
+ax.imshow(profile, cmap=colors, vmin=-2.5, vmax=2.5, aspect="auto")
 for (row, unit), value in np.ndenumerate(profile):
     if abs(value) >= 0.5:
-        ax.text(unit, row, f"{value:+.1f}", ha="center", va="center", fontsize="small", color="black" if value > 0 else "white")
+        ax.text(unit, row, f"{value:+.1f}", ha="center", va="center")
 ax.set_xticks(range(profile.shape[1]))
 ax.set_yticks(range(len(seen.columns)), seen.columns)
-ax.set(xlabel="unit", title="The rows that activate a unit most, against all rows")
+ax.set(xlabel="unit", title="The rows that activate a unit most, less all rows")
 
 # %%
 # One unit by itself, the one whose rows differ most: a mark for each of its ten top rows, a bar for their mean.
 unit = int(np.argmax(np.abs(profile).sum(axis=0)))
-display = TopRowsDisplay.from_estimator(pipeline, train, unit=unit, n_features=8)
+display = TopRowsDisplay.from_estimator(
+    pipeline, train, unit=unit, n_features=8
+)
 
 # %%
 # Is the code of use?
 # -------------------
 #
 # The course of the disease after a year, from the table and from the code by ridge regression: R2 of the unseen rows. The
-# relation is about linear in the table, and there are few rows: nothing is to be gained from a code here but its reading.
+# relation is about linear in the table, and there are few rows: the code makes the table easier to interpret, not easier to
+# predict from.
 for name, before in {"table": pipeline[:-1], "code": pipeline}.items():
-    regression = RidgeCV(np.geomspace(1e-3, 1e3, 13)).fit(before.transform(train), y_train)
-    print(f"{name}: R2 {regression.score(before.transform(test), y_test):.2f}")
+    regression = RidgeCV(np.geomspace(1e-3, 1e3, 13))
+    regression.fit(before.transform(train), y_train)
+    r2 = regression.score(before.transform(test), y_test)
+    print(f"{name}: R2 {r2:.2f}")
 
 # sphinx_gallery_thumbnail_number = 1
 plt.show()

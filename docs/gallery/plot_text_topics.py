@@ -12,9 +12,8 @@ The documents are the docstrings that come with Python: of the functions and cla
 # Documents to a sparse matrix
 # ----------------------------
 #
-# ``TfidfVectorizer`` weighs each word by how few documents have it, and scales each row to length 1. An element is then about
-# ``1 / sqrt(n_features)`` in size, and would be outweighed by the penalties, which compare it to 1. One common factor makes up
-# for that, and keeps zeros zero.
+# ``TfidfVectorizer`` weighs each word by how few documents have it, and scales each row to length 1. Elements of such rows are
+# small, but no scaling is needed: by default the weights of the penalties are set from the variance of the data.
 import importlib
 import inspect
 
@@ -25,13 +24,17 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from skl_sparse_ae import SparseAutoencoderTransformer
 
 MODULES = """
-argparse array asyncio base64 bisect calendar codecs collections concurrent.futures configparser contextlib copy csv ctypes
-dataclasses datetime decimal difflib doctest email.message enum fileinput fractions ftplib functools gettext gzip hashlib heapq
-html http.client http.cookies imaplib inspect io ipaddress itertools json locale logging logging.handlers mailbox math mimetypes
-multiprocessing operator os pathlib pickle platform poplib pprint queue random re sched secrets selectors shelve shlex shutil
-smtplib socket sqlite3 ssl statistics string struct subprocess tarfile tempfile textwrap threading time timeit tokenize trace
-traceback types unittest unittest.mock urllib.parse urllib.request uuid warnings wave weakref xml.dom.minidom
-xml.etree.ElementTree xmlrpc.client zipfile zlib
+argparse array asyncio base64 bisect calendar codecs collections
+concurrent.futures configparser contextlib copy csv ctypes dataclasses
+datetime decimal difflib doctest email.message enum fileinput fractions ftplib
+functools gettext gzip hashlib heapq html http.client http.cookies imaplib
+inspect io ipaddress itertools json locale logging logging.handlers mailbox
+math mimetypes multiprocessing operator os pathlib pickle platform poplib
+pprint queue random re sched secrets selectors shelve shlex shutil smtplib
+socket sqlite3 ssl statistics string struct subprocess tarfile tempfile
+textwrap threading time timeit tokenize trace traceback types unittest
+unittest.mock urllib.parse urllib.request uuid warnings wave weakref
+xml.dom.minidom xml.etree.ElementTree xmlrpc.client zipfile zlib
 """
 
 
@@ -41,7 +44,10 @@ def docstrings():
     for name in MODULES.split():
         for thing in vars(importlib.import_module(name)).values():
             if getattr(thing, "__module__", None) == name:
-                for part in (thing, *(vars(thing).values() if inspect.isclass(thing) else ())):
+                for part in (
+                    thing,
+                    *(vars(thing).values() if inspect.isclass(thing) else ()),
+                ):
                     text = getattr(part, "__doc__", None)
                     if isinstance(text, str) and len(text) > 150:
                         found.setdefault(text, name)
@@ -50,34 +56,57 @@ def docstrings():
 
 documents = docstrings()
 vectorizer = TfidfVectorizer(
-    stop_words="english", min_df=4, max_df=0.2, sublinear_tf=True, token_pattern=r"[a-z]{3,}", dtype=np.float32
+    stop_words="english",
+    min_df=4,
+    max_df=0.2,
+    sublinear_tf=True,
+    token_pattern=r"[a-z]{3,}",
+    dtype=np.float32,
 )
 X = vectorizer.fit_transform(documents)
-X *= np.sqrt(X.shape[1])
-print(f"{X.shape[0]} documents, {X.shape[1]} words, {X.nnz / np.prod(X.shape):.1%} of the elements stored")
+stored = X.nnz / np.prod(X.shape)
+print(f"{X.shape[0]} documents, {X.shape[1]} words, {stored:.1%} stored")
 
 # %%
 # Units as topics
 # ---------------
 #
-# A unit's decoder weights are what it adds to a document when it is active: the words with the largest are its topic.
-model = SparseAutoencoderTransformer(24, sparsity_target=0.05, max_iter=150, tol=0, random_state=0).fit(X)
+# A unit's decoder weights are what it adds to a document when it is active: the words with the largest are its topic. The right
+# column, which no fit has seen, is the module from which most of the unit's 30 strongest documents are.
+model = SparseAutoencoderTransformer(24, sparsity_target=0.05, random_state=0)
+model.fit(X)
 words = vectorizer.get_feature_names_out()
 code = model.transform(X)
 modules = np.array(list(documents.values()))
 
 order = np.argsort(code.std(axis=0))[::-1]
+module_of = {}
 for unit in order[:12]:
+    strongest = modules[np.argsort(code[:, unit])[::-1][:30]]
+    where, counts = np.unique(strongest, return_counts=True)
+    module_of[unit] = where[counts.argmax()]
     top = words[np.argsort(model.decoder_components_[unit])[::-1][:7]]
-    where, counts = np.unique(modules[np.argsort(code[:, unit])[::-1][:30]], return_counts=True)
-    print(f"{', '.join(top):<75} {where[counts.argmax()]}")
+    print(f"{', '.join(top):<70} {module_of[unit]}")
 
 # %%
-# The right column, which no fit has seen, is the module from which most of the unit's 30 strongest documents are.
-#
-# How sparse is the code? Few documents are about much.
+# Six of the units as bars: the decoder weights of their first eight words.
+figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained")
+for ax, unit in zip(axes.flat, order, strict=False):
+    weights = model.decoder_components_[unit]
+    top = np.argsort(weights)[-8:]
+    ax.barh(words[top], weights[top], color="0.75", edgecolor="black")
+    ax.set_title(f"unit {unit}: {module_of[unit]}", fontsize="medium")
+    ax.set_xticks([])
+    ax.spines[["top", "right", "bottom"]].set_visible(False)
+
+# %%
+# How sparse is the code? Most documents activate one or two units.
 active = np.sort(code, axis=1)[:, ::-1].mean(axis=0)
-figure, ax = plt.subplots(layout="constrained")
-ax.bar(np.arange(1, len(active) + 1), active)
+figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
+ax.bar(range(1, len(active) + 1), active, color="0.75", edgecolor="black")
 ax.set(xlabel="units of a document, strongest first", ylabel="mean activation")
+ax.set_title("The units of a document, mean over documents")
+ax.spines[["top", "right"]].set_visible(False)
+
+# sphinx_gallery_thumbnail_number = 1
 plt.show()

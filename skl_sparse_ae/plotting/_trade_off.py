@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skl_sparse_ae._scale import factor_of
 from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import check_index
 
@@ -25,8 +26,9 @@ class TradeOffDisplay:
 
     Parameters
     ----------
-    weights : ndarray of shape (n_points,)
-        Sparsity weights. The points are joined in their order, if no two are the same.
+    weights : array-like of shape (n_points,)
+        Sparsity weights: numbers, or multiples such as "0.3*scale". The points are joined in their order, if no two are the
+        same.
     reconstruction : ndarray of shape (n_points,)
         How well the rows are reconstructed, e.g. R2.
     sparsity : ndarray of shape (n_points,)
@@ -139,8 +141,8 @@ class TradeOffDisplay:
         errors = {"sparsity_error": _standard_error(cv_results, x), "reconstruction_error": _standard_error(cv_results, y)}
         name = parameter.removeprefix("param_").split("__")[-1].replace("_", " ")
         labels = {"name": name, "xlabel": f"sparsity ({_label(x)})", "ylabel": f"reconstruction ({_label(y)})"}
-        weights, reconstruction, sparsity = (np.asarray(cv_results[key], dtype=float) for key in (parameter, y, x))
-        return cls(weights, reconstruction, sparsity, chosen=chosen, **errors, **labels).plot(ax, **kwargs)
+        reconstruction, sparsity = (np.asarray(cv_results[key], dtype=float) for key in (y, x))
+        return cls(list(cv_results[parameter]), reconstruction, sparsity, chosen=chosen, **errors, **labels).plot(ax, **kwargs)
 
     @classmethod
     def from_path(cls, path: Any, *, chosen: int | None = None, ax: Any = None, **kwargs: Any) -> Self:
@@ -193,7 +195,9 @@ class TradeOffDisplay:
         ImportError
             Without matplotlib.
         """
-        weights, x, y = (np.asarray(values, dtype=float) for values in (self.weights, self.sparsity, self.reconstruction))
+        given = np.asarray(self.weights, dtype=object)
+        weights, labels = [_number(weight) for weight in given], [_written(weight) for weight in given]
+        x, y = (np.asarray(values, dtype=float) for values in (self.sparsity, self.reconstruction))
         if not len(weights) == len(x) == len(y):
             raise ValueError(f"weights, reconstruction and sparsity have {len(weights)}, {len(y)} and {len(x)} elements.")
         if self.chosen is not None:
@@ -203,12 +207,22 @@ class TradeOffDisplay:
         bars = {"xerr": _take(self.sparsity_error, order), "yerr": _take(self.reconstruction_error, order)}
         line = "-" if len(set(weights)) == len(weights) else "none"
         self.errorbar_ = ax.errorbar(x[order], y[order], **POINTS | {"linestyle": line} | bars | errorbar_kw)
-        self.text_ = _label_points(ax, x[order], y[order], [f"{weight:.3g}" for weight in weights[order]], bars)
+        self.text_ = _label_points(ax, x[order], y[order], [labels[i] for i in order], bars)
         self.chosen_ = None if self.chosen is None else _ring(ax, x[self.chosen], y[self.chosen])
         ax.set(xlabel=self.xlabel, ylabel=self.ylabel)
         ax.set_title(f"{self.name} beside each point", loc="left", fontsize="medium")
         remove_spines(ax)
         return self
+
+
+def _number(weight):
+    """To sort by: the factor of a multiple of the scale."""
+    factor = factor_of(weight) if isinstance(weight, str) else None
+    return float(weight) if factor is None else factor
+
+
+def _written(weight):
+    return weight.replace("*scale", " scale").strip() if isinstance(weight, str) else f"{weight:.3g}"
 
 
 def _label_points(ax, x, y, labels, bars):
