@@ -378,7 +378,7 @@ def test_many_rows_are_held_out_by_default(n_rows, holds_out):
 
 
 def test_early_stopping_is_a_choice_of_three(digits):
-    with pytest.raises(ValueError, match="'early_stopping' parameter of Variational.*'auto'"):
+    with pytest.raises(ValueError, match=r"'early_stopping' parameter of Variational.*'auto'"):
         quick(early_stopping="always").fit(digits)
 
 
