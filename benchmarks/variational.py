@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.datasets import mnist
 from skl_sparse_ae import VariationalAutoencoderTransformer
+from skl_sparse_ae._blocks import moments_of
 from skl_sparse_ae._solvers import adam_start
 from skl_sparse_ae._training import Watch, run_adam_once
 
@@ -63,14 +64,13 @@ def against_torch(X, n_epochs):
 
 def vae(max_iter=1):
     options = {"loss": "cross_entropy", "batch_size": BATCH, "learning_rate_init": RATE, "tol": 0, "random_state": 0}
+    options["early_stopping"] = False  # PyTorch, too, sees all rows
     return VariationalAutoencoderTransformer(N_COMPONENTS, hidden_layer_sizes=HIDDEN, max_iter=max_iter, **options)
 
 
 def our_epochs(X):
     """Yield the loss of each epoch."""
-    model = vae()
-    model.n_features_in_ = X.shape[1]
-    moments = model._moments(X)
+    model, moments = vae(), moments_of(X, N_COMPONENTS)
     problem = model._new_problem(moments, X.dtype)
     state = adam_start(model._first(problem, moments.mean, np.random.default_rng(0)).astype(X.dtype))
     watch = Watch(problem.terms, verbose=0)

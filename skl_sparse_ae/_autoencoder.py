@@ -350,8 +350,8 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
     def _conclude(self, problem, X, start, watch, moments, solution):
         """Store everything of a fit that has ended at `solution`; the warnings to give, as (category, message)."""
         self.loss_curve_, self.loss_terms_, self.n_iter_ = watch.values, watch.terms, len(watch.records)
-        self.validation_scores_ = watch.scores if self.early_stopping else None
-        self.best_validation_score_ = max(watch.scores) if self.early_stopping else None
+        self.validation_scores_ = watch.scores if watch.score else None
+        self.best_validation_score_ = max(watch.scores) if watch.score else None
         if solution.status == "interrupted":
             self._store(problem.weights(solution.best.x), problem, X)
             self._optimizer_state = None  # it may be in the middle of a step

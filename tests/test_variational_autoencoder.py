@@ -15,6 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skl_sparse_ae import VariationalAutoencoderTransformer
 from skl_sparse_ae._layers import ACTIVATIONS
@@ -362,6 +363,42 @@ def test_early_stopping_keeps_the_best_epoch_on_rows_held_out():
     assert model.best_validation_score_ == max(scores) > scores[-1]
     assert len(scores) == model.n_iter_ == 150
     assert quick().fit(X).validation_scores_ is None
+
+
+@pytest.mark.parametrize(("n_rows", "holds_out"), [(1999, False), (2000, True)])
+def test_many_rows_are_held_out_by_default(n_rows, holds_out):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_rows, 1)) @ rng.normal(size=(1, 3)) + 0.3 * rng.normal(size=(n_rows, 3))
+    auto, told = (quick(**options).fit(X) for options in ({}, {"early_stopping": holds_out}))
+    assert auto.early_stopping == "auto"
+    np.testing.assert_array_equal(auto.transform(X), told.transform(X))
+    assert auto.validation_scores_ == told.validation_scores_
+    assert (auto.validation_scores_ is not None) == holds_out
+    assert auto.loss_ == pytest.approx(-auto.score(X), rel=1e-10)
+
+
+def test_early_stopping_is_a_choice_of_three(digits):
+    with pytest.raises(ValueError, match=r"'early_stopping' parameter of Variational.*'auto'"):
+        quick(early_stopping="always").fit(digits)
+
+
+def test_held_out_rows_end_a_fit_before_it_learns_them_by_heart():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 2)) @ rng.normal(size=(2, 30)) + rng.normal(size=(3000, 30))
+    options = {"hidden_layer_sizes": (100,), "max_iter": 60, "tol": 1e-4, "n_iter_no_change": 5}
+    model = quick(10, **options).fit(X[:2000])
+    with pytest.warns(ConvergenceWarning, match="failed to converge after 60"):
+        by_heart = quick(10, **options, early_stopping=False).fit(X[:2000])
+    assert model.n_iter_ < 60
+    assert model.score(X[2000:]) > by_heart.score(X[2000:])
+    assert model.loss_ > by_heart.loss_
+
+
+def test_a_fit_as_it_comes_ends_by_itself():
+    X = StandardScaler().fit_transform(load_iris().data)
+    model = VariationalAutoencoderTransformer(random_state=0).fit(X)
+    assert 20 < model.n_iter_ < model.max_iter
+    assert model.active_units_ > 0
 
 
 def test_tol_is_in_nats_per_feature(digits):
