@@ -22,6 +22,7 @@ MANY_PARAMETERS, SHORT_HISTORY = 2**22, 5
 # SciPy's workspace is indexed by 32-bit integers: beyond this many parameters it crashes the process (scipy #5102).
 LBFGS_MOST_PARAMETERS = 2**31 // (2 * LBFGS_HISTORY)
 LBFGS_RESTARTS = 30
+LEAST_GRADIENT = 1e-150  # as a share of the first value: the squares of smaller ones underflow, and SciPy divides by them
 NOT_FINITE_AT_START = (
     "The objective is not finite at the initial parameters. The input data may contain large values and need to be "
     "preprocessed, e.g. with StandardScaler."
@@ -167,7 +168,7 @@ def _run_with_restarts(guard, max_iter):
 def _run_lbfgs(guard, max_iter):
     """One uninterrupted run of SciPy from the guard's best point: how it ended."""
     n_pairs = LBFGS_HISTORY if len(guard.best.x) <= MANY_PARAMETERS else SHORT_HISTORY
-    options = {"maxiter": max_iter, "maxfun": 2**31 - 1, "maxcor": n_pairs, "ftol": 0.0, "gtol": 0.0}
+    options = {"maxiter": max_iter, "maxfun": 2**31 - 1, "maxcor": n_pairs, "ftol": 0.0, "gtol": LEAST_GRADIENT}
     ended_by = []
 
     def accept(intermediate_result):

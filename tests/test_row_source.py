@@ -340,7 +340,7 @@ def test_a_file_is_closed_after_the_fit(mapped):
     model.fit(X)
     before = len(os.listdir("/dev/fd"))
     model.fit(X).transform(X)
-    assert len(os.listdir("/dev/fd")) == before
+    assert len(os.listdir("/dev/fd")) <= before  # less, if something else was collected meanwhile
 
 
 @pytest.mark.usefixtures("always_on_disk")

@@ -432,3 +432,11 @@ def test_a_failed_line_search_after_a_non_finite_value_is_not_convergence(monkey
     endings = iter(["not_finite", "abnormal", "not_finite", "max_iter"])
     monkeypatch.setattr(_solvers, "_run_lbfgs", lambda guard, max_iter: next(endings))
     assert run_lbfgs(rosenbrock)[0].status == "max_iter"
+
+
+def test_a_gradient_whose_square_underflows_ends_the_run():
+    """SciPy's own updates would divide by it: without this, a value that falls to 0 looks like one that is not finite."""
+    c = np.array([1.0, 2.0, 5.0])
+    solution, _ = run_lbfgs(lambda x: (float(c @ x**2), 2 * c * x, 0), start=np.ones(3))
+    assert solution.status == "converged"
+    assert solution.best.value < 1e-290
