@@ -349,7 +349,10 @@ def test_a_generator_is_loaded_only_if_it_draws_from_its_own_state(kind):
             of_generator = copy.deepcopy(state)
             (of_generator["state"] if kind == "MT19937" else of_generator)[GENERATORS[kind][0]] = position
             forged = np.random.RandomState(getattr(np.random, kind)(0))
-            forged.set_state(of_generator)
+            try:
+                forged.set_state(of_generator)
+            except ValueError:  # newer NumPys look for themselves
+                continue
             refuse(model.__getstate__() | {"random_state": forged}, "random_state")
 
 
