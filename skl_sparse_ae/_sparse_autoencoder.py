@@ -310,8 +310,9 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     def _problem(self, frame, moments, dtype):
         scale = Scale.of(moments, self._loss())
-        weight, *decays = (scale.resolve(name, getattr(self, name)) for name in NAMES)
-        objective = Objective(self._loss(), self._penalty(weight), *decays)
+        weights = [scale.resolve(name, getattr(self, name)) for name in NAMES]
+        self.sparsity_weight_, self.encoder_alpha_, self.decoder_alpha_ = weights
+        objective = Objective(self._loss(), self._penalty(weights[0]), *weights[1:])
         if self.solver == "adam":
             return MiniBatchProblem(objective, frame, self.n_components, dtype, scale.loss, moments.n_rows)
         return JointProblem(objective, frame, self.n_components, dtype, scale.loss)
@@ -376,9 +377,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     def _store(self, theta, problem, X):
         terms, mean, variance = super()._store(theta, problem, X)
-        objective = problem.objective
-        self.mean_activations_, self.sparsity_weight_ = mean, objective.penalty.weight
-        self.encoder_alpha_, self.decoder_alpha_ = objective.encoder_alpha, objective.decoder_alpha
+        self.mean_activations_ = mean
         return terms, mean, variance
 
     def _named_weights(self, problem, theta):

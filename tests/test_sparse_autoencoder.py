@@ -823,3 +823,16 @@ def test_the_scale_is_the_same_wherever_the_rows_lie(X, loss, decoder, tmp_path,
         model = quick(loss=loss, decoder_activation=decoder, max_iter=1).fit(rows)
         weights.append([model.sparsity_weight_, model.encoder_alpha_, model.decoder_alpha_])
     np.testing.assert_allclose(weights[1:], weights[:1] * 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_another_penalty_need_not_say_its_weight(X, solver):
+    class Other(SparseAutoencoderTransformer):
+        def _penalty(self, weight):
+            return lambda log_on, log_off: (weight * float(np.exp(log_on).sum()), weight * np.exp(log_on), 0 * log_off)
+
+    model = Other(7, solver=solver, max_iter=8, tol=0, batch_size=50, random_state=0).fit(X)
+    assert model.sparsity_weight_ == quick().fit(X).sparsity_weight_
+    decay = model.encoder_alpha_ * (model.components_**2).sum() + model.decoder_alpha_ * (model.decoder_components_**2).sum()
+    penalty = model.sparsity_weight_ * model.mean_activations_.sum()
+    assert model.loss_ == pytest.approx(penalty - model.score_samples(X).mean() + decay / (2 * X.shape[1]), rel=1e-9)
