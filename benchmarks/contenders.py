@@ -11,18 +11,26 @@ from sklearn.neural_network import MLPRegressor
 from torch.nn import functional
 
 from benchmarks.objective import DECODER_ALPHA, ENCODER_ALPHA, RHO, WEIGHT, textbook
-from skl_sparse_ae._blocks import column_moments, rooms_for_code, row_blocks, row_workers
-from skl_sparse_ae._losses import CrossEntropy, SquaredError
-from skl_sparse_ae._objective import Objective
-from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._problems import EliminatedProblem, JointProblem, MiniBatchProblem
-from skl_sparse_ae._solvers import Patience, adam_start, adam_step
-from skl_sparse_ae._training import Watch, run_adam
-from skl_sparse_ae._weights import Frame, n_weights, unflatten
+from skl_sparse_ae._estimator.history import Watch
+from skl_sparse_ae._estimator.training import run_adam
+from skl_sparse_ae._nn.losses import CrossEntropy, SquaredError
+from skl_sparse_ae._nn.penalties import KullbackLeibler
+from skl_sparse_ae._rows.blocks import rooms_for_code, row_blocks
+from skl_sparse_ae._rows.executor import row_workers
+from skl_sparse_ae._rows.moments import column_moments
+from skl_sparse_ae._solvers.adam import adam_start, adam_step
+from skl_sparse_ae._solvers.solution import Patience
+from skl_sparse_ae._sparse.frame import Frame
+from skl_sparse_ae._sparse.objective import Objective
+from skl_sparse_ae._sparse.problems import EliminatedProblem, JointProblem, MiniBatchProblem
+from skl_sparse_ae._sparse.weights import n_weights, unflatten
 
 RATE = 1e-3
 OWN_LOSSES = {"squared_error": SquaredError, "cross_entropy": CrossEntropy}
-TORCH_LOSSES = {"squared_error": functional.mse_loss, "cross_entropy": functional.binary_cross_entropy_with_logits}
+TORCH_LOSSES = {
+    "squared_error": functional.mse_loss,
+    "cross_entropy": functional.binary_cross_entropy_with_logits,
+}
 
 
 def objective_of(loss):
@@ -32,7 +40,9 @@ def objective_of(loss):
 def own_problem(X, k, loss="squared_error", form=JointProblem):
     """Our problem with all weights free, in our frame, and where it starts."""
     objective, (mean, variance) = objective_of(loss), column_moments(row_blocks(X, k))
-    problem = form(objective, Frame.of(mean, variance, RHO, objective.loss.raw_scale(variance)), k, X.dtype)
+    problem = form(
+        objective, Frame.of(mean, variance, RHO, objective.loss.raw_scale(variance)), k, X.dtype
+    )
     return problem, problem.first(objective.loss.raw_of_mean(mean), RHO, np.random.default_rng(0))
 
 
@@ -85,7 +95,9 @@ def compiled_objective(X, k, loss="squared_error"):
     try:
         torch_value_and_gradient(X, k, loss, function)(np.zeros(n_weights(k, X.shape[1])))
     except Exception as error:
-        print(f"SKIPPED: torch.compile does not work here: {str(error).splitlines()[0]}", flush=True)
+        print(
+            f"SKIPPED: torch.compile does not work here: {str(error).splitlines()[0]}", flush=True
+        )
         return None
     return function
 
@@ -102,7 +114,9 @@ def own_adam(X, k, batch, n_epochs):
         "patience": Patience(0, 1),
         "memory": memory(k),
     }
-    return lambda: run_adam(problem, X, start, np.random.default_rng(0), **options, watch=Watch(problem.terms, 0))
+    return lambda: run_adam(
+        problem, X, start, np.random.default_rng(0), **options, watch=Watch(problem.terms, 0)
+    )
 
 
 def memory(k):
@@ -149,7 +163,12 @@ def torch_adam(X, k, batch, n_epochs, function=torch_objective):
 
 def perceptron_adam(X, k, batch, n_epochs):
     """scikit-learn's regressor from X to X: the same network without the penalty on the code, and so less work."""
-    options = {"solver": "adam", "batch_size": batch, "learning_rate_init": RATE, "alpha": ENCODER_ALPHA}
+    options = {
+        "solver": "adam",
+        "batch_size": batch,
+        "learning_rate_init": RATE,
+        "alpha": ENCODER_ALPHA,
+    }
     model = MLPRegressor(hidden_layer_sizes=(k,), activation="logistic", **options)
     return lambda: [model.partial_fit(X, X) for _ in range(n_epochs)]
 
@@ -169,7 +188,9 @@ def agreement(X, k):
         for name, (other_value, other_gradient) in others.items():
             yield f"{loss}, value, {name}", abs(other_value / value - 1)
             yield f"{loss}, gradient, {name}", difference(other_gradient, gradient)
-    yield from _agreement_of_steps(X, k, theta, JointProblem(objective_of("squared_error"), identity, k, X.dtype))
+    yield from _agreement_of_steps(
+        X, k, theta, JointProblem(objective_of("squared_error"), identity, k, X.dtype)
+    )
 
 
 def _agreement_of_steps(X, k, theta, problem, n_steps=3):

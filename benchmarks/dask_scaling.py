@@ -19,12 +19,13 @@ import numpy as np
 from distributed import Client, LocalCluster
 
 from skl_sparse_ae import dask as ours
-from skl_sparse_ae._blocks import block_workers, moments_of
-from skl_sparse_ae._losses import CrossEntropy, SquaredError
-from skl_sparse_ae._objective import Objective
-from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._problems import EliminatedProblem, JointProblem, OnePassProblem
-from skl_sparse_ae._weights import Frame
+from skl_sparse_ae._nn.losses import CrossEntropy, SquaredError
+from skl_sparse_ae._nn.penalties import KullbackLeibler
+from skl_sparse_ae._rows.executor import block_workers
+from skl_sparse_ae._rows.moments import moments_of
+from skl_sparse_ae._sparse.frame import Frame
+from skl_sparse_ae._sparse.objective import Objective
+from skl_sparse_ae._sparse.problems import EliminatedProblem, JointProblem, OnePassProblem
 
 ROUNDS, EVALUATIONS = 3, 5
 
@@ -54,21 +55,33 @@ def problems(X, units):
     moments = moments_of(X, units)
     mean, variance = moments.mean, moments.variance
     made = {}
-    for name, loss in (("decoder eliminated", SquaredError), ("one pass, cross-entropy", CrossEntropy)):
+    for name, loss in (
+        ("decoder eliminated", SquaredError),
+        ("one pass, cross-entropy", CrossEntropy),
+    ):
         objective = Objective(loss, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2)
         frame = Frame.of(mean, variance, 0.1, loss.raw_scale(variance), X.dtype)
         joint = JointProblem if loss is SquaredError else OnePassProblem
         problem = joint(objective, frame, units, X.dtype)
         blocks = problem.row_blocks(X)
-        problem = EliminatedProblem(problem, blocks, variance.sum()) if loss is SquaredError else problem
-        made[name] = problem, problem.first(loss.raw_of_mean(mean), 0.1, np.random.default_rng(0)), blocks
+        problem = (
+            EliminatedProblem(problem, blocks, variance.sum()) if loss is SquaredError else problem
+        )
+        made[name] = (
+            problem,
+            problem.first(loss.raw_of_mean(mean), 0.1, np.random.default_rng(0)),
+            blocks,
+        )
     return made
 
 
 def evaluation(problem, x, blocks):
     """Seconds of one evaluation, and of the slowest worker's part of each of its rounds, added."""
     blocks.client.run(clocked_rounds)
-    with block_workers(blocks) as (map, _):  # as in a fit, which holds the client's BLAS to one thread, too
+    with block_workers(blocks) as (
+        map,
+        _,
+    ):  # as in a fit, which holds the client's BLAS to one thread, too
         start = time.perf_counter()
         problem(x, blocks, None, map)
         seconds = time.perf_counter() - start
@@ -76,7 +89,9 @@ def evaluation(problem, x, blocks):
 
 
 def scaling_table(args):
-    X = da.random.default_rng(0).random((args.rows, args.features), dtype=np.float32, chunks=(-(-args.rows // 16), -1))
+    X = da.random.default_rng(0).random(
+        (args.rows, args.features), dtype=np.float32, chunks=(-(-args.rows // 16), -1)
+    )
     records = {}
     for _ in range(ROUNDS):
         for n_workers in args.workers:
@@ -86,13 +101,20 @@ def scaling_table(args):
                 client.run(clock_rounds)
                 for name, (problem, x, blocks) in problems(rows, args.units).items():
                     evaluation(problem, x, blocks)
-                    times = np.median([evaluation(problem, x, blocks) for _ in range(EVALUATIONS)], axis=0)
+                    times = np.median(
+                        [evaluation(problem, x, blocks) for _ in range(EVALUATIONS)], axis=0
+                    )
                     records.setdefault((name, n_workers), []).append(times)
-    print("| form | workers | ms | worker, ms | overhead, ms | speed-up |\n|---|---|---|---|---|---|")
+    print(
+        "| form | workers | ms | worker, ms | overhead, ms | speed-up |\n|---|---|---|---|---|---|"
+    )
     for (name, n_workers), times in records.items():
         whole, worker = 1e3 * np.median(times, axis=0)
         gain = np.median(np.array(records[name, args.workers[0]])[:, 0] / np.array(times)[:, 0])
-        print(f"| {name} | {n_workers} | {whole:.0f} | {worker:.0f} | {whole - worker:.0f} | {gain:.2f} |", flush=True)
+        print(
+            f"| {name} | {n_workers} | {whole:.0f} | {worker:.0f} | {whole - worker:.0f} | {gain:.2f} |",
+            flush=True,
+        )
 
 
 class Actor:
@@ -105,11 +127,18 @@ def echo(vector, _):
 
 
 def round_trip_table():
-    print("\n| MB there and back | with the tasks, ms | scattered, ms | actors, ms |\n|---|---|---|---|")
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
+    print(
+        "\n| MB there and back | with the tasks, ms | scattered, ms | actors, ms |\n|---|---|---|---|"
+    )
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
         rows = ours.DaskRows.of(da.zeros((2, 1), chunks=1), client)
         blocks = rows.blocks_on_workers(1)
-        actors = [client.submit(Actor, actor=True, workers=[block.worker]).result() for block in blocks]
+        actors = [
+            client.submit(Actor, actor=True, workers=[block.worker]).result() for block in blocks
+        ]
         for megabytes in (0.01, 0.1, 1, 10):
             vector = np.zeros(int(megabytes * 1e6) // 8)
 
@@ -123,7 +152,12 @@ def round_trip_table():
 
             ways = [partial(by_map, np.inf), partial(by_map, 0), by_actors]
             times = [[seconds(way) for way in ways] for _ in range(15)]
-            print(f"| {megabytes:g} | " + " | ".join(f"{t:.1f}" for t in 1e3 * np.median(times, axis=0)) + " |", flush=True)
+            print(
+                f"| {megabytes:g} | "
+                + " | ".join(f"{t:.1f}" for t in 1e3 * np.median(times, axis=0))
+                + " |",
+                flush=True,
+            )
 
 
 def seconds(function):

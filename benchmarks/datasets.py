@@ -18,7 +18,10 @@ def patches(n_patches=4000, size=8, whiten=False):
     images = [image.mean(axis=2) for image in load_sample_images().images]
     images = [whitened(image) for image in images] if whiten else images
     half = n_patches // len(images)
-    rows = [extract_patches_2d(i, (size, size), max_patches=half, random_state=s) for s, i in enumerate(images)]
+    rows = [
+        extract_patches_2d(i, (size, size), max_patches=half, random_state=s)
+        for s, i in enumerate(images)
+    ]
     return np.concatenate(rows).reshape(-1, size * size), None
 
 

@@ -28,7 +28,9 @@ LABELS_PER_CLASS = (1, 3, 10, 30, 100)
 def few_labels(y, per_class, seed):
     """Indices of so many rows of each class."""
     rng = np.random.default_rng(seed)
-    return np.concatenate([rng.permutation(np.flatnonzero(y == label))[:per_class] for label in np.unique(y)])
+    return np.concatenate(
+        [rng.permutation(np.flatnonzero(y == label))[:per_class] for label in np.unique(y)]
+    )
 
 
 def accuracies(model, X, y, X_test, y_test, seed):
@@ -39,7 +41,10 @@ def accuracies(model, X, y, X_test, y_test, seed):
         "regression, pixels": regression.fit(X, y).score(X_test, y_test),
         "regression, code": regression.fit(code, y).score(code_test, y_test),
     }
-    adam, lbfgs = {"random_state": seed}, {"solver": "lbfgs", "max_iter": 1000, "random_state": seed}
+    adam, lbfgs = (
+        {"random_state": seed},
+        {"solver": "lbfgs", "max_iter": 1000, "random_state": seed},
+    )
     networks = {
         "random rectified, Adam": MLPClassifier((width,), **adam),
         "random logistic, Adam": MLPClassifier((width,), activation="logistic", **adam),
@@ -47,7 +52,9 @@ def accuracies(model, X, y, X_test, y_test, seed):
         "random logistic, L-BFGS": MLPClassifier((width,), activation="logistic", **lbfgs),
         "encoder, L-BFGS": to_mlp_classifier(model, X, y, **lbfgs),
     }
-    return results | {name: network.fit(X, y).score(X_test, y_test) for name, network in networks.items()}
+    return results | {
+        name: network.fit(X, y).score(X_test, y_test) for name, network in networks.items()
+    }
 
 
 def table(curves):
@@ -56,7 +63,10 @@ def table(curves):
     lines = ["| labels a class | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for per_class, runs in curves.items():
         values = np.array([[run[name] for name in names] for run in runs])
-        cells = [f"{m:.3f} ± {r:.3f}" for m, r in zip(values.mean(axis=0), np.ptp(values, axis=0) / 2, strict=True)]
+        cells = [
+            f"{m:.3f} ± {r:.3f}"
+            for m, r in zip(values.mean(axis=0), np.ptp(values, axis=0) / 2, strict=True)
+        ]
         lines.append(f"| {per_class} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -64,21 +74,35 @@ def table(curves):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--mnist", help="an .npz with X (n, 784) in 0..255 and y, to be used instead of the digits")
-    parser.add_argument("--rows", type=int, default=10_000, help="training rows of MNIST, and as many test rows")
+    parser.add_argument(
+        "--mnist", help="an .npz with X (n, 784) in 0..255 and y, to be used instead of the digits"
+    )
+    parser.add_argument(
+        "--rows", type=int, default=10_000, help="training rows of MNIST, and as many test rows"
+    )
     args = parser.parse_args()
 
     X, y = mnist(args.mnist) if args.mnist else digits()
     X = X / X.max()
     size = args.rows if args.mnist else 0.25
-    split = {"test_size": size, "train_size": size if args.mnist else None, "random_state": 0, "stratify": y}
+    split = {
+        "test_size": size,
+        "train_size": size if args.mnist else None,
+        "random_state": 0,
+        "stratify": y,
+    }
     X, X_test, y, y_test = train_test_split(X, y, **split)
-    with threadpool_limits(1), warnings.catch_warnings(action="ignore"):  # Adam's defaults stop before it has converged
+    with (
+        threadpool_limits(1),
+        warnings.catch_warnings(action="ignore"),
+    ):  # Adam's defaults stop before it has converged
         model = SparseAutoencoderTransformer(196 if args.mnist else 64, random_state=0).fit(X)
         curves = {}
         for per_class in LABELS_PER_CLASS:
             samples = [(seed, few_labels(y, per_class, seed)) for seed in range(args.seeds)]
-            curves[per_class] = [accuracies(model, X[rows], y[rows], X_test, y_test, seed) for seed, rows in samples]
+            curves[per_class] = [
+                accuracies(model, X[rows], y[rows], X_test, y_test, seed) for seed, rows in samples
+            ]
     print(
         f"{len(X)} training rows, {len(X_test)} test rows, {len(model.intercept_)} units, {args.seeds} seeds\n\n{table(curves)}"
     )

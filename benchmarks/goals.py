@@ -17,7 +17,9 @@ def goals(result):
     for r in result["times"]:
         where = f"{r['case']}, {r['threads']} threads"
         if r["load"] == "quiet":
-            yield from ((f"{where}: {what}", f"{figure:.2f}", met) for what, figure, met in _of_times(r))
+            yield from (
+                (f"{where}: {what}", f"{figure:.2f}", met) for what, figure, met in _of_times(r)
+            )
     yield from _beside_a_competitor(result["times"])
     yield from _of_objectives(result["time to objective"])
     yield from _of_jobs(result["jobs"])
@@ -33,7 +35,11 @@ def _of_times(r):
     elif r["part"] == "evaluations":
         if r["case"].endswith("k=50, float64"):
             memory = r["megabytes"]["ours"] / r["megabytes"]["textbook NumPy"]
-            yield "textbook NumPy / ours at least 2.5", faster["textbook NumPy"], faster["textbook NumPy"] >= 2.5
+            yield (
+                "textbook NumPy / ours at least 2.5",
+                faster["textbook NumPy"],
+                faster["textbook NumPy"] >= 2.5,
+            )
             yield "memory, ours / textbook at most 0.3", memory, memory <= 0.3
         if r["case"].endswith("k=64, float64"):
             yield "share of the floor at least 1.1", share, share >= 1.1
@@ -47,17 +53,27 @@ def _of_steps(case, faster, share):
     if case.startswith("784-1000-784"):
         yield "share of the floor at least 0.85", share, share >= 0.85
         if "PyTorch compiled" in faster:
-            yield "PyTorch compiled / ours at least 1", faster["PyTorch compiled"], faster["PyTorch compiled"] >= 1 - SLACK
+            yield (
+                "PyTorch compiled / ours at least 1",
+                faster["PyTorch compiled"],
+                faster["PyTorch compiled"] >= 1 - SLACK,
+            )
 
 
 def _beside_a_competitor(records):
     """One more thread on two cores: n threads of ours may take (n + 1) / 2 times as long, if they needed all the cores."""
-    quiet = {(r["case"], r["threads"]): r["seconds"]["ours"] for r in records if r["load"] == "quiet"}
+    quiet = {
+        (r["case"], r["threads"]): r["seconds"]["ours"] for r in records if r["load"] == "quiet"
+    }
     for r in records:
         if r["load"] == "busy":
             slower = ratio(r["seconds"]["ours"], quiet[r["case"], r["threads"]])
             most = 1.1 * max(1, (r["threads"] + 1) / 2)
-            yield f"{r['case']}, {r['threads']} threads: busy / quiet at most {most:.2f}", f"{slower:.2f}", slower <= most
+            yield (
+                f"{r['case']}, {r['threads']} threads: busy / quiet at most {most:.2f}",
+                f"{slower:.2f}",
+                slower <= most,
+            )
 
 
 def _of_objectives(records):
@@ -66,13 +82,19 @@ def _of_objectives(records):
         if problem.startswith("MNIST"):
             group = [r["curves"] for r in records if (r["problem"], r["loss"]) == (problem, loss)]
             for rival in (TEXTBOOK, "PyTorch's L-BFGS"):
-                ratios = [_seconds(curves, rival) / _seconds(curves, _own(curves)) for curves in group]
+                ratios = [
+                    _seconds(curves, rival) / _seconds(curves, _own(curves)) for curves in group
+                ]
                 goal = f"{problem}, {loss}: {rival} / {_own(group[0])} at least {least[loss]}"
                 yield goal, f"{np.median(ratios):.1f}", np.median(ratios) >= least[loss]
 
 
 def _own(curves):
-    return "ours, without the decoder" if "ours, without the decoder" in curves else "ours, all weights"
+    return (
+        "ours, without the decoder"
+        if "ours, without the decoder" in curves
+        else "ours, all weights"
+    )
 
 
 def _seconds(curves, name):
@@ -96,7 +118,10 @@ def _of_jobs(records):
 
 def _of_a_pair(problem, group, own, rival, is_slow):
     def compared(*fields):
-        return [float(np.median([sum(r[field] for field in fields) for r in group[who]])) for who in (own, rival)]
+        return [
+            float(np.median([sum(r[field] for field in fields) for r in group[who]]))
+            for who in (own, rival)
+        ]
 
     mine, other = compared("accuracy")
     yield f"{problem}: accuracy, {own} above {rival}", f"{mine:.4f}, {other:.4f}", mine > other

@@ -29,7 +29,9 @@ def evaluation(rows, features, units):
     X = memory.rows_of(rows, features)
     problem, start = contenders.own_problem(X, units)
     eliminated = contenders.eliminated(problem, X)
-    return partial(contenders.own_evaluation, eliminated, eliminated.resume(problem.weights(start)), X)
+    return partial(
+        contenders.own_evaluation, eliminated, eliminated.resume(problem.weights(start)), X
+    )
 
 
 def times(n_rounds):
@@ -38,7 +40,11 @@ def times(n_rounds):
         sizes = np.geomspace(low, high, 6).round().astype(int).tolist()
         made = {size: evaluation(**BASE | {name: size}) for size in sizes}
         seconds = measure(made, n_rounds, {"quiet": nullcontext}, CLOCKS["wall"])["quiet"]
-        record = {"grows": name, "sizes": sizes, "milliseconds": [1e3 * np.median(seconds[size]) for size in sizes]}
+        record = {
+            "grows": name,
+            "sizes": sizes,
+            "milliseconds": [1e3 * np.median(seconds[size]) for size in sizes],
+        }
         print(record, flush=True)
         yield record
 
@@ -46,7 +52,10 @@ def times(n_rounds):
 def import_milliseconds(module, repeats=5):
     first = "import sklearn.base, sklearn.model_selection, time"
     code = f"{first}; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(repeats)]
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for _ in range(repeats)
+    ]
     return 1e3 * np.median([float(run.stdout) for run in runs])
 
 

@@ -85,7 +85,9 @@ def chosen(make, grid, k, train, y_train, n_folds):
 
 
 def accuracy(train, test, y_train, y_test):
-    fit_rows, choose_rows, y_fit, y_choose = train_test_split(train, y_train, test_size=0.2, random_state=0)
+    fit_rows, choose_rows, y_fit, y_choose = train_test_split(
+        train, y_train, test_size=0.2, random_state=0
+    )
     scores = [classifier(C).fit(fit_rows, y_fit).score(choose_rows, y_choose) for C in CS]
     return float(classifier(CS[int(np.argmax(scores))]).fit(train, y_train).score(test, y_test))
 
@@ -104,10 +106,18 @@ def study(path, quick=False, n_seeds=3, n_threads=2, search=True, clock="wall"):
     records = []
     for name, (k, data) in problems.items():
         with threads(n_threads), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of one C of several, of brief fits, of settings not chosen
+            warnings.simplefilter(
+                "ignore"
+            )  # of one C of several, of brief fits, of settings not chosen
             contestants = entries(k, data[0], data[2], quick, search, CLOCKS[clock])
-            for seed, (who, (make, about)) in product(range(1 if quick else n_seeds), contestants.items()):
-                records.append({"problem": name, "who": who, "seed": seed} | about | run(make, k, seed, *data, CLOCKS[clock]))
+            for seed, (who, (make, about)) in product(
+                range(1 if quick else n_seeds), contestants.items()
+            ):
+                records.append(
+                    {"problem": name, "who": who, "seed": seed}
+                    | about
+                    | run(make, k, seed, *data, CLOCKS[clock])
+                )
                 print(", ".join(map(str, records[-1].values())), flush=True)
     return records
 
@@ -119,7 +129,9 @@ def entries(k, train, y_train, quick, search, clock):
         made[who] = make, {"settings": {}, "choose": 0.0}
         if grid and search:
             start = clock()
-            settings = chosen(make, grid[-2:] if quick else grid, k, train, y_train, 2 if quick else 3)
+            settings = chosen(
+                make, grid[-2:] if quick else grid, k, train, y_train, 2 if quick else 3
+            )
             about = {"settings": settings, "choose": clock() - start}
             made[f"{who}, chosen"] = partial(make, **settings), about
     return made
@@ -127,18 +139,29 @@ def entries(k, train, y_train, quick, search, clock):
 
 def split(X, y, largest, test_size):
     """Rows in 0..1, float32: train, test, y_train, y_test."""
-    return train_test_split((X / largest).astype(np.float32), y, test_size=test_size, random_state=0)
+    return train_test_split(
+        (X / largest).astype(np.float32), y, test_size=test_size, random_state=0
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mnist", help="an .npz with X and y")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--defaults-only", action="store_true", help="without the searches, which take most of the time")
+    parser.add_argument(
+        "--defaults-only",
+        action="store_true",
+        help="without the searches, which take most of the time",
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", default="jobs.json")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: one thread's own time, for machines in use")
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="cpu: one thread's own time, for machines in use",
+    )
     args = parser.parse_args()
     n_threads = 1 if args.clock == "cpu" else args.threads
     jobs = study(args.mnist, args.quick, args.seeds, n_threads, not args.defaults_only, args.clock)

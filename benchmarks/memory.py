@@ -9,12 +9,24 @@ import warnings
 import numpy as np
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae._blocks import BLOCK_BYTES
-from skl_sparse_ae._inputs import MOST_EVALUATIONS, MOST_WHITE_FEATURES, _cost, _cost_of_evaluation
-from skl_sparse_ae._solvers import LBFGS_HISTORY, MANY_PARAMETERS, SHORT_HISTORY
-from skl_sparse_ae._sparse_autoencoder import MAX_BATCH, MIN_BATCH, MIN_BATCHES
+from skl_sparse_ae._rows.blocks import BLOCK_BYTES
+from skl_sparse_ae._solvers.lbfgs import LBFGS_HISTORY, MANY_PARAMETERS, SHORT_HISTORY
+from skl_sparse_ae._sparse.estimator import MAX_BATCH, MIN_BATCH, MIN_BATCHES
+from skl_sparse_ae._sparse.whitening import (
+    MOST_EVALUATIONS,
+    MOST_WHITE_FEATURES,
+    _cost,
+    _cost_of_evaluation,
+)
 
-SHAPES = ((10_000, 256, 64), (40_000, 256, 64), (10_000, 1024, 64), (10_000, 256, 256), (300, 20_000, 50), (50, 50_000, 100))
+SHAPES = (
+    (10_000, 256, 64),
+    (40_000, 256, 64),
+    (10_000, 1024, 64),
+    (10_000, 256, 256),
+    (300, 20_000, 50),
+    (50, 50_000, 100),
+)
 VECTORS, ADAM_VECTORS = 28, 12  # of L-BFGS, beside SciPy's two for each pair of the history
 BATCHES = 4  # copies of a mini-batch: its rows, the reconstruction and what comes of them
 

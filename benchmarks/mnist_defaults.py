@@ -42,7 +42,9 @@ def fit(path, solver, seed):
 
 
 def accuracy(train, test, y_train, y_test):
-    rows, held_out, y_rows, y_held_out = train_test_split(train, y_train, test_size=0.2, random_state=0)
+    rows, held_out, y_rows, y_held_out = train_test_split(
+        train, y_train, test_size=0.2, random_state=0
+    )
     scores = [classifier(C).fit(rows, y_rows).score(held_out, y_held_out) for C in CS]
     return classifier(CS[int(np.argmax(scores))]).fit(train, y_train).score(test, y_test)
 
@@ -56,13 +58,20 @@ def figures(root, path, solver, seed):
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     environment = os.environ | threads | {"PYTHONPATH": str(root)}
     command = [sys.executable, __file__, "--mnist", str(path), "--fit", solver, str(seed)]
-    output = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=root).stdout
+    output = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment, cwd=root
+    ).stdout
     return [float(figure) for figure in output.split()]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mnist", required=True, type=lambda path: str(Path(path).resolve()), help="an .npz with X and y")
+    parser.add_argument(
+        "--mnist",
+        required=True,
+        type=lambda path: str(Path(path).resolve()),
+        help="an .npz with X and y",
+    )
     parser.add_argument("--other", type=Path, help="working tree of another revision")
     parser.add_argument("--rounds", type=int, default=3, help="seeds")
     parser.add_argument("--fit", nargs=2, metavar=("SOLVER", "SEED"), help=argparse.SUPPRESS)
@@ -75,10 +84,16 @@ def main():
     for seed in range(args.rounds):
         for name, (root, solver) in runs.items():
             found[name].append(figures(root, args.mnist, solver, seed))
-            print("{}, seed {}: {:.1f} s, {:.0f} iterations, R2 {:.3f}, accuracy {:.4f}".format(name, seed, *found[name][-1]))
+            print(
+                "{}, seed {}: {:.1f} s, {:.0f} iterations, R2 {:.3f}, accuracy {:.4f}".format(
+                    name, seed, *found[name][-1]
+                )
+            )
             sys.stdout.flush()
     medians = {name: np.median(rows, axis=0) for name, rows in found.items()}
-    print("\n| solver | s to fit | iterations or epochs | R2 of the other rows | accuracy |\n|---|---|---|---|---|")
+    print(
+        "\n| solver | s to fit | iterations or epochs | R2 of the other rows | accuracy |\n|---|---|---|---|---|"
+    )
     for name, (seconds, n_iter, r2, score) in medians.items():
         print(f"| {name} | {seconds:.1f} | {n_iter:.0f} | {r2:.3f} | {score:.4f} |")
     if args.other:

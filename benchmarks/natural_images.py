@@ -27,11 +27,15 @@ def main():
     X = unit_range(patches(n_patches=10_000, whiten=True)[0])
     model = min((fit(X, seed) for seed in range(3)), key=lambda model: model.loss_)
     code, used = model.transform(X), np.linalg.norm(model.decoder_components_, axis=1) > 0.1
-    print(f"lowest J of three starts {model.loss_:.6f} (in UFLDL's units {model.loss_ * N_FEATURES / 2:.4f})")
+    print(
+        f"lowest J of three starts {model.loss_:.6f} (in UFLDL's units {model.loss_ * N_FEATURES / 2:.4f})"
+    )
     print(
         f"R2 {model.score(X):.3f}, mean activation {code.mean():.4f} (target {RHO}), Hoyer sparsity {hoyer_sparsity(code):.3f}"
     )
-    print(f"units in use: {used.sum()} of {N_UNITS}, of which edges: {np.sum(_balance(model.components_[used]) < 0.2)}")
+    print(
+        f"units in use: {used.sum()} of {N_UNITS}, of which edges: {np.sum(_balance(model.components_[used]) < 0.2)}"
+    )
     display = FeaturesDisplay.from_estimator(model, (8, 8), order="norm")
     display.figure_.suptitle(f"Edges ({np.sum(~used)} unused units last)", fontsize="medium")
     display.figure_.savefig(args.out)

@@ -19,14 +19,20 @@ import scipy
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from skl_sparse_ae._blocks import rooms_for_code, row_blocks, row_workers
-from skl_sparse_ae._losses import SquaredError
-from skl_sparse_ae._objective import Objective, value_and_gradient
-from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._weights import n_weights, unflatten
+from skl_sparse_ae._nn.losses import SquaredError
+from skl_sparse_ae._nn.penalties import KullbackLeibler
+from skl_sparse_ae._rows.blocks import rooms_for_code, row_blocks
+from skl_sparse_ae._rows.executor import row_workers
+from skl_sparse_ae._sparse.objective import Objective, value_and_gradient
+from skl_sparse_ae._sparse.weights import n_weights, unflatten
 
 RHO, WEIGHT, ENCODER_ALPHA, DECODER_ALPHA = 0.1, 0.2, 1e-4, 1e-2
-SHAPES = [(20_000, 100, 50, "float64"), (20_000, 100, 50, "float32"), (10_000, 784, 196, "float32"), (1_797, 64, 64, "float64")]
+SHAPES = [
+    (20_000, 100, 50, "float64"),
+    (20_000, 100, 50, "float32"),
+    (10_000, 784, 196, "float32"),
+    (1_797, 64, 64, "float64"),
+]
 
 
 def textbook(X, w):
@@ -62,7 +68,9 @@ def peak_megabytes(function):
 
 def settled(function):
     """Median seconds of three calls after one that is not counted, and after BLAS's threads have stopped waiting for work."""
-    time.sleep(0.1)  # OpenBLAS threads spin for tens of milliseconds after a product, on the cores that we would measure
+    time.sleep(
+        0.1
+    )  # OpenBLAS threads spin for tens of milliseconds after a product, on the cores that we would measure
     return np.median([seconds(function) for _ in range(4)][1:])
 
 
@@ -97,7 +105,10 @@ def compare(n, d, k, dtype, n_runs):
             own = settled(evaluation)
         runs.append([own, *(settled(function) for function in others)])
     runs = np.array(runs)
-    memory = peak_megabytes(lambda: value_and_gradient(objective, w, blocks)), peak_megabytes(lambda: textbook(X, w))
+    memory = (
+        peak_megabytes(lambda: value_and_gradient(objective, w, blocks)),
+        peak_megabytes(lambda: textbook(X, w)),
+    )
     return np.median(runs, axis=0) * 1e3, np.median(runs[:, 1] / runs[:, 0]), memory
 
 
@@ -105,8 +116,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=12)
     n_runs = parser.parse_args().runs
-    print(f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}, {platform.machine()}\n")
-    print("| n x d, k, dtype | threads | ours ms | textbook ms | products ms | textbook / ours | ours MB | textbook MB |")
+    print(
+        f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}, {platform.machine()}\n"
+    )
+    print(
+        "| n x d, k, dtype | threads | ours ms | textbook ms | products ms | textbook / ours | ours MB | textbook MB |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for n, d, k, dtype in SHAPES:
         for threads in (1, 2):

@@ -52,7 +52,9 @@ def measure(X, n_components, n_seeds):
 
 
 def cells(runs, name, form):
-    return " | ".join(format(value, form) for value in np.median([run[name] for run in runs], axis=0))
+    return " | ".join(
+        format(value, form) for value in np.median([run[name] for run in runs], axis=0)
+    )
 
 
 def main():
@@ -67,7 +69,11 @@ def main():
         warnings.simplefilter("ignore")  # the smallest weights are off target, and say so
         results = measure(X, args.components, args.seeds)
 
-    print("| fits | iterations | CPU s | " + " | ".join(f"{multiple:.2g} x" for multiple in MULTIPLES) + " |")
+    print(
+        "| fits | iterations | CPU s | "
+        + " | ".join(f"{multiple:.2g} x" for multiple in MULTIPLES)
+        + " |"
+    )
     print("|---" * (3 + len(WEIGHTS)) + "|")
     for name, runs in results.items():
         iterations = np.median([run["n_iter"].sum() for run in runs])

@@ -46,7 +46,12 @@ def figures(result):
     if any(r["load"] == "quiet" for r in result["times"]):
         yield "times", draw_times(result["times"])
     for loss in dict.fromkeys(r["loss"] for r in result["time to objective"]):
-        yield f"objective_{loss}", draw_curves([r for r in result["time to objective"] if r["loss"] == loss and r["seed"] == 0])
+        yield (
+            f"objective_{loss}",
+            draw_curves(
+                [r for r in result["time to objective"] if r["loss"] == loss and r["seed"] == 0]
+            ),
+        )
     if result["jobs"]:
         yield "jobs", draw_jobs(result["jobs"])
     if result["growth"]:
@@ -58,7 +63,13 @@ def draw_times(records):
     quiet = [r for r in records if r["load"] == "quiet"]
     n_columns = min(2, len(quiet))
     n_rows = -(-len(quiet) // n_columns)
-    figure, axes = plt.subplots(n_rows, n_columns, figsize=(6.4 * n_columns, 2.2 * n_rows), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        n_rows,
+        n_columns,
+        figsize=(6.4 * n_columns, 2.2 * n_rows),
+        squeeze=False,
+        layout="constrained",
+    )
     for axis in axes.flat[len(quiet) :]:
         axis.remove()
     for axis, r in zip(axes.flat, quiet, strict=False):
@@ -81,19 +92,36 @@ def draw_curves(records):
         curves = {name: np.transpose(curve) for name, curve in r["curves"].items()}
         for name, (seconds, J, numbers) in curves.items():
             line, marker, grey = STYLES[name]
-            style = {"linestyle": line, "marker": marker, "color": grey, "markevery": 0.12, "markersize": 4, "linewidth": 1.2}
+            style = {
+                "linestyle": line,
+                "marker": marker,
+                "color": grey,
+                "markevery": 0.12,
+                "markersize": 4,
+                "linewidth": 1.2,
+            }
             by_iteration.plot(numbers, J, label=name, **style)
             by_time.plot(seconds, J, **style)
         target, lowest = curves[TEXTBOOK][1].min(), min(J.min() for _, J, _ in curves.values())
         top = min(2.5 * target, max(J[0] for _, J, _ in curves.values()))
         first = min(seconds[top > J].min() for seconds, J, _ in curves.values() if top > J.min())
-        for axis, left, label in ((by_iteration, 1, "iterations (Adam: epochs)"), (by_time, 0.7 * first, "seconds")):
+        for axis, left, label in (
+            (by_iteration, 1, "iterations (Adam: epochs)"),
+            (by_time, 0.7 * first, "seconds"),
+        ):
             axis.axhline(target, color="black", linewidth=0.6)
-            axis.set(xscale="log", xlim=(left, None), xlabel=label, ylim=(lowest - 0.05 * (top - lowest), top))
+            axis.set(
+                xscale="log",
+                xlim=(left, None),
+                xlabel=label,
+                ylim=(lowest - 0.05 * (top - lowest), top),
+            )
             axis.xaxis.set_minor_formatter("")  # decades are labelled and no more
         by_iteration.set(ylabel="J")
         by_iteration.set_title(r["problem"], fontsize=10, loc="left")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8
+    )
     return figure
 
 
@@ -108,17 +136,36 @@ def by_estimator(records):
 def draw_jobs(records):
     """Ours are filled, the others hollow; chosen settings are grey."""
     problems = list(dict.fromkeys(r["problem"] for r in records))
-    figure, axes = plt.subplots(1, len(problems), figsize=(4.2 * len(problems), 3.6), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        1, len(problems), figsize=(4.2 * len(problems), 3.6), squeeze=False, layout="constrained"
+    )
     for axis, problem in zip(axes.flat, problems, strict=True):
-        groups = {who: group for (where, who), group in by_estimator(records).items() if where == problem}
-        axis.axhline(groups.pop(RAW)[0]["accuracy"], color="0.5", linestyle="--", label="raw, no code")
+        groups = {
+            who: group for (where, who), group in by_estimator(records).items() if where == problem
+        }
+        axis.axhline(
+            groups.pop(RAW)[0]["accuracy"], color="0.5", linestyle="--", label="raw, no code"
+        )
         for who, group in groups.items():
-            seconds, scores = [r["fit"] + r["transform"] for r in group], [r["accuracy"] for r in group]
-            marker, color = MARKERS[who.removesuffix(", chosen")], "0.5" if who.endswith(", chosen") else "black"
+            seconds, scores = (
+                [r["fit"] + r["transform"] for r in group],
+                [r["accuracy"] for r in group],
+            )
+            marker, color = (
+                MARKERS[who.removesuffix(", chosen")],
+                "0.5" if who.endswith(", chosen") else "black",
+            )
             filled = "full" if who.startswith("ours") else "none"
             axis.plot(seconds, scores, marker, color=color, fillstyle=filled, label=who)
-        axis.set(xscale="log", xlabel="seconds to fit and transform", ylabel="accuracy on test rows", title=problem)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
+        axis.set(
+            xscale="log",
+            xlabel="seconds to fit and transform",
+            ylabel="accuracy on test rows",
+            title=problem,
+        )
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8
+    )
     return figure
 
 
@@ -129,7 +176,9 @@ def slope(record):
 
 def draw_growth(records):
     """A panel for each of what grows, log-log, with the fitted line and one of slope 1 through the largest size."""
-    figure, axes = plt.subplots(1, len(records), figsize=(8, 2.8), squeeze=False, sharey=True, layout="constrained")
+    figure, axes = plt.subplots(
+        1, len(records), figsize=(8, 2.8), squeeze=False, sharey=True, layout="constrained"
+    )
     for axis, r in zip(axes.flat, records, strict=True):
         sizes, times = np.array(r["sizes"]), np.array(r["milliseconds"])
         offset = np.mean(np.log(times)) - slope(r) * np.mean(np.log(sizes))

@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 import torch
 
-from skl_sparse_ae._blocks import row_workers
-from skl_sparse_ae._weights import n_weights, unflatten
+from skl_sparse_ae._rows.executor import row_workers
+from skl_sparse_ae._sparse.weights import n_weights, unflatten
 
 
 def five_products(X, k):
@@ -39,6 +39,8 @@ def floors(X, blocks, k, n_times):
     whole, in_torch = five_products(X, k), five_products_in_torch(X, k)
     return {
         "products": lambda: nullcontext(lambda: [whole() for _ in range(n_times)]),
-        "products, row workers": partial(in_row_workers, [five_products(block, k) for block in blocks], n_times),
+        "products, row workers": partial(
+            in_row_workers, [five_products(block, k) for block in blocks], n_times
+        ),
         "products, PyTorch": lambda: nullcontext(lambda: [in_torch() for _ in range(n_times)]),
     }

@@ -59,7 +59,9 @@ def read(paths):
 def filled(page, tables):
     for name, lines in tables.items():
         place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", flags=re.DOTALL)
-        page = place.sub(lambda found, lines=lines: "\n".join([found[1], *lines, "", found[2]]), page)
+        page = place.sub(
+            lambda found, lines=lines: "\n".join([found[1], *lines, "", found[2]]), page
+        )
     return page
 
 
@@ -79,11 +81,21 @@ def table(columns, rows):
 
 def times_table(result):
     others = dict.fromkeys(name for r in result["times"] for name in r["seconds"] if is_other(name))
-    columns = ["case", "threads", "machine", "ours, ms", "share of the products", *(f"{name} / ours" for name in others)]
+    columns = [
+        "case",
+        "threads",
+        "machine",
+        "ours, ms",
+        "share of the products",
+        *(f"{name} / ours" for name in others),
+    ]
 
     def row(r):
         ours = r["seconds"]["ours"]
-        ratios = (f"{ratio(r['seconds'][name], ours):.2f}" if name in r["seconds"] else "" for name in others)
+        ratios = (
+            f"{ratio(r['seconds'][name], ours):.2f}" if name in r["seconds"] else ""
+            for name in others
+        )
         case = f"{r['part']}, {r['case']}"
         return [
             case,
@@ -103,13 +115,18 @@ def is_other(name):
 
 def busy_table(result):
     """Every contender's time beside a competitor over its time without."""
-    quiet = {(r["case"], r["threads"]): r["seconds"] for r in result["times"] if r["load"] == "quiet"}
+    quiet = {
+        (r["case"], r["threads"]): r["seconds"] for r in result["times"] if r["load"] == "quiet"
+    }
     busy = [r for r in result["times"] if r["load"] == "busy"]
     names = dict.fromkeys(name for r in busy for name in r["seconds"])
 
     def row(r):
         before = quiet[r["case"], r["threads"]]
-        slower = (f"{ratio(r['seconds'][name], before[name]):.2f}" if name in before else "" for name in names)
+        slower = (
+            f"{ratio(r['seconds'][name], before[name]):.2f}" if name in before else ""
+            for name in names
+        )
         return [f"{r['part']}, {r['case']}", r["threads"], *slower]
 
     lines = table(["case", "threads", *names], map(row, busy))
@@ -120,7 +137,9 @@ def memory_of_evaluations(result):
     """One record of each case: the number of threads and the load change nothing."""
     cases = {r["case"]: r["megabytes"] for r in result["times"] if r["part"] == "evaluations"}
     names = dict.fromkeys(name for megabytes in cases.values() for name in megabytes)
-    rows = ([case, *(f"{megabytes[name]:.0f}" for name in names)] for case, megabytes in cases.items())
+    rows = (
+        [case, *(f"{megabytes[name]:.0f}" for name in names)] for case, megabytes in cases.items()
+    )
     return table(["peak, MB beyond the inputs", *names], rows)
 
 
@@ -172,14 +191,29 @@ def jobs_table(result):
 
     def row(problem, who, group):
         choose, fit, transform, accuracy = (
-            np.median([r[field] for r in group]) for field in ("choose", "fit", "transform", "accuracy")
+            np.median([r[field] for r in group])
+            for field in ("choose", "fit", "transform", "accuracy")
         )
-        scores, settings = [r["accuracy"] for r in group], ", ".join(f"{k}={v}" for k, v in group[0]["settings"].items())
+        scores, settings = (
+            [r["accuracy"] for r in group],
+            ", ".join(f"{k}={v}" for k, v in group[0]["settings"].items()),
+        )
         spread = f"{min(scores):.4f}, {max(scores):.4f}"
         chosen = f"{choose:.1f}" if choose else ""
-        return [problem, who, chosen, f"{fit:.2f}", f"{transform:.3f}", f"{accuracy:.4f}", spread, settings]
+        return [
+            problem,
+            who,
+            chosen,
+            f"{fit:.2f}",
+            f"{transform:.3f}",
+            f"{accuracy:.4f}",
+            spread,
+            settings,
+        ]
 
-    return table(columns, (row(*who, group) for who, group in pictures.by_estimator(result["jobs"]).items()))
+    return table(
+        columns, (row(*who, group) for who, group in pictures.by_estimator(result["jobs"]).items())
+    )
 
 
 def times_picture(result):
@@ -188,14 +222,22 @@ def times_picture(result):
 
 
 def jobs_picture(result):
-    return [picture("jobs", "Accuracy against the seconds to fit and transform")] if result["jobs"] else []
+    return (
+        [picture("jobs", "Accuracy against the seconds to fit and transform")]
+        if result["jobs"]
+        else []
+    )
 
 
 # -------------------------------------------------------------------------------------------------------------- growth
 
 
 def growth_picture(result):
-    return [picture("growth", "Milliseconds of an evaluation against rows, features and units")] if result["growth"] else []
+    return (
+        [picture("growth", "Milliseconds of an evaluation against rows, features and units")]
+        if result["growth"]
+        else []
+    )
 
 
 def growth_table(result):
@@ -203,7 +245,9 @@ def growth_table(result):
         cells = (f"{size}: {t:.1f}" for size, t in zip(r["sizes"], r["milliseconds"], strict=True))
         return [r["grows"], *cells, f"{pictures.slope(r):.2f}"]
 
-    return table(["grows", "from, ms", "", "", "", "", "to, ms", "slope"], map(row, result["growth"]))
+    return table(
+        ["grows", "from, ms", "", "", "", "", "to, ms", "slope"], map(row, result["growth"])
+    )
 
 
 def memory_table(result):
@@ -212,7 +256,10 @@ def memory_table(result):
         shape = f"{n_rows} x {n_features}, {n_units}"
         return [r["solver"], shape, *(f"{r[field]:.0f}" for field in ("X", "megabytes", "formula"))]
 
-    return table(["solver", "rows x features, units", "MB of X", "MB beyond X", "formula"], map(row, result["memory"]))
+    return table(
+        ["solver", "rows x features, units", "MB of X", "MB beyond X", "formula"],
+        map(row, result["memory"]),
+    )
 
 
 TABLES = {

@@ -23,7 +23,9 @@ class Competitor:
     """A process that multiplies matrices on one thread, but only inside `running`."""
 
     def __enter__(self):
-        one_thread = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+        one_thread = dict.fromkeys(
+            ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1"
+        )
         self.process = subprocess.Popen([sys.executable, "-c", BUSY], env=os.environ | one_thread)
         self.process.send_signal(signal.SIGSTOP)
         return self
@@ -109,9 +111,17 @@ def ratio(numerator, denominator):
 
 
 def machine():
-    versions = {"Python": platform.python_version(), "NumPy": np.__version__, "SciPy": scipy.__version__}
+    versions = {
+        "Python": platform.python_version(),
+        "NumPy": np.__version__,
+        "SciPy": scipy.__version__,
+    }
     versions |= {"scikit-learn": sklearn.__version__, "PyTorch": torch.__version__}
-    kernels = {library["architecture"] for library in threadpool_info() if library["internal_api"] == "openblas"}
+    kernels = {
+        library["architecture"]
+        for library in threadpool_info()
+        if library["internal_api"] == "openblas"
+    }
     average = [round(load, 2) for load in os.getloadavg()]
     return versions | {
         "machine": platform.machine(),

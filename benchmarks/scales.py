@@ -22,14 +22,16 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.datasets import breast_cancer, digits
 from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
-from skl_sparse_ae._blocks import column_moments, row_blocks
-from skl_sparse_ae._losses import SquaredError
-from skl_sparse_ae._objective import Objective
-from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._problems import EliminatedProblem, JointProblem
-from skl_sparse_ae._solvers import Patience
-from skl_sparse_ae._training import run_lbfgs
-from skl_sparse_ae._weights import Frame, Weights, flatten
+from skl_sparse_ae._estimator.training import run_lbfgs
+from skl_sparse_ae._nn.losses import SquaredError
+from skl_sparse_ae._nn.penalties import KullbackLeibler
+from skl_sparse_ae._rows.blocks import row_blocks
+from skl_sparse_ae._rows.moments import column_moments
+from skl_sparse_ae._solvers.solution import Patience
+from skl_sparse_ae._sparse.frame import Frame
+from skl_sparse_ae._sparse.objective import Objective
+from skl_sparse_ae._sparse.problems import EliminatedProblem, JointProblem
+from skl_sparse_ae._sparse.weights import Weights, flatten
 from skl_sparse_ae.metrics import hoyer_sparsity
 
 UNITS = [10.0**power for power in range(-6, 7, 2)]
@@ -82,8 +84,16 @@ def curves(X, n_components, c, reference):
     before = problem_of(X, n_components, c, identity(X.shape[1]))
     eliminated = EliminatedProblem(ours, row_blocks(X, n_components), X.var(axis=0).sum())
     start = own_start(ours, X)
-    runs = (before, textbook_start(n_components, X.shape[1])), (before, start), (ours, start), (eliminated, start)
-    return [curve(problem, X, first, c, goal=reference * (1 + min(TOLERANCES))) for problem, first in runs]
+    runs = (
+        (before, textbook_start(n_components, X.shape[1])),
+        (before, start),
+        (ours, start),
+        (eliminated, start),
+    )
+    return [
+        curve(problem, X, first, c, goal=reference * (1 + min(TOLERANCES)))
+        for problem, first in runs
+    ]
 
 
 def cell(values, reference):
@@ -91,14 +101,20 @@ def cell(values, reference):
     reached = [np.flatnonzero(values <= reference * (1 + tolerance)) for tolerance in TOLERANCES]
     never = f">{MAX_ITER}" if len(values) == MAX_ITER else f"solver stopped at {len(values)}"
     text = " / ".join(str(hits[0] + 1) if hits.size else never for hits in reached)
-    return text if reached[-1].size else f"{text} ({values.min() / reference if len(values) else np.inf:.4g} x)"
+    return (
+        text
+        if reached[-1].size
+        else f"{text} ({values.min() / reference if len(values) else np.inf:.4g} x)"
+    )
 
 
 def iterations_table(name, X, n_components):
     ours = problem_of(X, n_components, 1.0, own_frame(X, n_components))
     reference = curve(ours, X, own_start(ours, X), 1.0).min()
     print(f"\n## {name}, {len(X)} rows, k={n_components}\n\nReference J {reference:.6g}\n")
-    print("| X | before, textbook start | before | frame | decoder eliminated |\n|---|---|---|---|---|")
+    print(
+        "| X | before, textbook start | before | frame | decoder eliminated |\n|---|---|---|---|---|"
+    )
     deviation = np.sqrt(X.var(axis=0).mean())
     cases = [(f"{c:g} X", c * X, c) for c in UNITS]
     cases += [(f"X + {t} standard deviations", X + t * deviation, 1.0) for t in OFFSETS]
@@ -119,7 +135,9 @@ def default_row(X):
 
 def r2_of_batches(X, batch_size):
     options = {"batch_size": batch_size, "max_iter": 30, "tol": 0}
-    return SparseAutoencoderTransformer(16, solver="adam", random_state=0, **options).fit(X).score(X)
+    return (
+        SparseAutoencoderTransformer(16, solver="adam", random_state=0, **options).fit(X).score(X)
+    )
 
 
 def r2_of_calls(X, n_rows):
@@ -155,13 +173,19 @@ def batches_and_beginnings(X):
         sparse = SparseAutoencoderTransformer(8, solver="adam", random_state=0)
         variational = VariationalAutoencoderTransformer(2, random_state=0)
         scores = [score_after(model, rows[:n_rows], rows) for model in (sparse, variational)]
-        print("after a first batch of {}: R2 {:.3f}, log-likelihood at least {:.2f}".format(n_rows, *scores))
+        print(
+            "after a first batch of {}: R2 {:.3f}, log-likelihood at least {:.2f}".format(
+                n_rows, *scores
+            )
+        )
 
 
 def main():
     X = digits()[0] / 16
     iterations_table("digits 0..1", X[:500], 32)
-    iterations_table("breast cancer standardised", StandardScaler().fit_transform(breast_cancer()[0]), 16)
+    iterations_table(
+        "breast cancer standardised", StandardScaler().fit_transform(breast_cancer()[0]), 16
+    )
     print("\n## The default estimator on all digits, k=32\n")
     print("| X | R2 | mean activation | Hoyer | iterations | warnings |\n|---|---|---|---|---|---|")
     for power in range(-6, 7):

@@ -44,7 +44,9 @@ def partial_fits():
 
 def fits():
     options = {"n_components": N_UNITS, "max_iter": 10, "tol": 0, "random_state": 0}
-    models = [SparseAutoencoderTransformer(solver=solver, **options) for solver in ("lbfgs", "adam")]
+    models = [
+        SparseAutoencoderTransformer(solver=solver, **options) for solver in ("lbfgs", "adam")
+    ]
     X = np.random.default_rng(0).random((5000, N_FEATURES))
     return lambda number: models[number % len(models)].fit(X)
 
@@ -68,19 +70,31 @@ def in_own_process(calls, n_calls):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--calls", type=int, default=86_400, help="of partial_fit, at least 20; 0 for none")
+    parser.add_argument(
+        "--calls", type=int, default=86_400, help="of partial_fit, at least 20; 0 for none"
+    )
     parser.add_argument("--fits", type=int, default=1000, help="of fit, at least 20; 0 for none")
     args = parser.parse_args()
 
     if sys.platform != "linux":
         print("Memory is the peak so far: what was given back does not show.\n")
-    print("| calls | MiB after 5% | MiB at the end | drift, MiB | goal | CPU ms a call, second 5% | CPU ms a call, last 5% |")
+    print(
+        "| calls | MiB after 5% | MiB at the end | drift, MiB | goal | CPU ms a call, second 5% | CPU ms a call, last 5% |"
+    )
     print("|---|---|---|---|---|---|---|")
-    for name, calls, n_calls, goal in (("partial_fit", partial_fits, args.calls, 1), ("fit", fits, args.fits, 2)):
+    for name, calls, n_calls, goal in (
+        ("partial_fit", partial_fits, args.calls, 1),
+        ("fit", fits, args.fits, 2),
+    ):
         if n_calls:
             memory, duration = in_own_process(calls, n_calls)
-            figures = f"{memory[0]:.2f} | {memory[-1]:.2f} | {memory[-1] - memory[0]:+.2f} | < {goal}"
-            print(f"| {n_calls} {name} | {figures} | {duration[1]:.2f} | {duration[-1]:.2f} |", flush=True)
+            figures = (
+                f"{memory[0]:.2f} | {memory[-1]:.2f} | {memory[-1] - memory[0]:+.2f} | < {goal}"
+            )
+            print(
+                f"| {n_calls} {name} | {figures} | {duration[1]:.2f} | {duration[-1]:.2f} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

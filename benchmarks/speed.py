@@ -26,11 +26,19 @@ from benchmarks.datasets import digits, mnist
 from benchmarks.objective import peak_megabytes, textbook
 from benchmarks.rounds import CLOCKS, loads, machine, measure, threads
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae._blocks import row_blocks
-from skl_sparse_ae._weights import unflatten
+from skl_sparse_ae._rows.blocks import row_blocks
+from skl_sparse_ae._sparse.weights import unflatten
 
-STEPS = [("784-1000-784", 1000, 1000, 5), ("784-196-784", 196, 200, 20), ("digits 64-64-64", 64, 200, 80)]  # k, batch, steps
-EVALUATIONS = [(20_000, 100, 50, "float64"), (10_000, 784, 64, "float64"), (10_000, 784, 196, "float32")]
+STEPS = [
+    ("784-1000-784", 1000, 1000, 5),
+    ("784-196-784", 196, 200, 20),
+    ("digits 64-64-64", 64, 200, 80),
+]  # k, batch, steps
+EVALUATIONS = [
+    (20_000, 100, 50, "float64"),
+    (10_000, 784, 64, "float64"),
+    (10_000, 784, 196, "float32"),
+]
 TRANSFORM = (10_000, 784, 1000)
 PARTS = ("steps", "evaluations", "transform", "time to objective", "jobs", "growth")
 
@@ -52,7 +60,11 @@ def step_contenders(X, k, batch, n_steps):
 
 def evaluation_contenders(X, k):
     problem, start = contenders.own_problem(X, k)
-    ours, theta, X_torch = contenders.eliminated(problem, X), problem.weights(start), torch.from_numpy(X)
+    ours, theta, X_torch = (
+        contenders.eliminated(problem, X),
+        problem.weights(start),
+        torch.from_numpy(X),
+    )
     compiled = contenders.compiled_objective(X_torch, k)
     evaluate = partial(contenders.torch_value_and_gradient, X_torch, k, "squared_error")
     runs = {
@@ -76,7 +88,8 @@ def transform_contenders(X, k):
     tensors = [torch.from_numpy(array) for array in (X, We, be)]
     blocks = np.array_split(X, torch.get_num_threads())
     parts = [
-        partial(np.matmul, rows, We.T, out=part) for rows, part in zip(blocks, np.array_split(out, len(blocks)), strict=True)
+        partial(np.matmul, rows, We.T, out=part)
+        for rows, part in zip(blocks, np.array_split(out, len(blocks)), strict=True)
     ]
     runs = {
         "ours": lambda: model.transform(X),
@@ -100,11 +113,25 @@ def cases(parts, path, quick):
         for name, k, batch, n_steps in STEPS:
             X = digits()[0] / 16 if name.startswith("digits") else mnist(path)[0]
             n_rows = batch * min(n_steps, len(X) // batch)
-            yield "steps", f"{name}, batch {batch}", n_steps, partial(step_contenders, f32(X[:n_rows]), k, batch, n_steps)
+            yield (
+                "steps",
+                f"{name}, batch {batch}",
+                n_steps,
+                partial(step_contenders, f32(X[:n_rows]), k, batch, n_steps),
+            )
     if "evaluations" in parts:
         for n, d, k, dtype in EVALUATIONS:
-            X = mnist(path)[0][: n // fewer] if d == 784 else np.random.default_rng(0).random((n // fewer, d))
-            yield "evaluations", f"{len(X)}x{d}, k={k}, {dtype}", 1, partial(evaluation_contenders, X.astype(dtype), k)
+            X = (
+                mnist(path)[0][: n // fewer]
+                if d == 784
+                else np.random.default_rng(0).random((n // fewer, d))
+            )
+            yield (
+                "evaluations",
+                f"{len(X)}x{d}, k={k}, {dtype}",
+                1,
+                partial(evaluation_contenders, X.astype(dtype), k),
+            )
     if "transform" in parts:
         n, d, k = TRANSFORM
         X = f32(mnist(path)[0][: n // fewer])
@@ -124,8 +151,16 @@ def measurements(parts, path, quick, n_rounds, available, clock):
                 made = make()
                 for load, seconds in measure(made, n_rounds, available, CLOCKS[clock]).items():
                     each = {who: [s / n_steps for s in values] for who, values in seconds.items()}
-                    record = {"part": part, "case": name, "threads": n_threads, "load": load, "seconds": each}
-                    print(f"{part}, {name}, {n_threads} threads, {load}:", medians(each), flush=True)
+                    record = {
+                        "part": part,
+                        "case": name,
+                        "threads": n_threads,
+                        "load": load,
+                        "seconds": each,
+                    }
+                    print(
+                        f"{part}, {name}, {n_threads} threads, {load}:", medians(each), flush=True
+                    )
                     yield record | ({"megabytes": megabytes(made)} if part == "evaluations" else {})
 
 
@@ -146,13 +181,29 @@ def megabytes(made):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mnist", help="an .npz with X and y")
-    parser.add_argument("--quick", action="store_true", help="fewer rows, rounds and iterations: a test of the benchmark")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="fewer rows, rounds and iterations: a test of the benchmark",
+    )
     parser.add_argument("--busy", action="store_true", help="also beside a busy process")
-    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: one thread's own time, for machines in use")
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="cpu: one thread's own time, for machines in use",
+    )
     parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--runs", type=int, default=3, help="starts, in the time to an objective and in the jobs")
-    parser.add_argument("--rows", type=int, default=time_to_objective.N_ROWS, help="of MNIST, in the time to an objective")
+    parser.add_argument(
+        "--runs", type=int, default=3, help="starts, in the time to an objective and in the jobs"
+    )
+    parser.add_argument(
+        "--rows",
+        type=int,
+        default=time_to_objective.N_ROWS,
+        help="of MNIST, in the time to an objective",
+    )
     parser.add_argument("--out", default="speed.json")
     args = parser.parse_args()
 
@@ -162,11 +213,15 @@ def main():
     result = {"machine": machine(), "quick": args.quick, "clock": args.clock, "times": []}
     with loads(args.busy) as available:
         n_rounds = 2 if args.quick else args.rounds
-        for record in measurements(args.parts, args.mnist, args.quick, n_rounds, available, args.clock):
+        for record in measurements(
+            args.parts, args.mnist, args.quick, n_rounds, available, args.clock
+        ):
             result["times"].append(record)
             save(result, args.out)  # each time, for whoever loses patience
     if "time to objective" in args.parts:
-        result["time to objective"] = time_to_objective.study(args.mnist, args.quick, args.rows, args.runs)
+        result["time to objective"] = time_to_objective.study(
+            args.mnist, args.quick, args.rows, args.runs
+        )
         save(result, args.out)
     if "jobs" in args.parts:
         result["jobs"] = jobs.study(args.mnist, args.quick, args.runs)

@@ -24,12 +24,14 @@ from threadpoolctl import threadpool_limits
 from benchmarks import contenders
 from benchmarks.datasets import digits, mnist
 from benchmarks.rounds import machine, threads
-from skl_sparse_ae._blocks import row_blocks
-from skl_sparse_ae._objective import Terms, evaluate
-from skl_sparse_ae._problems import MiniBatchProblem
-from skl_sparse_ae._solvers import LBFGS_HISTORY, Patience
-from skl_sparse_ae._training import Watch, run_adam, run_lbfgs
-from skl_sparse_ae._weights import unflatten
+from skl_sparse_ae._estimator.history import Watch
+from skl_sparse_ae._estimator.training import run_adam, run_lbfgs
+from skl_sparse_ae._rows.blocks import row_blocks
+from skl_sparse_ae._solvers.lbfgs import LBFGS_HISTORY
+from skl_sparse_ae._solvers.solution import Patience
+from skl_sparse_ae._sparse.objective import Terms, evaluate
+from skl_sparse_ae._sparse.problems import MiniBatchProblem
+from skl_sparse_ae._sparse.weights import unflatten
 
 N_ROWS, N_ITER, PATIENCE, BATCH = 2000, 400, 1.5, 256
 # Of 1e-3 (PyTorch's default), 3e-3, 1e-2 and 3e-2: the lowest J, on digits and on MNIST, early and late but for ties.
@@ -84,14 +86,25 @@ def by_scipy(X, k, loss, theta, clock):
 
     function = contenders.torch_value_and_gradient(torch.from_numpy(X), k, loss)
     options = {"maxiter": 10**6, "maxfun": 10**6, "maxcor": LBFGS_HISTORY, "ftol": 0, "gtol": 0}
-    with threadpool_limits(1, user_api="blas"):  # SciPy's, whose threads would spin on the cores of PyTorch's
-        minimize(function, theta.astype(np.float64), jac=True, method="L-BFGS-B", callback=accept, options=options)
+    with threadpool_limits(
+        1, user_api="blas"
+    ):  # SciPy's, whose threads would spin on the cores of PyTorch's
+        minimize(
+            function,
+            theta.astype(np.float64),
+            jac=True,
+            method="L-BFGS-B",
+            callback=accept,
+            options=options,
+        )
 
 
 def by_torch(X, k, loss, theta, clock):
     weights, X = contenders.torch_weights(theta, k, X.shape[1]), torch.from_numpy(X)
     options = {"max_iter": 10**6, "max_eval": 10**6, "tolerance_grad": 0, "tolerance_change": 0}
-    optimizer = torch.optim.LBFGS(weights, history_size=LBFGS_HISTORY, line_search_fn="strong_wolfe", **options)
+    optimizer = torch.optim.LBFGS(
+        weights, history_size=LBFGS_HISTORY, line_search_fn="strong_wolfe", **options
+    )
 
     def closure():
         optimizer.zero_grad()
@@ -134,7 +147,9 @@ def by_adam(X, k, loss, theta, clock):
     blocks = row_blocks(X, k)
 
     def exactly(x):
-        return sum(evaluate(problem.objective, unflatten(problem.weights(x), k, X.shape[1]), blocks)[0])
+        return sum(
+            evaluate(problem.objective, unflatten(problem.weights(x), k, X.shape[1]), blocks)[0]
+        )
 
     options = {
         "batch_size": BATCH,
@@ -181,13 +196,26 @@ def study(path, quick=False, n_rows=N_ROWS, n_runs=3, n_threads=2):
         problems = {name: (mnist(path)[0][:n_rows], 196)} | problems
     records = []
     for loss in contenders.OWN_LOSSES:
-        curves(np.random.default_rng(0).random((99, 9), dtype=np.float32), 3, loss, 0, 2)  # PyTorch imports half of itself late
+        curves(
+            np.random.default_rng(0).random((99, 9), dtype=np.float32), 3, loss, 0, 2
+        )  # PyTorch imports half of itself late
         for seed in range(1 if quick else n_runs):
             for name, (X, k) in problems.items():
                 with threads(n_threads):
                     found = curves(X.astype(np.float32), k, loss, seed, 40 if quick else N_ITER)
-                records.append({"problem": name, "loss": loss, "seed": seed, "threads": n_threads, "curves": found})
-                last = [f"{who} J={curve[-1][1]:.5g} after {curve[-1][0]:.1f} s" for who, curve in found.items()]
+                records.append(
+                    {
+                        "problem": name,
+                        "loss": loss,
+                        "seed": seed,
+                        "threads": n_threads,
+                        "curves": found,
+                    }
+                )
+                last = [
+                    f"{who} J={curve[-1][1]:.5g} after {curve[-1][0]:.1f} s"
+                    for who, curve in found.items()
+                ]
                 print(f"{name}, {loss}, start {seed}: {'; '.join(last)}", flush=True)
     return records
 
@@ -201,7 +229,10 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", default="time.json")
     args = parser.parse_args()
-    result = {"machine": machine(), "time to objective": study(args.mnist, args.quick, args.rows, args.runs, args.threads)}
+    result = {
+        "machine": machine(),
+        "time to objective": study(args.mnist, args.quick, args.rows, args.runs, args.threads),
+    }
     with open(args.out, "w", encoding="utf-8") as file:
         json.dump(result, file)
 

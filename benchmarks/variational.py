@@ -20,9 +20,10 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.datasets import mnist
 from skl_sparse_ae import VariationalAutoencoderTransformer
-from skl_sparse_ae._blocks import moments_of
-from skl_sparse_ae._solvers import adam_start
-from skl_sparse_ae._training import Watch, run_adam_once
+from skl_sparse_ae._estimator.history import Watch
+from skl_sparse_ae._estimator.training import run_adam_once
+from skl_sparse_ae._rows.moments import moments_of
+from skl_sparse_ae._solvers.adam import adam_start
 
 HIDDEN, N_COMPONENTS, BATCH, RATE = (500, 500), 20, 150, 0.001
 WINDOW = 50  # Gibbs steps over which the free energy is averaged
@@ -33,7 +34,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mnist", required=True, help=".npz with X (n, 784) in 0..255 and y")
     parser.add_argument("--epochs", type=int, default=50)
-    parser.add_argument("--out", default="samples.png", help="where to draw samples beside training rows")
+    parser.add_argument(
+        "--out", default="samples.png", help="where to draw samples beside training rows"
+    )
     args = parser.parse_args()
     X, y = mnist(args.mnist)
     X, y = X[:10_000].astype(np.float32), y[:10_000]
@@ -55,7 +58,11 @@ def against_torch(X, n_epochs):
             seconds[name].append(time.perf_counter() - start)
     print("| epoch | " + " | ".join(f"{name}, nats" for name in contenders) + " |\n|---|---|---|")
     for epoch in sorted({1, 2, 5, 10, 20, n_epochs} & set(range(1, n_epochs + 1))):
-        print(f"| {epoch} | " + " | ".join(f"{losses[name][epoch - 1]:.2f}" for name in contenders) + " |")
+        print(
+            f"| {epoch} | "
+            + " | ".join(f"{losses[name][epoch - 1]:.2f}" for name in contenders)
+            + " |"
+        )
     ratios = np.divide(seconds["ours"], seconds["PyTorch"])
     medians = ", ".join(f"{name} {np.median(s):.2f} s" for name, s in seconds.items())
     low, median, high = np.percentile(ratios, (25, 50, 75))
@@ -63,19 +70,31 @@ def against_torch(X, n_epochs):
 
 
 def vae(max_iter=1):
-    options = {"loss": "cross_entropy", "batch_size": BATCH, "learning_rate_init": RATE, "tol": 0, "random_state": 0}
+    options = {
+        "loss": "cross_entropy",
+        "batch_size": BATCH,
+        "learning_rate_init": RATE,
+        "tol": 0,
+        "random_state": 0,
+    }
     options["early_stopping"] = False  # PyTorch, too, sees all rows
-    return VariationalAutoencoderTransformer(N_COMPONENTS, hidden_layer_sizes=HIDDEN, max_iter=max_iter, **options)
+    return VariationalAutoencoderTransformer(
+        N_COMPONENTS, hidden_layer_sizes=HIDDEN, max_iter=max_iter, **options
+    )
 
 
 def our_epochs(X):
     """Yield the loss of each epoch."""
     model, moments = vae(), moments_of(X, N_COMPONENTS)
     problem = model._new_problem(moments, X.dtype)
-    state = adam_start(model._first(problem, moments.mean, np.random.default_rng(0)).astype(X.dtype))
+    state = adam_start(
+        model._first(problem, moments.mean, np.random.default_rng(0)).astype(X.dtype)
+    )
     watch = Watch(problem.terms, verbose=0)
     while True:
-        state = run_adam_once(problem, X, state, 0, 1, batch_size=BATCH, learning_rate=RATE, watch=watch)
+        state = run_adam_once(
+            problem, X, state, 0, 1, batch_size=BATCH, learning_rate=RATE, watch=watch
+        )
         yield watch.values[-1]
 
 
@@ -117,15 +136,27 @@ def against_rbm(X, y, n_epochs, out):
     classifier = MLPClassifier((200,), early_stopping=True, random_state=0).fit(X, y)
     model, seconds = timed(vae(n_epochs).fit, X)
     samples, to_draw = timed(partial(model.sample, 1000, random_state=0))
-    print("| rows from | training | drawing 1,000 | median confidence | share of the rarest and the commonest class |")
+    print(
+        "| rows from | training | drawing 1,000 | median confidence | share of the rarest and the commonest class |"
+    )
     print("|---|---|---|---|---|")
     print(f"| MNIST itself | | | {judged(classifier, X[:1000])} |")
-    print(f"| ours, {n_epochs} epochs | {seconds:.0f} s | {to_draw:.3f} s | {judged(classifier, samples)} |")
-    rbm, seconds = timed(BernoulliRBM(500, learning_rate=0.01, batch_size=100, n_iter=20, random_state=0).fit, X)
-    for start, rows in (("random pixels", np.random.default_rng(0).random((1000, X.shape[1])) < 0.5), ("rows", X[:1000] > 0.5)):
+    print(
+        f"| ours, {n_epochs} epochs | {seconds:.0f} s | {to_draw:.3f} s | {judged(classifier, samples)} |"
+    )
+    rbm, seconds = timed(
+        BernoulliRBM(500, learning_rate=0.01, batch_size=100, n_iter=20, random_state=0).fit, X
+    )
+    for start, rows in (
+        ("random pixels", np.random.default_rng(0).random((1000, X.shape[1])) < 0.5),
+        ("rows", X[:1000] > 0.5),
+    ):
         (rows, n_steps), to_draw = timed(partial(gibbs, rbm, rows))
         name = f"BernoulliRBM, 20 epochs, {n_steps} Gibbs steps from {start}"
-        print(f"| {name} | {seconds:.0f} s | {to_draw:.1f} s | {judged(classifier, rows)} |", flush=True)
+        print(
+            f"| {name} | {seconds:.0f} s | {to_draw:.1f} s | {judged(classifier, rows)} |",
+            flush=True,
+        )
     draw(model, X, rows, out)
 
 
@@ -147,7 +178,9 @@ def gibbs(rbm, rows, most=2000):
         rows = rbm.gibbs(rows)
         energies.append(rbm._free_energy(rows.astype(float)))
         if step % WINDOW == 0 and step > WINDOW:
-            before, now = (np.mean(part) for part in (energies[-2 * WINDOW : -WINDOW], energies[-WINDOW:]))
+            before, now = (
+                np.mean(part) for part in (energies[-2 * WINDOW : -WINDOW], energies[-WINDOW:])
+            )
             if abs(now - before) < SETTLED * np.std(energies[-1]):
                 break
     hidden = np.random.default_rng(1).random((1000, len(rbm.components_))) < rbm.transform(rows)
@@ -157,8 +190,12 @@ def gibbs(rbm, rows, most=2000):
 def draw(model, X, rows, out):
     from skl_sparse_ae.plotting import SamplesDisplay
 
-    SamplesDisplay.from_estimator(model, X, (28, 28), n_samples=40, random_state=0).figure_.savefig(out)
-    SamplesDisplay(X[:40], rows[:40], image_shape=(28, 28)).plot().figure_.savefig(out.replace(".", "_rbm."))
+    SamplesDisplay.from_estimator(model, X, (28, 28), n_samples=40, random_state=0).figure_.savefig(
+        out
+    )
+    SamplesDisplay(X[:40], rows[:40], image_shape=(28, 28)).plot().figure_.savefig(
+        out.replace(".", "_rbm.")
+    )
 
 
 if __name__ == "__main__":

@@ -72,12 +72,21 @@ TABLES = [
     Table("digits", CHOSEN, partial(of, DIGITS, False), BOTH),
     Table("digits standardised", CHOSEN, partial(of, DIGITS, True)),
     Table("digits in bits", CHOSEN, partial(of, partial(bits, DIGITS), False), BOTH),
-    Table("breast cancer standardised", CHOSEN, partial(of, partial(bundled, load_breast_cancer), True)),
+    Table(
+        "breast cancer standardised",
+        CHOSEN,
+        partial(of, partial(bundled, load_breast_cancer), True),
+    ),
     Table("wine standardised", CHOSEN, partial(of, partial(bundled, load_wine), True)),
     Table("MNIST, 2,000 rows", CHOSEN, partial(of_mnist, 2000, 2000, 4000), BOTH),
     Table("iris standardised", REPORTED, partial(of, partial(bundled, load_iris), True)),
     Table("diabetes standardised", REPORTED, partial(of, partial(bundled, load_diabetes), True)),
-    Table("flower patches", REPORTED, partial(of, partial(patches, "flower.jpg", 5000, 8), False), BOTH),
+    Table(
+        "flower patches",
+        REPORTED,
+        partial(of, partial(patches, "flower.jpg", 5000, 8), False),
+        BOTH,
+    ),
     Table("MNIST, 5,000 rows", REPORTED, partial(of_mnist, 5000, 5000, 10_000), BOTH),
 ]
 
@@ -87,7 +96,11 @@ def settings_of(role):
 
 
 def available(role):
-    return [t for t in TABLES if t.role == role and (os.environ.get(MNIST) or not t.name.startswith("MNIST"))]
+    return [
+        t
+        for t in TABLES
+        if t.role == role and (os.environ.get(MNIST) or not t.name.startswith("MNIST"))
+    ]
 
 
 # ------------------------------------------------------------------------------------- measurements
@@ -112,8 +125,20 @@ def measure(table, loss, k, seed, setting):
         start = time.process_time()
         model.fit(X)
         seconds = time.process_time() - start
-    where = {"table": table.name, "role": table.role, "loss": loss, "k": k, "seed": seed, "setting": setting}
-    figures = {"nats": model.score(X_test), "in sample": -model.loss_, "n_iter": model.n_iter_, "seconds": seconds}
+    where = {
+        "table": table.name,
+        "role": table.role,
+        "loss": loss,
+        "k": k,
+        "seed": seed,
+        "setting": setting,
+    }
+    figures = {
+        "nats": model.score(X_test),
+        "in sample": -model.loss_,
+        "n_iter": model.n_iter_,
+        "seconds": seconds,
+    }
     return where | figures | {"warnings": [str(warning.message) for warning in caught]}
 
 
@@ -128,11 +153,33 @@ def print_tables(path):
     for role in (CHOSEN, REPORTED):
         pairs = compared(record for record in read(path) if record["role"] == role)
         print(f"\n{role}, all settings\n")
-        print_rows(("setting", "ratio of seconds", "gain in nats, median", "worst", "epochs, most"), by_setting(pairs))
+        print_rows(
+            ("setting", "ratio of seconds", "gain in nats, median", "worst", "epochs, most"),
+            by_setting(pairs),
+        )
         print(f"\n{role}, the defaults\n")
-        header = ("table", "loss", "units", "nats before", "now", "epochs before", "now", "seconds before", "now", "ratio")
+        header = (
+            "table",
+            "loss",
+            "units",
+            "nats before",
+            "now",
+            "epochs before",
+            "now",
+            "seconds before",
+            "now",
+            "ratio",
+        )
         print_rows(header, by_table(pairs))
-        print({message for pair in pairs if pair[1]["setting"] == "default" for message in pair[1]["warnings"]} or "no warning")
+        print(
+            {
+                message
+                for pair in pairs
+                if pair[1]["setting"] == "default"
+                for message in pair[1]["warnings"]
+            }
+            or "no warning"
+        )
 
 
 def compared(records):
@@ -148,14 +195,26 @@ def by_setting(pairs):
         if of_setting:
             gains = [median(gain, group) for _, group in places(of_setting)]
             most = max(now["n_iter"] for _, now in of_setting)
-            yield setting, f"{median(ratio, of_setting):.2f}", f"{np.median(gains):+.2f}", f"{min(gains):+.2f}", most
+            yield (
+                setting,
+                f"{median(ratio, of_setting):.2f}",
+                f"{np.median(gains):+.2f}",
+                f"{min(gains):+.2f}",
+                most,
+            )
 
 
 def by_table(pairs):
     for place, group in places([pair for pair in pairs if pair[1]["setting"] == "default"]):
-        figures = [partial(figure, name, i) for name in ("nats", "n_iter", "seconds") for i in (0, 1)]
+        figures = [
+            partial(figure, name, i) for name in ("nats", "n_iter", "seconds") for i in (0, 1)
+        ]
         nats, epochs, seconds = np.reshape([median(f, group) for f in figures], (3, 2))
-        cells = [f"{x:.1f}" for x in nats] + [f"{x:.0f}" for x in epochs] + [f"{x:.2g}" for x in seconds]
+        cells = (
+            [f"{x:.1f}" for x in nats]
+            + [f"{x:.0f}" for x in epochs]
+            + [f"{x:.2g}" for x in seconds]
+        )
         yield *place, *cells, f"{median(ratio, group):.2f}"
 
 

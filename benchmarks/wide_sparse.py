@@ -26,7 +26,13 @@ def documents(n_rows, n_features, density, n_topics=20):
     rank = np.minimum(rng.zipf(1.3, size=(n_rows, words)) - 1, n_features - 1)
     topic = rng.integers(n_topics, size=(n_rows, 1))
     shuffled = np.array([rng.permutation(n_features) for _ in range(n_topics)])
-    X = csr_array((np.ones(n_rows * words), shuffled[topic, rank].ravel(), np.arange(0, n_rows * words + 1, words)))
+    X = csr_array(
+        (
+            np.ones(n_rows * words),
+            shuffled[topic, rank].ravel(),
+            np.arange(0, n_rows * words + 1, words),
+        )
+    )
     X.resize(n_rows, n_features)
     X.sum_duplicates()
     X.data /= np.repeat(np.sqrt(X.power(2).sum(axis=1)), np.diff(X.indptr))
@@ -35,10 +41,12 @@ def documents(n_rows, n_features, density, n_topics=20):
 
 def fit(args):
     """What a process of its own does."""
-    _rows.MOST_DENSITY = 0.0 if args.way == "dense blocks" else _rows.MOST_DENSITY
+    _rows.products.MOST_DENSITY = 0.0 if args.way == "dense blocks" else _rows.products.MOST_DENSITY
     X = documents(args.rows, args.features, args.density)
     max_iter = 2 if args.solver == "lbfgs" else 1
-    model = SparseAutoencoderTransformer(args.units, solver=args.solver, max_iter=max_iter, tol=0, random_state=0)
+    model = SparseAutoencoderTransformer(
+        args.units, solver=args.solver, max_iter=max_iter, tol=0, random_state=0
+    )
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -60,7 +68,16 @@ def main():
     print("| solver | how | seconds | peak MB | J |\n|---|---|---|---|---|")
     for solver in ("lbfgs", "adam"):
         for way in ("products", "dense blocks"):
-            command = [sys.executable, "-m", "benchmarks.wide_sparse", *sys.argv[1:], "--solver", solver, "--way", way]
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.wide_sparse",
+                *sys.argv[1:],
+                "--solver",
+                solver,
+                "--way",
+                way,
+            ]
             output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             seconds, peak, value = map(float, output.split())
             print(f"| {solver} | {way} | {seconds:.1f} | {peak:.0f} | {value:.12g} |", flush=True)

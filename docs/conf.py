@@ -32,7 +32,11 @@ autodoc_typehints = "none"
 exclude_patterns = ["_build", "gallery"]
 templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
-html_theme_options = {"show_prev_next": False, "navigation_with_keys": False, "header_links_before_dropdown": 6}
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 6,
+}
 html_title = "skl_sparse_ae"
 
 # Every plot_*.py of docs/gallery is run, and what it raises or warns of ends the build. `-D plot_gallery=0` runs none of them.

@@ -18,14 +18,19 @@ from sklearn import get_config
 from sklearn.utils.validation import validate_data
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae._blocks import map_quietly, on_centred, row_blocks, sum_over
-from skl_sparse_ae._threads import thread_pool
-from skl_sparse_ae._training import epoch_by
-from skl_sparse_ae._validation import check_chunk, reading
+from skl_sparse_ae._estimator.training import epoch_by
+from skl_sparse_ae._estimator.transaction import reading
+from skl_sparse_ae._estimator.validation import check_chunk
+from skl_sparse_ae._rows.blocks import on_centred, row_blocks
+from skl_sparse_ae._rows.executor import map_quietly
+from skl_sparse_ae._rows.sums import sum_over
+from skl_sparse_ae._rows.thread_pool import thread_pool
 
 __all__ = ["DaskSparseAutoencoderTransformer"]
 
-MOST_OF_A_SHARE = 1.25  # a worker computes on the rows it has, unless they are so many times the average
+MOST_OF_A_SHARE = (
+    1.25  # a worker computes on the rows it has, unless they are so many times the average
+)
 # Bytes sent with the tasks, through the scheduler: as fast as any other way up to here, and slower beyond. Futures and tasks
 # rather than actors, which save 12 ms of 14 in a round (`benchmarks/dask_scaling`), because an actor goes with its worker.
 MOST_IN_TASKS = 2**20
@@ -61,7 +66,9 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer, auto_wrap_o
     SparseAutoencoderTransformer(n_components=32, random_state=0)
     """
 
-    def __init_subclass__(cls, **options):  # scikit-learn's wrapper would gather what `transform` returns
+    def __init_subclass__(
+        cls, **options
+    ):  # scikit-learn's wrapper would gather what `transform` returns
         super().__init_subclass__(**options | {"auto_wrap_output_keys": None})
 
     @property
@@ -164,11 +171,19 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer, auto_wrap_o
         name = type(self).__name__
         X = _whole_rows(X, name)
         if X.shape[1] != n_in:
-            raise ValueError(f"X has {X.shape[1]} features, but {name}.{method} is expecting {n_in} features as input.")
+            raise ValueError(
+                f"X has {X.shape[1]} features, but {name}.{method} is expecting {n_in} features as input."
+            )
         dtype = np.float64 if n_out is None else _float_of(X.dtype)
         empty = np.empty((0,) if n_out is None else (0, n_out), dtype=dtype)
-        shape = {"chunks": X.chunks[:1], "drop_axis": 1} if n_out is None else {"chunks": (X.chunks[0], (n_out,))}
-        local = self.to_local().set_output(transform="default")  # of arrays, whatever is asked of this one and of workers
+        shape = (
+            {"chunks": X.chunks[:1], "drop_axis": 1}
+            if n_out is None
+            else {"chunks": (X.chunks[0], (n_out,))}
+        )
+        local = self.to_local().set_output(
+            transform="default"
+        )  # of arrays, whatever is asked of this one and of workers
         return X.map_blocks(_on_partition, local, method, empty, dtype=dtype, meta=empty, **shape)
 
     def to_local(self) -> SparseAutoencoderTransformer:
@@ -183,7 +198,9 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer, auto_wrap_o
         for name in vars(self).keys() - {"_client"}:
             setattr(local, name, vars(self)[name])
         if "_sklearn_output_config" in vars(self):
-            local._sklearn_output_config = dict(self._sklearn_output_config)  # `set_output` writes into it
+            local._sklearn_output_config = dict(
+                self._sklearn_output_config
+            )  # `set_output` writes into it
         return local
 
     def __getstate__(self):
@@ -201,20 +218,33 @@ class DaskRows:
 
     def __init__(self, client, parts, lengths, first_row, dtype, limits):
         self.client, self.parts, self.lengths, self.first_row = client, parts, lengths, first_row
-        self.dtype, self.limits, self.shape = np.dtype(dtype), limits, (sum(lengths), first_row.shape[1])
+        self.dtype, self.limits, self.shape = (
+            np.dtype(dtype),
+            limits,
+            (sum(lengths), first_row.shape[1]),
+        )
 
     @classmethod
     def of(cls, X, client):
         """The rows of a Dask array, computed once and held until this object is gone. ValueError for what a fit refuses."""
         dtype, n_features = _float_of(X.dtype), X.shape[1]
-        rows = X.map_blocks(_as_rows, n_features, dtype, dtype=dtype, meta=np.empty((0, 0), dtype=dtype))
+        rows = X.map_blocks(
+            _as_rows, n_features, dtype, dtype=dtype, meta=np.empty((0, 0), dtype=dtype)
+        )
         parts = client.compute(rows.to_delayed().ravel().tolist())
         with _loss_of_rows_in_words():
             summaries = client.gather(client.map(_summary, parts, range(len(parts)), pure=False))
-        kept = [(part, summary) for part, summary in zip(parts, summaries, strict=True) if summary[0]]
+        kept = [
+            (part, summary) for part, summary in zip(parts, summaries, strict=True) if summary[0]
+        ]
         if not kept:
-            raise ValueError(f"Found array with 0 sample(s) (shape=(0, {n_features})) while a minimum of 1 is required.")
-        parts, (lengths, lows, highs, firsts) = [part for part, _ in kept], zip(*(of_part for _, of_part in kept), strict=True)
+            raise ValueError(
+                f"Found array with 0 sample(s) (shape=(0, {n_features})) while a minimum of 1 is required."
+            )
+        parts, (lengths, lows, highs, firsts) = (
+            [part for part, _ in kept],
+            zip(*(of_part for _, of_part in kept), strict=True),
+        )
         return cls(client, parts, list(lengths), firsts[0], dtype, (min(lows), max(highs)))
 
     def __len__(self):
@@ -230,16 +260,27 @@ class DaskRows:
         if np.dtype(dtype) == self.dtype:
             return self
         parts = self.client.map(partial(np.asarray, dtype=dtype), self.parts, pure=False)
-        return DaskRows(self.client, parts, self.lengths, self.first_row.astype(dtype), dtype, self.limits)
+        return DaskRows(
+            self.client, parts, self.lengths, self.first_row.astype(dtype), dtype, self.limits
+        )
 
     def clipped(self, low, high):
         parts = self.client.map(partial(np.clip, a_min=low, a_max=high), self.parts, pure=False)
-        return DaskRows(self.client, parts, self.lengths, self.first_row.clip(low, high), self.dtype, (low, high))
+        return DaskRows(
+            self.client,
+            parts,
+            self.lengths,
+            self.first_row.clip(low, high),
+            self.dtype,
+            (low, high),
+        )
 
     def hold_out(self, fraction, rng):
         """``(train, held_out)``: whole partitions, chosen at random, at least one of each."""
         if len(self.parts) < 2:
-            raise ValueError("early_stopping=True holds out whole partitions: X needs at least two that are not empty.")
+            raise ValueError(
+                "early_stopping=True holds out whole partitions: X needs at least two that are not empty."
+            )
         order = rng.permutation(len(self.parts))
         n_out = int(np.clip(round(fraction * len(order)), 1, len(order) - 1))
         return self._only(np.sort(order[n_out:])), self._only(np.sort(order[:n_out]))
@@ -255,25 +296,43 @@ class DaskRows:
 
     def _shared_out(self):
         """Triples of a worker, how many threads it has, and the partitions that it is to compute on."""
-        n_threads, holders = dict(sorted(self.client.nthreads().items())), self.client.who_has(self.parts)
+        n_threads, holders = (
+            dict(sorted(self.client.nthreads().items())),
+            self.client.who_has(self.parts),
+        )
         share = MOST_OF_A_SHARE * len(self) / sum(n_threads.values())
-        taken, load = {worker: [] for worker in n_threads}, dict.fromkeys(n_threads, 0.0)  # rows for each thread
+        taken, load = (
+            {worker: [] for worker in n_threads},
+            dict.fromkeys(n_threads, 0.0),
+        )  # rows for each thread
         for i in np.argsort(self.lengths, kind="stable")[::-1]:
-            has_it = [worker for worker in n_threads if worker in holders.get(self.parts[i].key, ())]
+            has_it = [
+                worker for worker in n_threads if worker in holders.get(self.parts[i].key, ())
+            ]
             worker = min(has_it or n_threads, key=load.get)
             if load[worker] + self.lengths[i] / n_threads[worker] > share:
                 worker = min(n_threads, key=load.get)
             taken[worker].append(i)
             load[worker] += self.lengths[i] / n_threads[worker]
-        return [(worker, n_threads[worker], sorted(chosen)) for worker, chosen in taken.items() if chosen]
+        return [
+            (worker, n_threads[worker], sorted(chosen))
+            for worker, chosen in taken.items()
+            if chosen
+        ]
 
     def epoch_on_workers(self, problem, rng, batch_size, learning_rate, state):
         """As `_training.epoch_by`: the state goes to the partitions in random order, and is worked on where they are."""
         carried = (state, 0, 0.0, 0.0)
         seeds = rng.integers(2**32, size=len(self.parts))
         for i in rng.permutation(len(self.parts)):
-            options = {"batch_size": batch_size, "learning_rate": learning_rate, "seed": int(seeds[i])}
-            carried = self.client.submit(_epoch_of_partition, problem, carried, self.parts[i], pure=False, **options)
+            options = {
+                "batch_size": batch_size,
+                "learning_rate": learning_rate,
+                "seed": int(seeds[i]),
+            }
+            carried = self.client.submit(
+                _epoch_of_partition, problem, carried, self.parts[i], pure=False, **options
+            )
         with _loss_of_rows_in_words():
             state, n_rows, value, details = carried.result()
         return state, value / n_rows, details / n_rows
@@ -298,7 +357,10 @@ class WorkerBlocks(list):
         function = _import("cloudpickle").dumps(function)
         if len(blocks) * len(function) > MOST_IN_TASKS:
             function = self.client.scatter(function, broadcast=True, hash=False)
-        futures = [self._submit(block, function, args) for block, *args in zip(blocks, *others, strict=True)]
+        futures = [
+            self._submit(block, function, args)
+            for block, *args in zip(blocks, *others, strict=True)
+        ]
         with _loss_of_rows_in_words():
             return self.client.gather(futures)
 
@@ -310,7 +372,13 @@ class WorkerBlocks(list):
 
 class _WorkerBlock:
     def __init__(self, worker, n_threads, rows):
-        self.worker, self.n_threads, self.rows, self.shape, self.dtype = worker, n_threads, rows, rows.shape, rows.dtype
+        self.worker, self.n_threads, self.rows, self.shape, self.dtype = (
+            worker,
+            n_threads,
+            rows,
+            rows.shape,
+            rows.dtype,
+        )
 
     def __getitem__(self, rows):
         """The first row of all: nothing else is known here, and nothing else is asked for."""
@@ -322,7 +390,11 @@ class _loss_of_rows_in_words:  # noqa: N801  used as a function
         return self
 
     def __exit__(self, kind, error, traceback):
-        if kind is not None and kind.__name__ in ("CancelledError", "FutureCancelledError", "KilledWorker"):
+        if kind is not None and kind.__name__ in (
+            "CancelledError",
+            "FutureCancelledError",
+            "KilledWorker",
+        ):
             raise RuntimeError(
                 "Rows were lost with a worker and cannot be computed again, or computing them ends workers: "
                 f"{error}. Read X from storage instead of scattering it, and give the workers more memory or X smaller chunks."
@@ -333,7 +405,9 @@ def _total(function, others, n_components, n_threads, lengths, *parts):
     """In a worker, on so many threads: the sum over the rows of its partitions of a function of some, which comes pickled."""
     found = [len(part) for part in parts]
     if found != lengths:
-        raise ValueError(f"Partitions of {lengths} rows have {found} after they were computed again: X is not always the same.")
+        raise ValueError(
+            f"Partitions of {lengths} rows have {found} after they were computed again: X is not always the same."
+        )
     blocks = [block for part in parts for block in row_blocks(part, n_components)]
     others = [[other] * len(blocks) for other in others]
     with thread_pool(n_threads) as map:
@@ -344,10 +418,22 @@ def _total(function, others, n_components, n_threads, lengths, *parts):
 def _epoch_of_partition(problem, carried, X, batch_size, learning_rate, seed):
     """Adam over one partition, and the epoch's sums with it added. Nothing that came is written to: it may be needed again."""
     state, n_rows, value, details = carried
-    state = state._replace(**{name: getattr(state, name).copy() for name in ("x", "first_moment", "second_moment", "memory")})
+    state = state._replace(
+        **{
+            name: getattr(state, name).copy()
+            for name in ("x", "first_moment", "second_moment", "memory")
+        }
+    )
     with np.errstate(all="ignore"):
-        epoch = epoch_by(map, 1, problem, X, np.random.default_rng(seed), batch_size, learning_rate, state)
-    return epoch[0], n_rows + len(X), value + len(X) * epoch[1], details + len(X) * np.asarray(epoch[2])
+        epoch = epoch_by(
+            map, 1, problem, X, np.random.default_rng(seed), batch_size, learning_rate, state
+        )
+    return (
+        epoch[0],
+        n_rows + len(X),
+        value + len(X) * epoch[1],
+        details + len(X) * np.asarray(epoch[2]),
+    )
 
 
 def _as_rows(block, n_features, dtype):
@@ -385,7 +471,9 @@ def _import_frames():
     try:
         return _import("dask.dataframe")
     except ImportError:
-        raise ImportError('transform_output="pandas" needs Dask DataFrames: pip install "dask[dataframe]"') from None
+        raise ImportError(
+            'transform_output="pandas" needs Dask DataFrames: pip install "dask[dataframe]"'
+        ) from None
 
 
 def _whole_rows(X, name):
@@ -401,13 +489,19 @@ def _whole_rows(X, name):
             "numbers, to_dask_array() makes objects otherwise."
         )
     if X.ndim != 2 or np.isnan(X.shape[1]):
-        raise ValueError(f"{name} expects a 2-D Dask array with a known number of columns, got shape {X.shape}.")
+        raise ValueError(
+            f"{name} expects a 2-D Dask array with a known number of columns, got shape {X.shape}."
+        )
     if not X.shape[1]:
-        raise ValueError(f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required by {name}.")
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required by {name}."
+        )
     _check_dense(X._meta, "X", name)
     dtype, widths = _float_of(X.dtype), X.chunks[1]
     lengths = X.chunks[0] if len(widths) > 1 else None  # which goes with every task
-    X = X.map_blocks(_sound_chunk, lengths, widths, dtype, name, dtype=dtype, meta=np.empty((0, 0), dtype=dtype))
+    X = X.map_blocks(
+        _sound_chunk, lengths, widths, dtype, name, dtype=dtype, meta=np.empty((0, 0), dtype=dtype)
+    )
     return X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
 
 
@@ -417,14 +511,20 @@ def _sound_chunk(chunk, lengths, widths, dtype, name, block_id):
     _check_dense(chunk, what, name)
     n_columns = widths[block_id[1]]
     if np.ndim(chunk) != 2 or np.shape(chunk)[1] != n_columns:
-        raise ValueError(f"{what} has shape {np.shape(chunk)}, and {n_columns} columns according to X.chunks.")
+        raise ValueError(
+            f"{what} has shape {np.shape(chunk)}, and {n_columns} columns according to X.chunks."
+        )
     n_rows = lengths[block_id[0]] if lengths else np.nan
     if not np.isnan(n_rows) and len(chunk) != n_rows:
-        raise ValueError(f"{what} has shape {np.shape(chunk)}, and {n_rows} rows according to X.chunks.")
+        raise ValueError(
+            f"{what} has shape {np.shape(chunk)}, and {n_rows} rows according to X.chunks."
+        )
     try:
         return check_chunk(chunk, dtype, name)
     except (TypeError, ValueError) as error:
-        raise (TypeError if isinstance(error, TypeError) else ValueError)(f"{what}: {error}") from None
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(
+            f"{what}: {error}"
+        ) from None
 
 
 def _check_dense(chunk, what, name):
@@ -443,4 +543,6 @@ def _import(module):
     try:
         return import_module(module)
     except ImportError:
-        raise ImportError('skl_sparse_ae.dask needs Dask: pip install "skl_sparse_ae[dask]"') from None
+        raise ImportError(
+            'skl_sparse_ae.dask needs Dask: pip install "skl_sparse_ae[dask]"'
+        ) from None

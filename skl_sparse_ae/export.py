@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from skl_sparse_ae import __version__
-from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
-from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
+from skl_sparse_ae._nn.losses import CrossEntropy, LogisticSquaredError, SquaredError
+from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
+from skl_sparse_ae._version import __version__
 
 __all__ = ["to_source", "to_torch"]
 
@@ -140,7 +140,9 @@ def to_source(model: SparseAutoencoderTransformer, path: str | os.PathLike) -> N
     >>> from sklearn.datasets import load_digits
     >>> from skl_sparse_ae import SparseAutoencoderTransformer
     >>> from skl_sparse_ae.export import to_source
-    >>> model = SparseAutoencoderTransformer(32, tol=1e-3, random_state=0).fit(load_digits().data / 16)
+    >>> model = SparseAutoencoderTransformer(32, tol=1e-3, random_state=0).fit(
+    ...     load_digits().data / 16
+    ... )
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     to_source(model, Path(folder) / "digits_encoder.py")
     ...     print(sorted(file.name for file in Path(folder).iterdir()))
@@ -168,7 +170,9 @@ def _write_together(contents):
     """Replace files, {path: bytes}, when all of the new ones are whole: whatever fails, no old one is lost before."""
     parts = {path: path.with_name(f"{path.name}.{os.getpid()}.partial") for path in contents}
     if folders := [str(path) for path in contents if path.is_dir()]:
-        raise IsADirectoryError(f"{', '.join(map(repr, folders))} is a folder. Choose another name.")
+        raise IsADirectoryError(
+            f"{', '.join(map(repr, folders))} is a folder. Choose another name."
+        )
     try:
         for path, content in contents.items():
             with parts[path].open("wb") as file:
@@ -189,7 +193,9 @@ def _source(model, weights, digest):
         n_components=int(n_components),
         n_features=int(n_features),
         version=__version__,
-        weights=ascii(weights),  # a name may hold anything: as a literal, in ASCII, it cannot end or become code
+        weights=ascii(
+            weights
+        ),  # a name may hold anything: as a literal, in ASCII, it cannot end or become code
         digest=digest,
         loss=ERRORS[model._loss()],
         output="_raw(code)" if model._loss() is SquaredError else "_sigmoid(_raw(code))",
@@ -244,7 +250,9 @@ def to_torch(model: SparseAutoencoderTransformer) -> Any:
 def _linear(torch, W, b):
     """``X @ W.T + b``."""
     weight, bias = (torch.from_numpy(np.array(part, order="C")) for part in (W, b))
-    layer = torch.nn.utils.skip_init(torch.nn.Linear, W.shape[1], W.shape[0], dtype=weight.dtype)  # draws no numbers
+    layer = torch.nn.utils.skip_init(
+        torch.nn.Linear, W.shape[1], W.shape[0], dtype=weight.dtype
+    )  # draws no numbers
     layer.weight.data, layer.bias.data = weight, bias
     return layer
 

@@ -15,16 +15,24 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_array, column_or_1d
 
-from skl_sparse_ae._inside import steps_of
-from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
+from skl_sparse_ae._estimator.unwrap import steps_of
+from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
 
 __all__ = ["to_mlp_classifier", "to_mlp_regressor"]
 
 GIVEN = ("hidden_layer_sizes", "activation", "warm_start")
-FIRST_STEP = {"solver": "adam", "early_stopping": False, "batch_size": "auto", "verbose": False, "random_state": 0}
+FIRST_STEP = {
+    "solver": "adam",
+    "early_stopping": False,
+    "batch_size": "auto",
+    "verbose": False,
+    "random_state": 0,
+}
 
 
-def to_mlp_classifier(model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any) -> MLPClassifier | Pipeline:
+def to_mlp_classifier(
+    model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any
+) -> MLPClassifier | Pipeline:
     """A classifier whose hidden layers are the encoders of `model`, for `fit` to fine-tune.
 
     Its last layer is a logistic regression on the code of X (C=10). So until it is fitted it predicts what that would, and
@@ -79,7 +87,9 @@ def to_mlp_classifier(model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any)
     >>> X, y = load_digits(return_X_y=True)
     >>> X = X / 16
     >>> model = SparseAutoencoderTransformer(64, random_state=0).fit(X)  # all rows, no labels
-    >>> classifier = to_mlp_classifier(model, X[:200], y[:200], max_iter=20, tol=0, random_state=0)  # few labels
+    >>> classifier = to_mlp_classifier(
+    ...     model, X[:200], y[:200], max_iter=20, tol=0, random_state=0
+    ... )  # few labels
     >>> import warnings
     >>> with warnings.catch_warnings(action="ignore"):  # not converged, on purpose
     ...     classifier = classifier.fit(X[:200], y[:200])
@@ -92,7 +102,9 @@ def to_mlp_classifier(model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any)
     return _joined(front, mlp, encoders, last.coef_, last.intercept_)
 
 
-def to_mlp_regressor(model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any) -> MLPRegressor | Pipeline:
+def to_mlp_regressor(
+    model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any
+) -> MLPRegressor | Pipeline:
     """A regressor whose hidden layers are the encoders of `model`, for `fit` to fine-tune.
 
     Its last layer is a ridge regression on the code of X (alpha=1): see `to_mlp_classifier`.
@@ -129,13 +141,17 @@ def to_mlp_regressor(model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any) 
     >>> y = (y - y.mean()) / y.std()
     >>> autoencoder = SparseAutoencoderTransformer(16, tol=1e-3, random_state=0)
     >>> model = make_pipeline(StandardScaler(), autoencoder).fit(X)
-    >>> regressor = to_mlp_regressor(model, X[:300], y[:300], tol=1e-3, random_state=0).fit(X[:300], y[:300])
+    >>> regressor = to_mlp_regressor(model, X[:300], y[:300], tol=1e-3, random_state=0).fit(
+    ...     X[:300], y[:300]
+    ... )
     >>> regressor.score(X[300:], y[300:]) > 0.3
     True
     """
     front, encoders = _split(model, "to_mlp_regressor")
     if parameters.get("loss", "squared_error") != "squared_error":
-        raise ValueError("The last layer is found by least squares, so loss has to be 'squared_error'. Leave it out.")
+        raise ValueError(
+            "The last layer is found by least squares, so loss has to be 'squared_error'. Leave it out."
+        )
     mlp = _network(MLPRegressor, encoders, check_array(y, ensure_2d=False), parameters)
     last = Ridge().fit(model.transform(X), y)
     return _joined(front, mlp, encoders, np.atleast_2d(last.coef_), np.atleast_1d(last.intercept_))
@@ -158,7 +174,11 @@ def _split(model, caller):
 
 def _described(model, steps):
     name = type(model).__name__
-    return name if not steps or steps == [model] else f"a {name} that ends with {type(steps[-1]).__name__}"
+    return (
+        name
+        if not steps or steps == [model]
+        else f"a {name} that ends with {type(steps[-1]).__name__}"
+    )
 
 
 def _network(kind, encoders, y, parameters):
@@ -167,9 +187,15 @@ def _network(kind, encoders, y, parameters):
     scikit-learn makes the weights in the first step of training; so there is one, on rows of zeros, whose traces are removed.
     """
     if given := [name for name in GIVEN if name in parameters]:
-        raise ValueError(f"{', '.join(given)} follow from the autoencoders, whose units are the hidden ones. Leave them out.")
+        raise ValueError(
+            f"{', '.join(given)} follow from the autoencoders, whose units are the hidden ones. Leave them out."
+        )
     sizes = tuple(len(encoder.intercept_) for encoder in encoders)
-    parameters = parameters | {"hidden_layer_sizes": sizes, "activation": "logistic", "warm_start": True}
+    parameters = parameters | {
+        "hidden_layer_sizes": sizes,
+        "activation": "logistic",
+        "warm_start": True,
+    }
     y, classes = (y[:1], {}) if kind is MLPRegressor else _one_of_each(y)
     mlp = kind(**parameters | FIRST_STEP)
     X = np.zeros((len(y), encoders[0].n_features_in_), dtype=encoders[0].components_.dtype)
@@ -192,7 +218,9 @@ def _one_of_each(y):
 
 def _joined(front, mlp, encoders, coef, intercept):
     """The MLP with these encoders and last layer, coef (n_outputs, n_units), in place of its weights, behind `front`."""
-    layers = [(encoder.components_, encoder.intercept_) for encoder in encoders] + [(coef, intercept)]
+    layers = [(encoder.components_, encoder.intercept_) for encoder in encoders] + [
+        (coef, intercept)
+    ]
     dtype = mlp.coefs_[0].dtype
     mlp.coefs_ = [np.array(W.T, dtype=dtype, order="C") for W, _ in layers]
     mlp.intercepts_ = [np.array(b, dtype=dtype) for _, b in layers]

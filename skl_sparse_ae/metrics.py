@@ -22,13 +22,16 @@ from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_non_negative
 
 from skl_sparse_ae import VariationalAutoencoderTransformer
-from skl_sparse_ae._blocks import row_blocks
-from skl_sparse_ae._diagnostics import LEAST_ACTIVITY
-from skl_sparse_ae._inference import LOWEST_SCORE
-from skl_sparse_ae._inside import autoencoder_in, before_autoencoder
-from skl_sparse_ae._penalties import divergences
-from skl_sparse_ae._rows import dense, read
-from skl_sparse_ae._validation import check_real, quiet, refuse_times
+from skl_sparse_ae._estimator.containers import refuse_times
+from skl_sparse_ae._estimator.transaction import quiet
+from skl_sparse_ae._estimator.unwrap import autoencoder_in, before_autoencoder
+from skl_sparse_ae._estimator.validation import check_real
+from skl_sparse_ae._nn.penalties import divergences
+from skl_sparse_ae._rows.blocks import row_blocks
+from skl_sparse_ae._rows.lazy import read
+from skl_sparse_ae._rows.products import dense
+from skl_sparse_ae._sparse.predict import LOWEST_SCORE
+from skl_sparse_ae._variational.diagnostics import LEAST_ACTIVITY
 
 __all__ = [
     "active_fraction",
@@ -181,7 +184,9 @@ def lifetime_sparseness(code: ArrayLike, *, average: bool = True) -> float | np.
 # --------------------------------------------------------------------------------------------------- how alive its units are
 
 
-def active_fraction(code: ArrayLike, threshold: float = 0.5, *, average: bool = True) -> float | np.ndarray:
+def active_fraction(
+    code: ArrayLike, threshold: float = 0.5, *, average: bool = True
+) -> float | np.ndarray:
     """Share of rows in which a unit is active.
 
     Parameters
@@ -405,7 +410,9 @@ def explained_variance(X: ArrayLike, X_hat: ArrayLike) -> float:
     total = np.square(X - X.mean(axis=0)).sum(axis=0)[varies].sum()
     if not np.isfinite([error, total]).all():
         largest = max(abs(X).max(), abs(X_hat).max())
-        raise ValueError(f"The squared errors overflow: X and X_hat have values up to {largest:.3g}. Scale both.")
+        raise ValueError(
+            f"The squared errors overflow: X and X_hat have values up to {largest:.3g}. Scale both."
+        )
     return max(float(1 - error / total), LOWEST_SCORE) if total else 0.0
 
 
@@ -471,12 +478,16 @@ def row_errors(estimator: Any, X: ArrayLike) -> np.ndarray:
     >>> from skl_sparse_ae.metrics import row_errors
     >>> X = load_digits().data / 16
     >>> X[7] = X[7, ::-1]  # an anomaly: upside down
-    >>> model = SparseAutoencoderTransformer(16, tol=1e-3, random_state=0).fit(np.delete(X, 7, axis=0))
+    >>> model = SparseAutoencoderTransformer(16, tol=1e-3, random_state=0).fit(
+    ...     np.delete(X, 7, axis=0)
+    ... )
     >>> errors = row_errors(model, X)
     >>> bool(errors[7] > np.quantile(errors, 0.99))
     True
     """
-    return _finite(np.concatenate([of_block.mean(axis=1) for of_block in _squared_errors(estimator, X)]))
+    return _finite(
+        np.concatenate([of_block.mean(axis=1) for of_block in _squared_errors(estimator, X)])
+    )
 
 
 def feature_errors(estimator: Any, X: ArrayLike) -> np.ndarray:
@@ -697,7 +708,9 @@ def lifetime_sparseness_scorer(estimator: Any, X: ArrayLike, y: Any = None) -> f
     return float(lifetime_sparseness(_code(estimator, X)))
 
 
-def reconstruction_and_sparsity_scorer(estimator: Any, X: ArrayLike, y: Any = None) -> dict[str, float]:
+def reconstruction_and_sparsity_scorer(
+    estimator: Any, X: ArrayLike, y: Any = None
+) -> dict[str, float]:
     """R2 of the reconstruction and Hoyer sparsity of the code, for searches that weigh the one against the other.
 
     Parameters
@@ -725,7 +738,10 @@ def reconstruction_and_sparsity_scorer(estimator: Any, X: ArrayLike, y: Any = No
     >>> from skl_sparse_ae.metrics import reconstruction_and_sparsity_scorer
     >>> X = load_digits().data / 16
     >>> model = SparseAutoencoderTransformer(16, tol=1e-3, random_state=0).fit(X)
-    >>> {name: round(score, 1) for name, score in reconstruction_and_sparsity_scorer(model, X).items()}
+    >>> {
+    ...     name: round(score, 1)
+    ...     for name, score in reconstruction_and_sparsity_scorer(model, X).items()
+    ... }
     {'r2': 0.7, 'hoyer': 0.7}
     """
     autoencoder, X = _at_autoencoder(estimator, X)
@@ -746,7 +762,9 @@ def _check_pair(X, X_hat):
     X = check_array(X, dtype=np.float64, input_name="X")
     X_hat = check_array(X_hat, dtype=np.float64, input_name="X_hat")
     if X.shape != X_hat.shape:
-        raise ValueError(f"X has shape {X.shape}, but X_hat has shape {X_hat.shape}. They must be the same rows and features.")
+        raise ValueError(
+            f"X has shape {X.shape}, but X_hat has shape {X_hat.shape}. They must be the same rows and features."
+        )
     return X, X_hat
 
 
@@ -792,7 +810,9 @@ def _code(estimator, X):
 
 def _r2(autoencoder, X):
     if isinstance(autoencoder, VariationalAutoencoderTransformer):  # whose `score` is a likelihood
-        return explained_variance(dense(read(autoencoder._check_targets(X))), autoencoder.reconstruct(X))
+        return explained_variance(
+            dense(read(autoencoder._check_targets(X))), autoencoder.reconstruct(X)
+        )
     return autoencoder.score(X)
 
 

@@ -16,15 +16,26 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_array, check_scalar
 
-from skl_sparse_ae._scale import factor_of
-from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
-from skl_sparse_ae._validation import check_real
+from skl_sparse_ae._estimator.validation import check_real
+from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
+from skl_sparse_ae._sparse.scale import factor_of
 from skl_sparse_ae.metrics import reconstruction_and_sparsity_scorer
 
-__all__ = ["SparseAutoencoderPath", "SparsestWithin", "matlab_parameters", "sparse_autoencoder_path", "ufldl_parameters"]
+__all__ = [
+    "SparseAutoencoderPath",
+    "SparsestWithin",
+    "matlab_parameters",
+    "sparse_autoencoder_path",
+    "ufldl_parameters",
+]
 
 ORDERS = {"ascending": 1, "descending": -1}
-DECODERS = {"sigmoid": "logistic", "linear": "identity", "logsig": "logistic", "purelin": "identity"}
+DECODERS = {
+    "sigmoid": "logistic",
+    "linear": "identity",
+    "logsig": "logistic",
+    "purelin": "identity",
+}
 
 
 class SparsestWithin(BaseEstimator):
@@ -119,14 +130,21 @@ class SparsestWithin(BaseEstimator):
         if not isinstance(self.tolerance, str):
             return check_real(self.tolerance, "tolerance", min_val=0)
         if self.tolerance != "one_standard_error":
-            raise ValueError(f"tolerance must be 'one_standard_error' or a float >= 0, got {self.tolerance!r}.")
-        n_splits = sum(re.fullmatch(rf"split\d+_test_{re.escape(self.score)}", key) is not None for key in cv_results)
+            raise ValueError(
+                f"tolerance must be 'one_standard_error' or a float >= 0, got {self.tolerance!r}."
+            )
+        n_splits = sum(
+            re.fullmatch(rf"split\d+_test_{re.escape(self.score)}", key) is not None
+            for key in cv_results
+        )
         if n_splits < 2:
             raise ValueError(
                 f"One standard error needs the scores of at least 2 splits, got {n_splits}. Raise cv, or give tolerance as "
                 "a number."
             )
-        return cv_results[f"std_test_{self.score}"][best] / np.sqrt(n_splits - 1)  # that `std` divides by n_splits
+        return cv_results[f"std_test_{self.score}"][best] / np.sqrt(
+            n_splits - 1
+        )  # that `std` divides by n_splits
 
 
 @dataclass(frozen=True)
@@ -235,7 +253,9 @@ def sparse_autoencoder_path(
     warm_start = model.warm_start
     for i in np.argsort(ORDERS[_check_order(order)] * sizes, kind="stable"):
         model.set_params(sparsity_weight=weights[i], warm_start=True).fit(X)
-        models[i] = copy.copy(model).set_params(warm_start=warm_start)  # `fit` replaces attributes, never writes into them
+        models[i] = copy.copy(model).set_params(
+            warm_start=warm_start
+        )  # `fit` replaces attributes, never writes into them
     columns = [_figures(model, X, X if X_test is None else X_test) for model in models]
     curves = {name: np.array([column[name] for column in columns]) for name in columns[0]}
     used = np.array([model.sparsity_weight_ for model in models])
@@ -362,12 +382,19 @@ def matlab_parameters(
     (0.0625, 0.001)
     >>> model = SparseAutoencoderTransformer(**parameters, random_state=0)
     """
-    decays = {"l2_weight_regularization": l2_weight_regularization, "sparsity_regularization": sparsity_regularization}
+    decays = {
+        "l2_weight_regularization": l2_weight_regularization,
+        "sparsity_regularization": sparsity_regularization,
+    }
     _check_counts(n_features=n_features, hidden_size=hidden_size, max_epochs=max_epochs)
     _check_constants("sparsity_proportion", sparsity_proportion, **decays)
     _check_decoder("encoder_transfer_function", encoder_transfer_function, ("logsig",))
     _check_decoder("decoder_transfer_function", decoder_transfer_function, ("logsig", "purelin"))
-    objective = {"alpha": l2_weight_regularization, "weight": sparsity_regularization, "decoder": decoder_transfer_function}
+    objective = {
+        "alpha": l2_weight_regularization,
+        "weight": sparsity_regularization,
+        "decoder": decoder_transfer_function,
+    }
     return _parameters(n_features, hidden_size, max_epochs, sparsity_proportion, **objective)
 
 
@@ -377,7 +404,9 @@ def matlab_parameters(
 def _mean_of(cv_results, name):
     key = f"mean_test_{name}"
     if key not in cv_results:
-        there_are = sorted(key.removeprefix("mean_test_") for key in cv_results if key.startswith("mean_test_"))
+        there_are = sorted(
+            key.removeprefix("mean_test_") for key in cv_results if key.startswith("mean_test_")
+        )
         raise ValueError(
             f"The search has no metric {name!r}, only {there_are}. Search with "
             "scoring=skl_sparse_ae.metrics.reconstruction_and_sparsity_scorer, or name metrics that there are."
@@ -413,7 +442,9 @@ def _check_multiples(values):
 
 def _check_one_dimensional(weights):
     if weights.ndim != 1:
-        raise ValueError(f"sparsity_weights must be one-dimensional, got an array of shape {weights.shape}.")
+        raise ValueError(
+            f"sparsity_weights must be one-dimensional, got an array of shape {weights.shape}."
+        )
 
 
 def _check_order(order):
@@ -436,11 +467,16 @@ def _figures(model, X, X_test):
     """What a path keeps of one model: every name one of its arrays."""
     decays = model.encoder_alpha_ * np.square(model.components_, dtype=np.float64).sum()
     decays += model.decoder_alpha_ * np.square(model.decoder_components_, dtype=np.float64).sum()
-    terms = {"reconstruction": model._mean_loss(X), "weight_decay": decays / (2 * model.n_features_in_)}
+    terms = {
+        "reconstruction": model._mean_loss(X),
+        "weight_decay": decays / (2 * model.n_features_in_),
+    }
     return {
         **reconstruction_and_sparsity_scorer(model, X_test),
         **terms,
-        "sparsity": max(model.loss_ - sum(terms.values()), 0.0),  # exact for saturated units, as the code's means are not
+        "sparsity": max(
+            model.loss_ - sum(terms.values()), 0.0
+        ),  # exact for saturated units, as the code's means are not
         "loss": model.loss_,
         "mean_activation": model.mean_activations_.mean(),
         "n_iter": model.n_iter_,
@@ -460,7 +496,9 @@ def _check_constants(target_name, target, **weights):
 
 def _check_decoder(name, value, counterparts):
     if value not in counterparts:
-        raise ValueError(f"{name} must be one of {list(counterparts)}, the others have no counterpart here. Got {value!r}.")
+        raise ValueError(
+            f"{name} must be one of {list(counterparts)}, the others have no counterpart here. Got {value!r}."
+        )
 
 
 def _parameters(n_features, n_components, max_iter, target, *, alpha, weight, decoder):

@@ -11,19 +11,30 @@ import warnings
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from skl_sparse_ae._losses import CrossEntropy, SquaredError
-from skl_sparse_ae._sparse_autoencoder import SparseAutoencoderTransformer
-from skl_sparse_ae._variational_autoencoder import VariationalAutoencoderTransformer
-from skl_sparse_ae._variational_inference import centred
-from skl_sparse_ae._weights import of_centred, origin_of_weights
+from skl_sparse_ae._nn.losses import CrossEntropy, SquaredError
+from skl_sparse_ae._nn.origin import origin_of_weights
+from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
+from skl_sparse_ae._sparse.weights import of_centred
+from skl_sparse_ae._variational.estimator import VariationalAutoencoderTransformer
+from skl_sparse_ae._variational.predict import centred
 
 __all__ = ["register"]
 
 OPTIONS = {
     SparseAutoencoderTransformer: ("reconstruct", "score_samples"),
-    VariationalAutoencoderTransformer: ("reconstruct",),  # its scores are of random draws, which runtimes do not share
+    VariationalAutoencoderTransformer: (
+        "reconstruct",
+    ),  # its scores are of random draws, which runtimes do not share
 }
-FITS_INTO_FLOAT32 = ("Float", "Float16", "Boolean", "Int8", "UInt8", "Int16", "UInt16")  # each of its values
+FITS_INTO_FLOAT32 = (
+    "Float",
+    "Float16",
+    "Boolean",
+    "Int8",
+    "UInt8",
+    "Int16",
+    "UInt16",
+)  # each of its values
 
 
 def register() -> None:
@@ -73,19 +84,32 @@ def register() -> None:
     >>> X = load_digits().data / 16
     >>> model = SparseAutoencoderTransformer(32, tol=1e-3, random_state=0).fit(X)
     >>> register()
-    >>> graph = to_onnx(model, X[:1], options={SparseAutoencoderTransformer: {"score_samples": True}})
+    >>> graph = to_onnx(
+    ...     model, X[:1], options={SparseAutoencoderTransformer: {"score_samples": True}}
+    ... )
     >>> [output.name for output in graph.graph.output]
     ['code', 'score']
     """
     try:
         from skl2onnx import update_registered_converter
     except ImportError as error:
-        raise ImportError('register requires skl2onnx. Install it by: pip install "skl_sparse_ae[onnx]"') from error
+        raise ImportError(
+            'register requires skl2onnx. Install it by: pip install "skl_sparse_ae[onnx]"'
+        ) from error
     for family, names in OPTIONS.items():
         options = {name: [False, True] for name in names}
         for model in _family(family):
-            update_registered_converter(model, _alias(model), _set_shapes, _convert, parser=_declare_outputs, options=options)
-    update_registered_converter(FrozenEstimator, _alias(FrozenEstimator), _set_shapes, _convert, parser=_declare_frozen)
+            update_registered_converter(
+                model,
+                _alias(model),
+                _set_shapes,
+                _convert,
+                parser=_declare_outputs,
+                options=options,
+            )
+    update_registered_converter(
+        FrozenEstimator, _alias(FrozenEstimator), _set_shapes, _convert, parser=_declare_frozen
+    )
 
 
 def _family(model_class):
@@ -133,7 +157,10 @@ def _kind_for(inputs):
     """The tensor type in which to compute: float32 only if that holds each value of each input."""
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
-    fits = all(type(variable.type).__name__.removesuffix("TensorType") in FITS_INTO_FLOAT32 for variable in inputs)
+    fits = all(
+        type(variable.type).__name__.removesuffix("TensorType") in FITS_INTO_FLOAT32
+        for variable in inputs
+    )
     return FloatTensorType if fits else DoubleTensorType
 
 
@@ -141,7 +168,9 @@ def _warn_of_rounding(scope, kind):
     """Where the steps in front have lost digits of the graph's input."""
     if kind is _kind_for(scope.input_variables):
         return
-    names = [variable.raw_name for variable in scope.input_variables if _kind_for([variable]) is not kind]
+    names = [
+        variable.raw_name for variable in scope.input_variables if _kind_for([variable]) is not kind
+    ]
     warnings.warn(
         f"ONNX's steps in front of the autoencoder round the input {', '.join(names)} to float32, and scikit-learn's do not. "
         "Convert all columns to float64 before to_onnx.",
@@ -155,7 +184,10 @@ def _set_shapes(operator):
 
     check_input_and_output_numbers(operator, input_count_range=[1, None], output_count_range=[1, 3])
     _refuse_options_within_a_pipeline(operator)
-    n_components, n_features = operator.raw_operator._n_features_out, operator.raw_operator.n_features_in_
+    n_components, n_features = (
+        operator.raw_operator._n_features_out,
+        operator.raw_operator.n_features_in_,
+    )
     shapes = {"code": [None, n_components], "reconstruction": [None, n_features], "score": [None]}
     for output in operator.outputs:
         output.type.shape = shapes[output.raw_name]
@@ -174,10 +206,15 @@ def _convert(scope, operator, container):
     """Its third: the nodes."""
     from skl2onnx.common.data_types import guess_numpy_type
 
-    model, outputs = operator.raw_operator, {output.raw_name: output.full_name for output in operator.outputs}
+    model, outputs = (
+        operator.raw_operator,
+        {output.raw_name: output.full_name for output in operator.outputs},
+    )
     graph = _Graph(scope, container, guess_numpy_type(operator.outputs[0].type))
     X = graph.joined([column.full_name for column in operator.inputs])
-    (_add_sparse if isinstance(model, SparseAutoencoderTransformer) else _add_variational)(graph, model, X, outputs)
+    (_add_sparse if isinstance(model, SparseAutoencoderTransformer) else _add_variational)(
+        graph, model, X, outputs
+    )
 
 
 def _add_sparse(graph, model, X, outputs):
@@ -197,7 +234,9 @@ def _add_sparse(graph, model, X, outputs):
 def _seen_from_an_origin(graph, model, X):
     """The weights, and X: less an origin where products would lose digits, as in `_inference`."""
     w = model._weights()
-    origin = origin_of_weights(w, graph.dtype) if model._loss() is SquaredError else None
+    origin = (
+        origin_of_weights(w.We, w.be, w.bd, graph.dtype) if model._loss() is SquaredError else None
+    )
     X = X if origin is None else graph.node("Sub", X, graph.constant(origin))
     return of_centred(w, origin), X
 
@@ -219,8 +258,16 @@ def _add_variational(graph, model, X, outputs):
     encoder[-1] = coef[:, :k], intercept[:k]
     code = graph.node("Identity", graph.stack(X, encoder, model.activation), name=outputs["code"])
     if "reconstruction" in outputs:
-        raw = graph.stack(code, zip(model.decoder_coefs_, model.decoder_intercepts_, strict=True), model.activation)
-        graph.node("Sigmoid" if model.loss == "cross_entropy" else "Identity", raw, name=outputs["reconstruction"])
+        raw = graph.stack(
+            code,
+            zip(model.decoder_coefs_, model.decoder_intercepts_, strict=True),
+            model.activation,
+        )
+        graph.node(
+            "Sigmoid" if model.loss == "cross_entropy" else "Identity",
+            raw,
+            name=outputs["reconstruction"],
+        )
 
 
 def _squared_error(graph, X_hat, X):
@@ -237,13 +284,17 @@ def _divergence(graph, raw, X):
     excess = graph.node("Relu", graph.node("Sub", excess, _entropy(graph, complement)))
     beyond = graph.node("Abs", graph.node("Sub", X, clipped))
     tolerance = graph.constant(np.sqrt(np.finfo(graph.dtype).eps).astype(graph.dtype))
-    return graph.node("Where", graph.node("Greater", beyond, tolerance), graph.constant(np.nan), excess)
+    return graph.node(
+        "Where", graph.node("Greater", beyond, tolerance), graph.constant(np.nan), excess
+    )
 
 
 def _cross_entropy(graph, raw, x, complement):
     """``log(1 + exp(-|r|)) + |r| (1 - x if r > 0 else x)``; runtimes have Softplus for float32 only."""
     size, is_positive = graph.node("Abs", raw), graph.node("Greater", raw, graph.constant(0.0))
-    softplus = graph.node("Log", graph.node("Add", graph.constant(1.0), graph.node("Exp", graph.node("Neg", size))))
+    softplus = graph.node(
+        "Log", graph.node("Add", graph.constant(1.0), graph.node("Exp", graph.node("Neg", size)))
+    )
     wrong = graph.node("Where", is_positive, complement, x)
     return graph.node("Add", softplus, graph.node("Mul", size, wrong))
 
@@ -271,7 +322,9 @@ class _Graph:
     def constant(self, array):
         """The name of an array, of its own dtype."""
         name, array = self.scope.get_unique_variable_name("constant"), np.asarray(array)
-        self.container.add_initializer(name, _kind_of(array.dtype), list(array.shape), np.ravel(array))
+        self.container.add_initializer(
+            name, _kind_of(array.dtype), list(array.shape), np.ravel(array)
+        )
         return name
 
     def affine(self, X, W, b):
@@ -289,9 +342,18 @@ class _Graph:
 
     def activated(self, Z, activation):
         if activation != "elu":
-            return self.node({"identity": "Identity", "logistic": "Sigmoid", "tanh": "Tanh", "relu": "Relu"}[activation], Z)
-        negative = self.node("Exp", self.node("Neg", self.node("Relu", self.node("Neg", Z))))  # no runtime has Elu in float64
-        return self.node("Add", self.node("Relu", Z), self.node("Sub", negative, self.constant(self.dtype(1))))
+            return self.node(
+                {"identity": "Identity", "logistic": "Sigmoid", "tanh": "Tanh", "relu": "Relu"}[
+                    activation
+                ],
+                Z,
+            )
+        negative = self.node(
+            "Exp", self.node("Neg", self.node("Relu", self.node("Neg", Z)))
+        )  # no runtime has Elu in float64
+        return self.node(
+            "Add", self.node("Relu", Z), self.node("Sub", negative, self.constant(self.dtype(1)))
+        )
 
     def joined(self, inputs):
         """One or several inputs, which a DataFrame makes one a column, as the matrix X in the precision of the graph."""
@@ -303,4 +365,6 @@ def _kind_of(dtype):
     """ONNX's number of a type."""
     from skl2onnx.proto import onnx_proto
 
-    return {"float32": onnx_proto.TensorProto.FLOAT, "float64": onnx_proto.TensorProto.DOUBLE}[np.dtype(dtype).name]
+    return {"float32": onnx_proto.TensorProto.FLOAT, "float64": onnx_proto.TensorProto.DOUBLE}[
+        np.dtype(dtype).name
+    ]

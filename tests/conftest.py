@@ -12,18 +12,23 @@ from scipy.special import expit
 from sklearn.datasets import load_digits
 
 from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
-from skl_sparse_ae._weights import Weights, n_weights, unflatten
+from skl_sparse_ae._sparse.weights import Weights, n_weights, unflatten
 
 # HYPOTHESIS_PROFILE=nightly draws other examples each time, and 20 times as many unless a test insists on a number.
 settings.register_profile("normal", deadline=None, max_examples=100, derandomize=True)
-settings.register_profile("nightly", deadline=None, max_examples=2000, derandomize=False, print_blob=True)
+settings.register_profile(
+    "nightly", deadline=None, max_examples=2000, derandomize=False, print_blob=True
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 os.environ.setdefault("MPLBACKEND", "Agg")  # no window, and no display needed
 
 
 def pytest_configure(config):
     """Ctrl-C is a KeyboardInterrupt, also where the parent ignores it: `nohup` and a shell's background jobs do."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        and threading.current_thread() is threading.main_thread()
+    ):
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -76,13 +81,18 @@ def autoencoder(images):
         return SparseAutoencoderTransformer(7, max_iter=20, random_state=0).fit(images)
 
 
-@pytest.fixture(scope="session", params=[("squared_error", None), ("squared_error", "logistic"), ("cross_entropy", None)])
+@pytest.fixture(
+    scope="session",
+    params=[("squared_error", None), ("squared_error", "logistic"), ("cross_entropy", None)],
+)
 def any_autoencoder(request, images):
     """Of the first 300 images, 7 units, stopped early: one for each pair of loss and decoder."""
     loss, decoder = request.param
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = SparseAutoencoderTransformer(7, loss=loss, decoder_activation=decoder, max_iter=20, random_state=0)
+        model = SparseAutoencoderTransformer(
+            7, loss=loss, decoder_activation=decoder, max_iter=20, random_state=0
+        )
         return model.fit(images[:300])
 
 
@@ -90,7 +100,9 @@ def any_autoencoder(request, images):
 def unseen(images):
     """Rows that `any_autoencoder` was not fitted to: images, and values of every size and sign that leave its code defined."""
     signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(40, images.shape[1]))
-    return np.concatenate([images[300:], np.zeros_like(images[:1]), *(size * signs for size in (1, 1e12, 1e30))])
+    return np.concatenate(
+        [images[300:], np.zeros_like(images[:1]), *(size * signs for size in (1, 1e12, 1e30))]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +136,9 @@ class Rounded(NamedTuple):
         """A function that never falls, by values a few units in the last place off."""
         value = rising(self.value)
         lower, upper = rising(self.value - self.error), rising(self.value + self.error)
-        error = np.maximum(upper - value, value - lower) + 8 * self.eps * np.maximum(np.abs(value), 1)
+        error = np.maximum(upper - value, value - lower) + 8 * self.eps * np.maximum(
+            np.abs(value), 1
+        )
         return self._replace(value=value, error=error)
 
     def columns(self, n):
@@ -192,7 +206,11 @@ def _frozen(value):
     if isinstance(value, dict):
         return {name: _frozen(item) for name, item in value.items()}
     if isinstance(value, np.ndarray):
-        return value.dtype.str, value.shape, repr(value.tolist()) if value.dtype == object else value.tobytes()
+        return (
+            value.dtype.str,
+            value.shape,
+            repr(value.tolist()) if value.dtype == object else value.tobytes(),
+        )
     if isinstance(value, list | tuple):
         return type(value), [_frozen(item) for item in value]
     if isinstance(value, np.random.RandomState):

@@ -31,9 +31,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer, _validation
-from skl_sparse_ae._blocks import BLOCK_BYTES
-from skl_sparse_ae._solvers import LBFGS_MOST_PARAMETERS
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+    _estimator,
+)
+from skl_sparse_ae._rows.blocks import BLOCK_BYTES
+from skl_sparse_ae._solvers.lbfgs import LBFGS_MOST_PARAMETERS
 
 NAME = "(Sparse|Variational)AutoencoderTransformer"
 RNG = np.random.default_rng(0)
@@ -44,8 +48,19 @@ SOLVERS = ["lbfgs", "adam"]
 MODELS = [*SOLVERS, "variational"]  # the last is the other autoencoder, which has Adam alone
 LOSSES = [("squared_error", None), ("squared_error", "logistic"), ("cross_entropy", None)]
 METHODS = ["transform", "reconstruct", "score", "score_samples"]
-ARRAYS = ["components_", "intercept_", "decoder_components_", "decoder_intercept_", "mean_activations_"]
-LISTS = ["encoder_coefs_", "encoder_intercepts_", "decoder_coefs_", "decoder_intercepts_"]  # of arrays
+ARRAYS = [
+    "components_",
+    "intercept_",
+    "decoder_components_",
+    "decoder_intercept_",
+    "mean_activations_",
+]
+LISTS = [
+    "encoder_coefs_",
+    "encoder_intercepts_",
+    "decoder_coefs_",
+    "decoder_intercepts_",
+]  # of arrays
 OURS = re.compile(
     "(lbfgs|adam) diverged|The fitted model reconstructs X no|The mean activations are|The codes have collapsed|"
     "Only . of . columns are reconstructed|"
@@ -137,7 +152,9 @@ def is_finite(model, data):
     values = [*arrays(model), model.loss_, model.loss_curve_]
     with strictly():
         code = model.transform(data)
-        values += [code, model.inverse_transform(code)] + [getattr(model, name)(data) for name in METHODS]
+        values += [code, model.inverse_transform(code)] + [
+            getattr(model, name)(data) for name in METHODS
+        ]
     if isinstance(model, SparseAutoencoderTransformer):
         assert code.min() >= 0
         assert code.max() <= 1
@@ -150,7 +167,9 @@ def fits(data, expected, **parameters):
         with strictly() as messages:
             model = getattr(make(**parameters), name)(data)
         assert is_finite(model, data)
-        if expected.warning and name == "fit" and parameters["solver"] != "variational":  # which learns in any unit
+        if (
+            expected.warning and name == "fit" and parameters["solver"] != "variational"
+        ):  # which learns in any unit
             assert any(re.search(expected.warning, message) for message in messages), messages
         assert not (expected.quiet and name == "fit" and messages), messages
 
@@ -162,11 +181,16 @@ def bits(data):
 def agrees(data, expected, **parameters):
     before, reference = bits(data), expected.reference
     # The noise of a variational score is that of the row's bits: what `fit` clips is another row, however close.
-    methods = METHODS[:2] if parameters["solver"] == "variational" and "loss" in parameters else METHODS
+    methods = (
+        METHODS[:2] if parameters["solver"] == "variational" and "loss" in parameters else METHODS
+    )
     for name in fits_of(parameters["solver"]):
         with strictly():
             model, other = (getattr(make(**parameters), name)(rows) for rows in (data, reference))
-            pairs = [(getattr(model, method)(data), getattr(other, method)(reference)) for method in methods]
+            pairs = [
+                (getattr(model, method)(data), getattr(other, method)(reference))
+                for method in methods
+            ]
         pairs += zip(arrays(model), arrays(other), strict=True)
         for got, wanted in pairs:
             np.testing.assert_allclose(got, wanted, rtol=expected.rtol, atol=expected.rtol)
@@ -206,13 +230,28 @@ CONTAINERS = [
     case(1, "list-of-lists", X.tolist(), Same(X)),
     case(1, "tuple-of-tuples", tuple(map(tuple, X.tolist())), Same(X)),
     case(1, "memoryview", memoryview(X), Same(X)),
-    case(2, "1-D", X[0], Raises(ValueError, r"Expected 2D array, got 1D array instead:[\s\S]*Reshape your data")),
+    case(
+        2,
+        "1-D",
+        X[0],
+        Raises(ValueError, r"Expected 2D array, got 1D array instead:[\s\S]*Reshape your data"),
+    ),
     case(3, "0-D", np.array(1.0), SCALAR),
     case(3, "int", 1, SCALAR),
     case(3, "None", None, SCALAR),
     case(4, "3-D", X[None], Raises(ValueError, "Found array with dim 3")),
-    case(5, "no-rows", X[:0], Raises(ValueError, r"Found array with 0 sample\(s\) \(shape=\(0, 6\)\)")),
-    case(6, "no-features", X[:, :0], Raises(ValueError, r"Found array with 0 feature\(s\) \(shape=\(30, 0\)\)")),
+    case(
+        5,
+        "no-rows",
+        X[:0],
+        Raises(ValueError, r"Found array with 0 sample\(s\) \(shape=\(0, 6\)\)"),
+    ),
+    case(
+        6,
+        "no-features",
+        X[:, :0],
+        Raises(ValueError, r"Found array with 0 feature\(s\) \(shape=\(30, 0\)\)"),
+    ),
     case(7, "one-row", X[:1], Fits()),
     case(8, "one-feature", X[:, :1], Fits()),
     case(9, "one-by-one", X[:1, :1], Fits()),
@@ -223,13 +262,20 @@ CONTAINERS = [
     case(12, "matrix", X.view(np.matrix), Raises(TypeError, "np.matrix is not supported")),
 ]
 DTYPES = [
-    case(15, "strings", changed("abc", "U32"), Raises(ValueError, "could not convert string to float: .*'abc'")),
+    case(
+        15,
+        "strings",
+        changed("abc", "U32"),
+        Raises(ValueError, "could not convert string to float: .*'abc'"),
+    ),
     case(16, "numeric-strings", X.astype("U32"), Same(X)),
     case(16, "numeric-bytes", X.astype("S32"), Same(X)),
     case(17, "objects-float", X.astype(object), Same(X)),
     case(17, "objects-decimal", as_objects(Decimal), Same(X)),
     case(17, "objects-fraction", as_objects(Fraction), Same(X)),
-    case(18, "objects-with-None", changed(None, object), Raises(ValueError, "Input X contains NaN")),
+    case(
+        18, "objects-with-None", changed(None, object), Raises(ValueError, "Input X contains NaN")
+    ),
     case(19, "objects-with-dict", changed({}, object), NOT_A_NUMBER),
     case(20, "complex", X + 1j, Raises(ValueError, "Complex data not supported")),
     case(21, "bool", X > 0, Same((X > 0).astype(float))),
@@ -238,17 +284,39 @@ DTYPES = [
     case(21, "int64-2**60", np.where(X > 0, 2**60, -(2**60)), Fits(quiet=True)),
     case(21, "uint64-max", np.where(X > 0, np.uint64(2**64 - 1), np.uint64(0)), Fits(quiet=True)),
     case(22, "float16", X.astype("f2"), Same(X.astype("f2").astype(float))),
-    case(23, "longdouble-1e400", changed(np.longdouble("1e400"), np.longdouble), Raises(ValueError, NOT_FINITE)),
+    case(
+        23,
+        "longdouble-1e400",
+        changed(np.longdouble("1e400"), np.longdouble),
+        Raises(ValueError, NOT_FINITE),
+    ),
     case(24, "datetime64", DAYS, Raises(TypeError, TIME)),
     case(24, "timedelta64", DAYS - DAYS[0, 0], Raises(TypeError, TIME)),
     case(24, "datetime64-in-a-list", list(DAYS), Raises(TypeError, TIME)),
-    case(24, "datetime64-in-pandas", pd.DataFrame(X).assign(day=DAYS[:, 0]), Raises(TypeError, TIME)),
-    case(24, "date-in-polars", pl.DataFrame({"a": X[:, 0], "day": DAYS[:, 0]}), Raises(TypeError, TIME)),
-    case(25, "structured", X.view([("a", "f8"), ("b", "f8")]), Raises(TypeError, "Cannot cast array data from dtype")),
+    case(
+        24, "datetime64-in-pandas", pd.DataFrame(X).assign(day=DAYS[:, 0]), Raises(TypeError, TIME)
+    ),
+    case(
+        24,
+        "date-in-polars",
+        pl.DataFrame({"a": X[:, 0], "day": DAYS[:, 0]}),
+        Raises(TypeError, TIME),
+    ),
+    case(
+        25,
+        "structured",
+        X.view([("a", "f8"), ("b", "f8")]),
+        Raises(TypeError, "Cannot cast array data from dtype"),
+    ),
     case(26, "big-endian-f8", X.astype(">f8"), Same(X)),
     case(26, "big-endian-f4", X.astype(">f4"), Same(X.astype("f4"))),
     case(27, "masked-nowhere", np.ma.masked_array(X), Same(X)),
-    case(28, "masked-somewhere", np.ma.masked_greater(X, 1), Raises(ValueError, r"masked array with masked values.*filled")),
+    case(
+        28,
+        "masked-somewhere",
+        np.ma.masked_greater(X, 1),
+        Raises(ValueError, r"masked array with masked values.*filled"),
+    ),
 ]
 
 # --------------------------------------------------------------------------------------------------------------- values
@@ -262,10 +330,20 @@ def out_of_range(found):
 
 
 VALUES = [
-    case(29, "nan", changed(np.nan), Raises(ValueError, rf"Input X contains NaN.\n{NAME} does not accept missing values")),
+    case(
+        29,
+        "nan",
+        changed(np.nan),
+        Raises(ValueError, rf"Input X contains NaN.\n{NAME} does not accept missing values"),
+    ),
     case(30, "inf", changed(np.inf), Raises(ValueError, NOT_FINITE)),
     case(30, "-inf", changed(-np.inf), Raises(ValueError, NOT_FINITE)),
-    case(31, "float32-of-1e300", single(1e300 * X), Raises(ValueError, NOT_FINITE.replace("64", "32"))),
+    case(
+        31,
+        "float32-of-1e300",
+        single(1e300 * X),
+        Raises(ValueError, NOT_FINITE.replace("64", "32")),
+    ),
     case(32, "1e6", 1e6 * X, Fits(quiet=True)),
     case(32, "1e10", 1e10 * X, Fits(quiet=True)),
     case(32, "1e10-float32", single(1e10 * X), Fits(quiet=True), solver="lbfgs"),
@@ -273,28 +351,69 @@ VALUES = [
     case(33, "1.7e308", 1.7e308 * np.sign(X), Raises(ValueError, TOO_LARGE, by="fit")),
     case(33, "3e38-float32", single(3e38 * np.sign(X)), Raises(ValueError, TOO_LARGE, by="fit")),
     case(34, "1e-30", 1e-30 * X, Fits(quiet=True)),
-    case(34, "1e-30-float32", single(1e-30 * X), Fits("The fitted model reconstructs X no .* multiply X")),
+    case(
+        34,
+        "1e-30-float32",
+        single(1e-30 * X),
+        Fits("The fitted model reconstructs X no .* multiply X"),
+    ),
     case(34, "1e-160", 1e-160 * X, Fits("The fitted model reconstructs X no .* multiply X")),
     case(34, "5e-324", 5e-324 * (X > 0), Fits()),  # the variance is 0: as good as constant
-    case(34, "1e-45-float32", single(1.5e-45 * (X > 0)), Fits("The fitted model reconstructs X no .* multiply X")),
+    case(
+        34,
+        "1e-45-float32",
+        single(1.5e-45 * (X > 0)),
+        Fits("The fitted model reconstructs X no .* multiply X"),
+    ),
     case(34, "-0.0", np.full((30, 6), -0.0), Fits()),
     # It is the scale of all columns together that is named: it is the one that the penalties are compared to.
     case(
         35,
         "1e30-and-1e-30",
         X * [1e30, 1e-30, 1e-30, 1e30, 1, 1],
-        Fits("Only 2 of 6 columns are reconstructed.* span .* StandardScaler|of unlike scale: 4 of 6"),
+        Fits(
+            "Only 2 of 6 columns are reconstructed.* span .* StandardScaler|of unlike scale: 4 of 6"
+        ),
     ),
     case(36, "offset-1e8-float32", single(1e8 + 1000 * X), Fits(quiet=True)),
     case(37, "constant-feature", np.where(np.arange(6) == 2, 0.1, X), Fits()),
     case(38, "all-rows-equal", np.tile(X[0], (30, 1)), Fits()),
     case(39, "all-zeros", np.zeros((30, 6)), Fits()),
-    *(case(40, f"cross-entropy-all-{x}", np.full((30, 6), float(x)), Fits(), **CROSS_ENTROPY) for x in (0, 1)),
-    case(41, "cross-entropy-1+1e-9", changed(1 + 1e-9, rows=U), Same(changed(1, rows=U), 1e-8), **CROSS_ENTROPY),
-    case(41, "cross-entropy-minus-1e-17", changed(-1e-17, rows=U), Same(changed(0, rows=U)), **CROSS_ENTROPY),
-    case(41, "cross-entropy-1.000015", changed(1.000015, "f4", U), Same(changed(1, "f4", U), 1e-4), **CROSS_ENTROPY),
-    case(42, "cross-entropy-0..255", changed(255.0, rows=np.floor(U)), out_of_range("0.0, 255.0"), **CROSS_ENTROPY),
-    case(42, "cross-entropy--0.1", changed(-0.1, rows=U), out_of_range("-0.1, 0.*"), **CROSS_ENTROPY),
+    *(
+        case(40, f"cross-entropy-all-{x}", np.full((30, 6), float(x)), Fits(), **CROSS_ENTROPY)
+        for x in (0, 1)
+    ),
+    case(
+        41,
+        "cross-entropy-1+1e-9",
+        changed(1 + 1e-9, rows=U),
+        Same(changed(1, rows=U), 1e-8),
+        **CROSS_ENTROPY,
+    ),
+    case(
+        41,
+        "cross-entropy-minus-1e-17",
+        changed(-1e-17, rows=U),
+        Same(changed(0, rows=U)),
+        **CROSS_ENTROPY,
+    ),
+    case(
+        41,
+        "cross-entropy-1.000015",
+        changed(1.000015, "f4", U),
+        Same(changed(1, "f4", U), 1e-4),
+        **CROSS_ENTROPY,
+    ),
+    case(
+        42,
+        "cross-entropy-0..255",
+        changed(255.0, rows=np.floor(U)),
+        out_of_range("0.0, 255.0"),
+        **CROSS_ENTROPY,
+    ),
+    case(
+        42, "cross-entropy--0.1", changed(-0.1, rows=U), out_of_range("-0.1, 0.*"), **CROSS_ENTROPY
+    ),
 ]
 
 # --------------------------------------------------------------------------------------------------------------- layout
@@ -305,8 +424,15 @@ LAYOUT = [
     case(45, "Fortran", np.asfortranarray(X), Same(X, 1e-12)),
     case(46, "negative-strides", X[::-1, ::-1].copy()[::-1, ::-1], Same(X, 1e-12)),
     case(47, "strided", np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3], Same(X, 1e-12)),
-    case(48, "stride-0", np.broadcast_to(X[:, :1], (30, 6)), Same(np.repeat(X[:, :1], 6, axis=1), 1e-12)),
-    case(49, "unaligned", np.frombuffer(b"-" + X.tobytes(), offset=1).reshape(30, 6), Same(X, 1e-12)),
+    case(
+        48,
+        "stride-0",
+        np.broadcast_to(X[:, :1], (30, 6)),
+        Same(np.repeat(X[:, :1], 6, axis=1), 1e-12),
+    ),
+    case(
+        49, "unaligned", np.frombuffer(b"-" + X.tobytes(), offset=1).reshape(30, 6), Same(X, 1e-12)
+    ),
     case(50, "read-only", READ_ONLY, Same(X, 1e-12)),
 ]
 
@@ -346,19 +472,30 @@ SPARSE = [
     ),
     case(53, "csr-float32", csr(single(HOLES)), Same(single(HOLES), 1e-4)),
     case(54, "int64-indices", with_int64_indices(), Same(HOLES, 1e-10)),
-    case(55, "nothing-stored", sp.csr_array((30, 6)), Same(np.zeros((30, 6)), 1e-2)),  # any code will do: Adam follows rounding
+    case(
+        55, "nothing-stored", sp.csr_array((30, 6)), Same(np.zeros((30, 6)), 1e-2)
+    ),  # any code will do: Adam follows rounding
     case(56, "explicit-zeros", with_explicit_zeros(), Same(HOLES, 1e-10)),
     case(57, "unsorted-duplicates", unsorted_and_duplicated(), Same(HOLES, 1e-10)),
     case(58, "nan", csr(changed(np.nan)), Raises(ValueError, "Input X contains NaN")),
     case(59, "bool", csr(HOLES != 0), Same((HOLES != 0).astype(float), 1e-10)),
-    case(60, "1-D", sp.coo_array(X[0]), Raises(ValueError, "(?i)Expected 2D input|Cannot convert a 1d sparse array")),
+    case(
+        60,
+        "1-D",
+        sp.coo_array(X[0]),
+        Raises(ValueError, "(?i)Expected 2D input|Cannot convert a 1d sparse array"),
+    ),
 ]
 
 
 @pytest.mark.parametrize("solver", MODELS)
-@pytest.mark.parametrize(("data", "expected", "parameters"), CONTAINERS + DTYPES + VALUES + LAYOUT + SPARSE)
+@pytest.mark.parametrize(
+    ("data", "expected", "parameters"), CONTAINERS + DTYPES + VALUES + LAYOUT + SPARSE
+)
 def test_what_becomes_of_these_rows(data, expected, parameters, solver):
-    if parameters.get("solver", solver) == solver:  # else the next row of the table is about this solver
+    if (
+        parameters.get("solver", solver) == solver
+    ):  # else the next row of the table is about this solver
         check = {Raises: refuses, Fits: fits, Same: agrees}[type(expected)]
         check(data, expected, **{"solver": solver} | parameters)
 
@@ -369,7 +506,11 @@ def test_case13_other_column_names_are_refused(solver):
     model = fitted(frame, solver=solver)
     for wrong in (frame[list("fedcba")], frame.rename(columns={"a": "z"})):
         for name in ("partial_fit", *METHODS):
-            with unchanged(model), strictly(), pytest.raises(ValueError, match="The feature names should match those"):
+            with (
+                unchanged(model),
+                strictly(),
+                pytest.raises(ValueError, match="The feature names should match those"),
+            ):
                 getattr(model, name)(wrong)
 
 
@@ -395,7 +536,9 @@ def test_case32_adam_squares_a_gradient_that_float32_cannot_hold(name):
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_case38_the_rounding_error_of_a_mean_is_no_variance_to_explain(solver):
     with strictly() as messages:
-        model = make(solver=solver).fit(np.full((1000, 6), 0.1))  # 0.1 summed 1000 times and divided is not 0.1
+        model = make(solver=solver).fit(
+            np.full((1000, 6), 0.1)
+        )  # 0.1 summed 1000 times and divided is not 0.1
     assert not messages
     assert model.loss_ < 1
 
@@ -415,10 +558,17 @@ def test_case44_huge_rows_give_numbers_or_an_explanation(factor, dtype, loss, de
     for name in [*METHODS, "inverse_transform"]:
         try:
             with strictly():
-                result = getattr(model, name)(np.abs(huge[:, :3]) if name == "inverse_transform" else huge)
+                result = getattr(model, name)(
+                    np.abs(huge[:, :3]) if name == "inverse_transform" else huge
+                )
             assert np.isfinite(result).all()
-        except ValueError as error:  # which of them overflow depends on the order in which BLAS adds
-            assert re.match("The (pre-activations|squared errors|losses|reconstruction) overflow|X must be in", str(error))  # noqa: PT017  raised or not
+        except (
+            ValueError
+        ) as error:  # which of them overflow depends on the order in which BLAS adds
+            message = (
+                "The (pre-activations|squared errors|losses|reconstruction) overflow|X must be in"
+            )
+            assert re.match(message, str(error))  # noqa: PT017  raised or not
 
 
 @pytest.mark.parametrize("solver", MODELS)
@@ -433,7 +583,10 @@ def test_case52_rows_that_joblib_maps_into_its_workers():
     search = GridSearchCV(make(max_iter=2), {"sparsity_weight": [0.1, 0.2]}, cv=2, n_jobs=2)
     with strictly():
         search.fit(rows)
-    alone = [fitted(rows[half], max_iter=2, sparsity_weight=0.1).score(rows[other]) for half, other in _halves(4000)]
+    alone = [
+        fitted(rows[half], max_iter=2, sparsity_weight=0.1).score(rows[other])
+        for half, other in _halves(4000)
+    ]
     assert search.cv_results_["mean_test_score"][0] == pytest.approx(np.mean(alone), rel=1e-6)
 
 
@@ -526,10 +679,22 @@ def with_indptr(format, change):
 
 INDICES = [99, 10**6, 2**31 - 1, -1]
 CORRUPTED = [
-    *(case(61, f"{f}-{i}", with_index(f, i)) for f in ("csr", "csc", "coo", "bsr", "lil") for i in INDICES),
+    *(
+        case(61, f"{f}-{i}", with_index(f, i))
+        for f in ("csr", "csc", "coo", "bsr", "lil")
+        for i in INDICES
+    ),
     *(case(61, f"coo-row-{i}", with_index("coo", i, "row")) for i in INDICES),
-    *(case(62, f"{f}-{c}", with_indptr(f, c)) for f in ("csr", "csc", "bsr") for c in ("decreasing", "start", "negative")),
-    *(case(63, f"{f}-{c}", with_indptr(f, c)) for f in ("csr", "csc", "bsr") for c in ("long", "elements-missing")),
+    *(
+        case(62, f"{f}-{c}", with_indptr(f, c))
+        for f in ("csr", "csc", "bsr")
+        for c in ("decreasing", "start", "negative")
+    ),
+    *(
+        case(63, f"{f}-{c}", with_indptr(f, c))
+        for f in ("csr", "csc", "bsr")
+        for c in ("long", "elements-missing")
+    ),
 ]
 
 
@@ -542,7 +707,9 @@ def test_corrupted_indices_are_refused(data, _, solver):
 @pytest.mark.parametrize("solver", MODELS[1:])
 def test_corrupted_indices_never_crash_the_process(tmp_path, solver):
     """Once more, in a process of their own: here, a crash would end the tests and not fail one."""
-    joblib.dump((fitted(U, solver=solver), [param.values[0] for param in CORRUPTED]), tmp_path / "all")
+    joblib.dump(
+        (fitted(U, solver=solver), [param.values[0] for param in CORRUPTED]), tmp_path / "all"
+    )
     script = f"""
 import joblib
 model, matrices = joblib.load({str(tmp_path / "all")!r})
@@ -554,7 +721,9 @@ for X in matrices:
             continue
         raise SystemExit(f"{{name}} took {{X!r}}")
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -572,7 +741,9 @@ def test_case64_sparse_rows_are_made_dense_a_block_at_a_time(solver):
     """Measured: four arrays of a block's size, not three, eight with SciPy 1.13; the rows are 62 blocks."""
     rng = np.random.default_rng(0)
     n, d, block = 80_000, 200, BLOCK_BYTES
-    S = sp.csr_array((np.ones(2 * n), rng.integers(d, size=2 * n), np.arange(0, 2 * n + 1, 2)), shape=(n, d))
+    S = sp.csr_array(
+        (np.ones(2 * n), rng.integers(d, size=2 * n), np.arange(0, 2 * n + 1, 2)), shape=(n, d)
+    )
     stored, code = S.data.nbytes + S.indices.nbytes + S.indptr.nbytes, n * 3 * 8
     with threadpool_limits(1):  # so that there is one block in work, whatever the machine
         peak = peak_memory(lambda: fitted(S, solver=solver, max_iter=1, batch_size=1000))
@@ -584,8 +755,13 @@ def test_case64_sparse_rows_are_made_dense_a_block_at_a_time(solver):
 
 def bad(number, name, *values, match="must be"):
     for value in values:
-        expected = Raises(ValueError, rf"The '{name}' parameter of {NAME} {match}.*Got {re.escape(repr(value))} instead")
-        without_address = re.sub(" at 0x.*", "", repr(value))  # so that every run collects the same tests
+        expected = Raises(
+            ValueError,
+            rf"The '{name}' parameter of {NAME} {match}.*Got {re.escape(repr(value))} instead",
+        )
+        without_address = re.sub(
+            " at 0x.*", "", repr(value)
+        )  # so that every run collects the same tests
         yield case(number, f"{name}-{without_address}", {name: value}, expected)
 
 
@@ -619,7 +795,12 @@ PARAMETERS = [
     *bad(81, "warm_start", "yes", 1),
     *bad(82, "verbose", -1, "x"),
     *bad(83, "random_state", "a", -1, 1.5, 2**40),
-    *bad(83, "random_state", np.random.default_rng(0), match=r"must be an int in the range \[0, 4294967295\], an instance of"),
+    *bad(
+        83,
+        "random_state",
+        np.random.default_rng(0),
+        match=r"must be an int in the range \[0, 4294967295\], an instance of",
+    ),
 ]
 
 
@@ -639,7 +820,9 @@ def test_what_becomes_of_these_parameters(parameters, expected, _, solver):
     if isinstance(expected, Fits):
         return fits(X, expected, **parameters)
     used = fitted(solver=solver)
-    used.set_params(**{name: value for name, value in parameters.items() if name in used.get_params()})
+    used.set_params(
+        **{name: value for name, value in parameters.items() if name in used.get_params()}
+    )
     for model in (make(**parameters), used):
         for name in fits_of(parameters["solver"]):
             with unchanged(model), strictly(), pytest.raises(expected.kind, match=expected.match):
@@ -650,26 +833,48 @@ def test_what_becomes_of_these_parameters(parameters, expected, _, solver):
 def test_case84_parameters_are_neither_checked_nor_changed_before_fit(solver):
     model = make(solver=solver)
     nonsense = dict.fromkeys(model.get_params(), "nonsense")
-    assert type(model)(**nonsense).get_params() == model.set_params(**nonsense).get_params() == nonsense
+    assert (
+        type(model)(**nonsense).get_params()
+        == model.set_params(**nonsense).get_params()
+        == nonsense
+    )
 
 
-@pytest.mark.parametrize(("solver", "size"), [("lbfgs", 5.22e-5), ("adam", 5.22e-5), ("variational", 7.11e-5)])
+@pytest.mark.parametrize(
+    ("solver", "size"), [("lbfgs", 5.22e-5), ("adam", 5.22e-5), ("variational", 7.11e-5)]
+)
 def test_case85_a_fit_that_cannot_fit_into_memory_says_how_much_it_needs(monkeypatch, solver, size):
     model = fitted(solver=solver).set_params(n_components=10**9)
-    with unchanged(model), pytest.raises(MemoryError, match=r"n_components=1000000000 needs at least .* GB, this machine has"):
+    with (
+        unchanged(model),
+        pytest.raises(
+            MemoryError, match=r"n_components=1000000000 needs at least .* GB, this machine has"
+        ),
+    ):
         model.fit(X)
-    monkeypatch.setattr(_validation.os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2}.get)
+    monkeypatch.setattr(
+        _estimator.validation.os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2}.get
+    )
     model.set_params(n_components=100)  # 1306 weights, or 1777 with layers of 5 and a variance
-    with unchanged(model), pytest.raises(MemoryError, match=rf"n_components=100 needs at least {size:.3g} GB.* 8.19e-06 GB"):
+    with (
+        unchanged(model),
+        pytest.raises(
+            MemoryError, match=rf"n_components=100 needs at least {size:.3g} GB.* 8.19e-06 GB"
+        ),
+    ):
         model.fit(X)
 
 
 def test_case86_more_weights_than_scipy_can_index_are_refused_before_they_are_made(monkeypatch):
-    monkeypatch.setattr(_validation.os, "sysconf", lambda _: 2**40)  # a machine that has the room
+    monkeypatch.setattr(
+        _estimator.validation.os, "sysconf", lambda _: 2**40
+    )  # a machine that has the room
     too_many = LBFGS_MOST_PARAMETERS // 13 + 1
 
     def fit():
-        with pytest.raises(ValueError, match=r"supports at most 107374182 parameters .* Use solver='adam'"):
+        with pytest.raises(
+            ValueError, match=r"supports at most 107374182 parameters .* Use solver='adam'"
+        ):
             make(n_components=too_many).fit(X)
 
     assert peak_memory(fit) < 50e6
@@ -690,12 +895,24 @@ def test_case87_before_fit(name, solver):
 @pytest.mark.parametrize("name", [*METHODS, "partial_fit"])
 def test_case88_case93_another_width(name, solver):
     model = fitted(solver=solver)
-    with unchanged(model), pytest.raises(ValueError, match=f"X has 3 features, but {NAME} is expecting 6 features as input"):
+    with (
+        unchanged(model),
+        pytest.raises(
+            ValueError, match=f"X has 3 features, but {NAME} is expecting 6 features as input"
+        ),
+    ):
         getattr(model, name)(X[:, :3])
 
 
 CODES = [
-    case(89, "wrong-width", X, Raises(ValueError, f"X has 6 features, but {NAME}.inverse_transform is expecting 3 features")),
+    case(
+        89,
+        "wrong-width",
+        X,
+        Raises(
+            ValueError, f"X has 6 features, but {NAME}.inverse_transform is expecting 3 features"
+        ),
+    ),
     case(90, "nan", changed(nan)[:, :3], Raises(ValueError, "Input contains NaN")),
     case(90, "inf", changed(inf)[:, :3], Raises(ValueError, "Input contains infinity")),
     case(90, "sparse", sp.csr_array(HOLES[:, :3]), Raises(TypeError, "dense data is required")),
@@ -738,7 +955,9 @@ def test_case91_float32_rows_on_a_model_whose_weights_float32_cannot_hold():
 def test_case92_sparse_rows_on_a_model_of_dense_ones(solver):
     model = fitted(solver=solver)
     with strictly():
-        np.testing.assert_allclose(model.transform(csr()), model.transform(HOLES), rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(
+            model.transform(csr()), model.transform(HOLES), rtol=1e-13, atol=1e-15
+        )
 
 
 @pytest.mark.parametrize("solver", MODELS[1:])
@@ -746,7 +965,11 @@ def test_case93_partial_fit_of_good_and_bad_batches(solver):
     model = fitted(solver=solver)
     with strictly():
         assert is_finite(model.partial_fit(X[:1]), X)
-    for wrong, message in [(X[:0], "Found array with 0 sample"), (changed(nan), "contains NaN"), (1e200 * X, TOO_LARGE)]:
+    for wrong, message in [
+        (X[:0], "Found array with 0 sample"),
+        (changed(nan), "contains NaN"),
+        (1e200 * X, TOO_LARGE),
+    ]:
         with unchanged(model), strictly(), pytest.raises(ValueError, match=message):
             model.partial_fit(wrong)
 
@@ -763,7 +986,10 @@ def test_case95_partial_fit_with_lbfgs():
     with pytest.raises(AttributeError, match="has no attribute 'partial_fit'") as error:
         make(solver="lbfgs").partial_fit(X)
     # scikit-learn's own text comes with the cause, as for its networks
-    assert str(error.value.__cause__) == "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+    assert (
+        str(error.value.__cause__)
+        == "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+    )
 
 
 @pytest.mark.parametrize("solver", MODELS[1:])
@@ -791,7 +1017,11 @@ def test_case98_a_warm_start_from_nan(solver, i):
     model = fitted(solver=solver).set_params(warm_start=True)
     arrays(model)[i][...] = nan
     for method in fits_of(solver):
-        with unchanged(model), strictly(), pytest.raises(ValueError, match=r"'.*' is not a finite float array"):
+        with (
+            unchanged(model),
+            strictly(),
+            pytest.raises(ValueError, match=r"'.*' is not a finite float array"),
+        ):
             getattr(model, method)(X)
 
 
@@ -810,14 +1040,21 @@ def test_case100_a_failed_fit_of_another_width_leaves_nothing_behind(solver):
         assert model.fit(X[:, :4]).n_features_in_ == model.transform(X[:, :4]).shape[1] + 1 == 4
 
 
-@pytest.mark.parametrize("y", ["nonsense", [1, 2], np.full(30, nan), object()], ids=["text", "length", "nan", "object"])
+@pytest.mark.parametrize(
+    "y", ["nonsense", [1, 2], np.full(30, nan), object()], ids=["text", "length", "nan", "object"]
+)
 @pytest.mark.parametrize("solver", MODELS)
 def test_case101_y_is_ignored(solver, y):
     with strictly():
         for name in fits_of(solver):
-            with_y, without = getattr(make(solver=solver), name)(X, y), getattr(make(solver=solver), name)(X)
+            with_y, without = (
+                getattr(make(solver=solver), name)(X, y),
+                getattr(make(solver=solver), name)(X),
+            )
             np.testing.assert_array_equal(arrays(with_y)[0], arrays(without)[0])
-        np.testing.assert_array_equal(make(solver=solver).fit_transform(X, y), make(solver=solver).fit_transform(X))
+        np.testing.assert_array_equal(
+            make(solver=solver).fit_transform(X, y), make(solver=solver).fit_transform(X)
+        )
         assert with_y.score(X, y) == without.score(X)
 
 
@@ -825,16 +1062,28 @@ def test_case101_y_is_ignored(solver, y):
 def test_case102_sample_weight_is_not_offered(solver):
     model = fitted(solver=solver)
     for name in ("fit", "partial_fit", "fit_transform", "score"):
-        with unchanged(model), pytest.raises(TypeError, match="unexpected keyword argument 'sample_weight'"):
+        with (
+            unchanged(model),
+            pytest.raises(TypeError, match="unexpected keyword argument 'sample_weight'"),
+        ):
             getattr(model, name)(X, sample_weight=np.ones(30))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(
     ("loss", "decoder", "solver"),
-    [(*loss, solver) for loss in LOSSES for solver in MODELS if loss != LOSSES[1] or solver in SOLVERS],
+    [
+        (*loss, solver)
+        for loss in LOSSES
+        for solver in MODELS
+        if loss != LOSSES[1] or solver in SOLVERS
+    ],
 )
-@pytest.mark.parametrize("data", [U, csr(np.abs(HOLES) / 4), np.where(U > 0.5, 1.0, 0.0)], ids=["dense", "sparse", "binary"])
+@pytest.mark.parametrize(
+    "data",
+    [U, csr(np.abs(HOLES) / 4), np.where(U > 0.5, 1.0, 0.0)],
+    ids=["dense", "sparse", "binary"],
+)
 def test_case103_valid_rows_are_quiet(loss, decoder, solver, dtype, data):
     """Under `np.errstate(all="raise")`, with warnings as errors but for that of a useless model."""
     parameters = {"loss": loss, "solver": solver, "max_iter": 40}
@@ -876,14 +1125,23 @@ def warm(solver, dtype, rows=U, **attributes):
 LIVE = np.eye(6)[:1]  # the only row that is not zero
 ONE_LIVE = np.vstack([LIVE, np.zeros((29, 6))])
 STRESS = [
-    *(case(105, f"bias-{b:g}", U, {"intercept_": b}) for s in (40.0, 100.0, 1e4, 1e30) for b in (s, -s)),
+    *(
+        case(105, f"bias-{b:g}", U, {"intercept_": b})
+        for s in (40.0, 100.0, 1e4, 1e30)
+        for b in (s, -s)
+    ),
     case(106, "identical-rows", np.tile(U[:1], (30, 1)), {}),
     case(106, "identical-rows-off", np.tile(U[:1], (30, 1)), {"intercept_": -100.0}),
     case(107, "one-live-row", ONE_LIVE, {"components_": 100 * LIVE, "intercept_": -100.0}),
     case(107, "one-dead-row", ONE_LIVE, {"components_": -100 * LIVE, "intercept_": 0.0}),
     case(108, "target-met-exactly", U, {"components_": 0.0, "intercept_": logit(0.1)}),
     case(109, "batches-of-one-row", U[:1], {"intercept_": -100.0}),
-    case(110, "duplicated-unit", U, {"components_": U[:1], "intercept_": 1.0, "decoder_components_": U[1:2]}),
+    case(
+        110,
+        "duplicated-unit",
+        U,
+        {"components_": U[:1], "intercept_": 1.0, "decoder_components_": U[1:2]},
+    ),
 ]
 
 
@@ -895,11 +1153,15 @@ def test_no_state_of_the_units_is_out_of_reach_of_the_penalty(rows, attributes, 
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(("weight", "lowest"), [(0.2, 0.5 / 400), (3.0, 0.05)], ids=["default", "strong"])
+@pytest.mark.parametrize(
+    ("weight", "lowest"), [(0.2, 0.5 / 400), (3.0, 0.05)], ids=["default", "strong"]
+)
 def test_case105_dead_and_full_units_recover_within_300_iterations(dtype, weight, lowest):
     """To their target, if the penalty is strong enough to take them from local minima in which they see a single row."""
     rows = np.random.default_rng(0).normal(size=(400, 20)).astype(dtype)
-    model = fitted(rows, n_components=8, max_iter=1, sparsity_weight=weight).set_params(warm_start=True, max_iter=300)
+    model = fitted(rows, n_components=8, max_iter=1, sparsity_weight=weight).set_params(
+        warm_start=True, max_iter=300
+    )
     model.intercept_ = np.array([-200, -200, -50, 50, 200, 200, 0, 0], dtype=dtype)
     before = expit(rows @ model.components_.T + model.intercept_).mean(axis=0)[:6]
     assert np.minimum(before, 1 - before).max() < 1e-6
@@ -914,5 +1176,9 @@ def test_case105_dead_and_full_units_recover_within_300_iterations(dtype, weight
 
 def test_the_table_is_complete():
     tables = [CONTAINERS, DTYPES, VALUES, LAYOUT, SPARSE, CORRUPTED, PARAMETERS, CODES, STRESS]
-    names = [param.id for table in tables for param in table] + [name for name in globals() if name.startswith("test_case")]
-    assert {int(number) for name in names for number in re.findall(r"case(\d+)", name)} == set(range(1, 111))
+    names = [param.id for table in tables for param in table] + [
+        name for name in globals() if name.startswith("test_case")
+    ]
+    assert {int(number) for name in names for number in re.findall(r"case(\d+)", name)} == set(
+        range(1, 111)
+    )

@@ -22,7 +22,9 @@ def guard():
 def test_timed_functions_run(name):
     case = getattr(guard(), name)()
     case.setup()
-    timed = [function for key, function in inspect.getmembers(case, callable) if key.startswith("time_")]
+    timed = [
+        function for key, function in inspect.getmembers(case, callable) if key.startswith("time_")
+    ]
     assert len(timed) == 4
     for function in timed:
         function()
@@ -30,7 +32,9 @@ def test_timed_functions_run(name):
 
 def test_tracked_figures_mean_something():
     case = guard().NotSeconds()
-    assert 0.0135 < case.track_objective() < 0.014  # 0.0135 is where it ends after hundreds of iterations
+    assert (
+        0.0135 < case.track_objective() < 0.014
+    )  # 0.0135 is where it ends after hundreds of iterations
     code, encoder = 4e-6 * 2000 * 196, 8e-6 * 784 * 196
     assert case.track_memory("lbfgs") > code + 20 * encoder  # what SciPy's history alone takes
     assert np.isclose(case.track_memory("adam"), 14, rtol=0.5)
@@ -131,7 +135,9 @@ def test_no_source_of_a_table_serves_for_both_the_choice_and_the_report(tables):
     for table in tables.TABLES.values():
         roles.setdefault(re.split("[ ,']", table.name)[0], set()).add(table.role)
         kinds.setdefault(table.kind, set()).add(table.role)
-    assert [source for source, of_source in roles.items() if len(of_source) == 2] == ["genes"]  # of two seeds
+    assert [source for source, of_source in roles.items() if len(of_source) == 2] == [
+        "genes"
+    ]  # of two seeds
     assert all(of_kind == {tables.CHOSEN, tables.REPORTED} for of_kind in kinds.values())
 
 
@@ -151,4 +157,7 @@ def test_figures_of_a_representation(tables):
     assert figures.agreement(X, 2 * X[rng.permutation(60)]) == pytest.approx(1)
     assert figures.agreement(X, -X, signed=False) == pytest.approx(1)
     y = (X[:, 0] > 0).astype(int)
-    assert figures.accuracy(X[:40] * [1e6, 1, 1, 1, 1], X[40:] * [1e6, 1, 1, 1, 1], y[:40], y[40:]) > 0.8
+    assert (
+        figures.accuracy(X[:40] * [1e6, 1, 1, 1, 1], X[40:] * [1e6, 1, 1, 1, 1], y[:40], y[40:])
+        > 0.8
+    )

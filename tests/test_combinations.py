@@ -20,7 +20,9 @@ from skl_sparse_ae.model_selection import sparse_autoencoder_path
 pytestmark = [
     pytest.mark.usefixtures("no_figure_left"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
-    pytest.mark.filterwarnings("ignore:The mean activations are", "ignore:The codes have collapsed"),
+    pytest.mark.filterwarnings(
+        "ignore:The mean activations are", "ignore:The codes have collapsed"
+    ),
 ]
 
 
@@ -94,7 +96,9 @@ def onnx_outputs(model, X):
     from skl_sparse_ae.onnx import register
 
     register()
-    graph = skl2onnx.to_onnx(model, X[:1], options={"zipmap": False} if hasattr(model, "predict") else None)
+    graph = skl2onnx.to_onnx(
+        model, X[:1], options={"zipmap": False} if hasattr(model, "predict") else None
+    )
     return onnxruntime.InferenceSession(graph.SerializeToString()).run(None, {"X": X})
 
 
@@ -133,7 +137,11 @@ def coded_by_torch(model, X):
 
 
 def figures(display):
-    return [part for part in vars(display).values() if isinstance(part, np.ndarray) and part.dtype.kind == "f"]
+    return [
+        part
+        for part in vars(display).values()
+        if isinstance(part, np.ndarray) and part.dtype.kind == "f"
+    ]
 
 
 def path_of(model, X):
@@ -144,7 +152,9 @@ def path_of(model, X):
 USES = {
     "transform": lambda model, X, _: np.asarray(model.transform(X)),
     "frozen": lambda model, X, _: np.asarray(FrozenEstimator(model).transform(X)),
-    "frozen in a Pipeline": lambda model, X, _: np.asarray(make_pipeline(FrozenEstimator(model)).transform(X)),
+    "frozen in a Pipeline": lambda model, X, _: np.asarray(
+        make_pipeline(FrozenEstimator(model)).transform(X)
+    ),
     "ONNX": lambda model, X, _: onnx_outputs(model, X),
     "ONNX, frozen": lambda model, X, _: onnx_outputs(FrozenEstimator(model), X),
     "classifier": lambda model, X, _: classified(model, X),
@@ -154,15 +164,23 @@ USES = {
     "torch": lambda model, X, _: coded_by_torch(model, X),
     "row errors": lambda model, X, _: metrics.row_errors(model, X),
     "feature errors": lambda model, X, _: metrics.feature_errors(model, X),
-    "scores": lambda model, X, _: list(metrics.reconstruction_and_sparsity_scorer(model, X).values()),
+    "scores": lambda model, X, _: list(
+        metrics.reconstruction_and_sparsity_scorer(model, X).values()
+    ),
     "lifetime": lambda model, X, _: metrics.lifetime_sparseness_scorer(model, X),
     "population": lambda model, X, _: metrics.population_sparseness_scorer(model, X),
     "path": lambda model, X, _: path_of(model, X),
     "features": lambda model, X, _: figures(plotting.FeaturesDisplay.from_estimator(model, (8, 8))),
-    "activations": lambda model, X, _: figures(plotting.ActivationsDisplay.from_estimator(model, X)),
-    "reconstructions": lambda model, X, _: figures(plotting.ReconstructionsDisplay.from_estimator(model, X, (8, 8))),
+    "activations": lambda model, X, _: figures(
+        plotting.ActivationsDisplay.from_estimator(model, X)
+    ),
+    "reconstructions": lambda model, X, _: figures(
+        plotting.ReconstructionsDisplay.from_estimator(model, X, (8, 8))
+    ),
     "top rows": lambda model, X, _: figures(plotting.TopRowsDisplay.from_estimator(model, X, 1)),
-    "latent plane": lambda model, X, _: figures(plotting.LatentPlaneDisplay.from_estimator(model, X)),
+    "latent plane": lambda model, X, _: figures(
+        plotting.LatentPlaneDisplay.from_estimator(model, X)
+    ),
     "loss curve": lambda model, X, _: figures(plotting.LossCurveDisplay.from_estimator(model)),
 }
 

@@ -8,12 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skl_sparse_ae import InconsistentVersionWarning, __version__
+from skl_sparse_ae import InconsistentVersionWarning
+from skl_sparse_ae._version import __version__
 
 CORPUS = Path(__file__).parent / "corpus"
 RELEASES = sorted(folder.name for folder in CORPUS.iterdir() if (folder / "expected.npz").exists())
-NAMES = [f"{fit}-{loss}" for fit in ("lbfgs", "adam", "variational") for loss in ("squared_error", "cross_entropy")]
-OUTPUTS = {"transform": "code", "reconstruct": "reconstruction", "score_samples": "score"}  # of methods, in the graphs
+NAMES = [
+    f"{fit}-{loss}"
+    for fit in ("lbfgs", "adam", "variational")
+    for loss in ("squared_error", "cross_entropy")
+]
+OUTPUTS = {
+    "transform": "code",
+    "reconstruct": "reconstruction",
+    "score_samples": "score",
+}  # of methods, in the graphs
 every_release = pytest.mark.parametrize("release", RELEASES)
 every_name = pytest.mark.parametrize("name", NAMES)
 
@@ -25,7 +34,10 @@ def from_pickle(path):
 def from_skops(path):
     sio = pytest.importorskip("skops.io", reason="skops files are NOT TESTED without skops")
     kind = "Variational" if path.name.startswith("variational") else "Sparse"
-    return sio.load(path.with_name(f"{path.name}.skops"), trusted=[f"skl_sparse_ae.{kind}AutoencoderTransformer"])
+    return sio.load(
+        path.with_name(f"{path.name}.skops"),
+        trusted=[f"skl_sparse_ae.{kind}AutoencoderTransformer"],
+    )
 
 
 def load(loader, release, name):
@@ -34,7 +46,11 @@ def load(loader, release, name):
     scikit-learn's is for its own classes, of which the files have none.
     """
     is_same = release == ".".join(__version__.split(".")[:2])
-    with nullcontext() if is_same else pytest.warns(InconsistentVersionWarning, match=f"saved by skl_sparse_ae {release}"):
+    with (
+        nullcontext()
+        if is_same
+        else pytest.warns(InconsistentVersionWarning, match=f"saved by skl_sparse_ae {release}")
+    ):
         return loader(CORPUS / release / name)
 
 
@@ -59,7 +75,9 @@ def test_there_are_files_and_they_are_small():
 def test_estimators_compute_what_they_computed(release, name, loader):
     model, want = load(loader, release, name), expected(release)
     for method in methods(name, want):
-        np.testing.assert_allclose(getattr(model, method)(want["X"][60:]), want[f"{name}.{method}"], rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(
+            getattr(model, method)(want["X"][60:]), want[f"{name}.{method}"], rtol=1e-12, atol=1e-14
+        )
 
 
 @every_release
@@ -75,7 +93,9 @@ def test_training_goes_on_as_it_would_have(release, name, loader):
 @every_release
 @every_name
 def test_graphs_compute_what_they_computed(release, name):
-    runtime = pytest.importorskip("onnxruntime", reason="the ONNX files are NOT TESTED without onnxruntime")
+    runtime = pytest.importorskip(
+        "onnxruntime", reason="the ONNX files are NOT TESTED without onnxruntime"
+    )
     path, want = CORPUS / release / f"{name}.onnx", expected(release)
     session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
     for method in methods(name, want):

@@ -19,18 +19,23 @@ from sklearn.datasets import load_digits
 
 from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae import dask as ours
-from skl_sparse_ae._losses import SquaredError
-from skl_sparse_ae._objective import Objective
-from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._problems import MiniBatchProblem
-from skl_sparse_ae._solvers import adam_start
-from skl_sparse_ae._weights import Frame, n_weights
+from skl_sparse_ae._nn.losses import SquaredError
+from skl_sparse_ae._nn.penalties import KullbackLeibler
+from skl_sparse_ae._solvers.adam import adam_start
+from skl_sparse_ae._sparse.frame import Frame
+from skl_sparse_ae._sparse.objective import Objective
+from skl_sparse_ae._sparse.problems import MiniBatchProblem
+from skl_sparse_ae._sparse.weights import n_weights
 from skl_sparse_ae.dask import DaskRows, DaskSparseAutoencoderTransformer
 
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::ResourceWarning")  # short fits; killed workers
-posix = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no signal that ends a worker at once")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::UserWarning", "ignore::ResourceWarning"
+)  # short fits; killed workers
+posix = pytest.mark.skipif(
+    not hasattr(signal, "SIGKILL"), reason="Windows has no signal that ends a worker at once"
+)
 X = load_digits().data[:700, 20:50] / 16
 OPTIONS = {"n_components": 6, "max_iter": 10, "tol": 0, "random_state": 0}
 
@@ -55,7 +60,12 @@ def cluster():
     """The client of two processes of one thread."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0"}
+        options = {
+            "n_workers": 2,
+            "threads_per_worker": 1,
+            "processes": True,
+            "dashboard_address": "127.0.0.1:0",
+        }
         with Cluster(**options) as cluster, distributed.Client(cluster) as client:
             yield client
 
@@ -81,7 +91,9 @@ def test_rows_far_from_0_are_fitted_in_float32_as_in_float64(client):
     in_memory = SparseAutoencoderTransformer(**OPTIONS).fit(rows.astype(np.float64))
     model = DaskSparseAutoencoderTransformer(**OPTIONS).fit(da.from_array(rows, chunks=(250, 30)))
     assert model.loss_ == pytest.approx(in_memory.loss_, rel=0.01)
-    np.testing.assert_allclose(model.score(da.from_array(rows, chunks=(250, 30))), in_memory.score(rows), rtol=0, atol=0.01)
+    np.testing.assert_allclose(
+        model.score(da.from_array(rows, chunks=(250, 30))), in_memory.score(rows), rtol=0, atol=0.01
+    )
 
 
 def chunked(*chunks):
@@ -94,26 +106,39 @@ def with_unknown_sizes():
 
 
 def with_empty_partitions():
-    rows = da.concatenate([chunked(200, -1), da.zeros((100, 30), chunks=(50, -1)) - 1, da.zeros((0, 30))])
+    rows = da.concatenate(
+        [chunked(200, -1), da.zeros((100, 30), chunks=(50, -1)) - 1, da.zeros((0, 30))]
+    )
     return rows[rows[:, 0] >= 0]
 
 
 def agrees(model, other, tolerance=1e-8):
     assert model.n_iter_ == other.n_iter_
     assert model.loss_ == pytest.approx(other.loss_, rel=tolerance)
-    np.testing.assert_allclose(model.mean_activations_, other.mean_activations_, rtol=1e3 * tolerance)
-    assert {type(part) for part in (model.components_, model.decoder_intercept_, model.mean_activations_)} == {np.ndarray}
-
-
-@pytest.mark.parametrize("options", [{}, {"loss": "cross_entropy"}, {"decoder_activation": "logistic"}], ids=str)
-def test_a_fit_is_the_fit_in_memory(client, expected, options):
-    model = DaskSparseAutoencoderTransformer(**OPTIONS | options).fit(chunked(150, -1))
-    agrees(model, expected(**options))
-    np.testing.assert_allclose(model.components_, expected(**options).components_, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(
+        model.mean_activations_, other.mean_activations_, rtol=1e3 * tolerance
+    )
+    assert {
+        type(part)
+        for part in (model.components_, model.decoder_intercept_, model.mean_activations_)
+    } == {np.ndarray}
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: chunked(700, -1), lambda: chunked(97, 7), with_unknown_sizes, with_empty_partitions], ids=range(4)
+    "options", [{}, {"loss": "cross_entropy"}, {"decoder_activation": "logistic"}], ids=str
+)
+def test_a_fit_is_the_fit_in_memory(client, expected, options):
+    model = DaskSparseAutoencoderTransformer(**OPTIONS | options).fit(chunked(150, -1))
+    agrees(model, expected(**options))
+    np.testing.assert_allclose(
+        model.components_, expected(**options).components_, rtol=1e-5, atol=1e-7
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: chunked(700, -1), lambda: chunked(97, 7), with_unknown_sizes, with_empty_partitions],
+    ids=range(4),
 )
 def test_the_chunks_change_nothing(client, expected, make):
     model = DaskSparseAutoencoderTransformer(**OPTIONS).fit(make())
@@ -129,13 +154,23 @@ def test_weights_too_large_for_the_tasks_are_scattered(client, expected, monkeyp
 def test_float32_and_integers(client):
     rows = chunked(150, -1)
     single = DaskSparseAutoencoderTransformer(**OPTIONS).fit(rows.astype(np.float32))
-    assert single.components_.dtype == single.transform(rows.astype(np.float32)).compute().dtype == np.float32
+    assert (
+        single.components_.dtype
+        == single.transform(rows.astype(np.float32)).compute().dtype
+        == np.float32
+    )
     counts = DaskSparseAutoencoderTransformer(**OPTIONS).fit((16 * rows).astype(np.uint8))
-    assert counts.loss_ == pytest.approx(SparseAutoencoderTransformer(**OPTIONS).fit(16 * X).loss_, rel=1e-8)
+    assert counts.loss_ == pytest.approx(
+        SparseAutoencoderTransformer(**OPTIONS).fit(16 * X).loss_, rel=1e-8
+    )
 
 
-@pytest.mark.parametrize("method", ["transform", "reconstruct", "score_samples", "inverse_transform"])
-@pytest.mark.parametrize("make", [lambda: chunked(97, 7), with_unknown_sizes, with_empty_partitions], ids=range(3))
+@pytest.mark.parametrize(
+    "method", ["transform", "reconstruct", "score_samples", "inverse_transform"]
+)
+@pytest.mark.parametrize(
+    "make", [lambda: chunked(97, 7), with_unknown_sizes, with_empty_partitions], ids=range(3)
+)
 def test_methods_are_lazy_and_those_of_the_local_estimator(client, expected, method, make):
     model = DaskSparseAutoencoderTransformer(**OPTIONS)
     vars(model).update(vars(expected()))
@@ -150,12 +185,22 @@ def test_methods_are_lazy_and_those_of_the_local_estimator(client, expected, met
 
 
 def test_adam_repeats_learns_and_goes_on(client):
-    options = {"n_components": 6, "solver": "adam", "max_iter": 20, "batch_size": 50, "random_state": 0}
-    first, again = (DaskSparseAutoencoderTransformer(**options).fit(chunked(150, -1)) for _ in range(2))
+    options = {
+        "n_components": 6,
+        "solver": "adam",
+        "max_iter": 20,
+        "batch_size": 50,
+        "random_state": 0,
+    }
+    first, again = (
+        DaskSparseAutoencoderTransformer(**options).fit(chunked(150, -1)) for _ in range(2)
+    )
     np.testing.assert_array_equal(first.components_, again.components_)
     assert first.loss_ < 1.2 * SparseAutoencoderTransformer(**options).fit(X).loss_
     before = first.loss_
-    assert first._optimizer_state["n_steps"] == 20 * (4 * 3 + 2)  # of 150 rows, 3 batches; of the last 100, 2
+    assert first._optimizer_state["n_steps"] == 20 * (
+        4 * 3 + 2
+    )  # of 150 rows, 3 batches; of the last 100, 2
     for _ in range(5):
         first.partial_fit(chunked(150, -1))
     assert first.n_iter_ == 25
@@ -165,7 +210,9 @@ def test_adam_repeats_learns_and_goes_on(client):
 
 def test_an_epoch_over_a_partition_writes_to_nothing_it_was_given():
     frame = Frame(X.mean(axis=0), 1.0, 0.1, 1.0)
-    problem = MiniBatchProblem(Objective(SquaredError, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2), frame, 6, np.float64)
+    problem = MiniBatchProblem(
+        Objective(SquaredError, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2), frame, 6, np.float64
+    )
     state = adam_start(np.full(n_weights(6, 30), 0.1), np.full(6, 0.1))
     for part in (*state[:3], state.memory):
         part.flags.writeable = False
@@ -203,7 +250,9 @@ def killing_workers(client, monkeypatch, at, n):
 
 
 @posix
-def test_a_lost_workers_partitions_are_computed_again_and_counted_once(client, expected, monkeypatch):
+def test_a_lost_workers_partitions_are_computed_again_and_counted_once(
+    client, expected, monkeypatch
+):
     n_calls = killing_workers(client, monkeypatch, at=9, n=1)
     agrees(DaskSparseAutoencoderTransformer(**OPTIONS).fit(chunked(150, -1)), expected())
     assert n_calls[0] > 9
@@ -227,18 +276,25 @@ def test_a_worker_of_two_threads_shares_its_blocks_among_them(monkeypatch):
         at_once.wait()
         return factor * rows.sum(axis=0)
 
-    monkeypatch.setattr(ours, "pickle", SimpleNamespace(loads=lambda function: function))  # the client needs the real one
+    monkeypatch.setattr(
+        ours, "pickle", SimpleNamespace(loads=lambda function: function)
+    )  # the client needs the real one
     parts = np.split(X, [200, 500, 600])
-    np.testing.assert_allclose(ours._total(total, [2.0], 6, 2, [200, 300, 100, 100], *parts), 2 * X.sum(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(
+        ours._total(total, [2.0], 6, 2, [200, 300, 100, 100], *parts), 2 * X.sum(axis=0), rtol=1e-12
+    )
 
 
 @posix
 def test_rows_that_are_gone_with_a_worker_are_an_error(client, monkeypatch):
     parts = [
-        client.scatter(part, workers=[worker], hash=False) for part, worker in zip(np.split(X, 2), workers(client), strict=True)
+        client.scatter(part, workers=[worker], hash=False)
+        for part, worker in zip(np.split(X, 2), workers(client), strict=True)
     ]
     rows = da.concatenate([da.from_delayed(part, (350, 30), dtype=float) for part in parts])
-    killing_workers(client, monkeypatch, at=9, n=2)  # all: Dask may have copied rows from one to the other
+    killing_workers(
+        client, monkeypatch, at=9, n=2
+    )  # all: Dask may have copied rows from one to the other
     model = DaskSparseAutoencoderTransformer(**OPTIONS)
     with pytest.raises(RuntimeError, match="Rows were lost with a worker"):
         model.fit(rows)
@@ -277,12 +333,17 @@ def test_values_are_checked_before_the_fit(client, value, options, message):
     bad = X.copy()
     bad[650, 3] = value
     with pytest.raises(ValueError, match=message):
-        DaskSparseAutoencoderTransformer(**OPTIONS | options).fit(da.from_array(bad, chunks=(150, -1)))
+        DaskSparseAutoencoderTransformer(**OPTIONS | options).fit(
+            da.from_array(bad, chunks=(150, -1))
+        )
 
 
 def test_rounding_errors_of_a_scaler_are_clipped(client, expected):
     rows = chunked(150, -1) * (1 + 1e-12)
-    agrees(DaskSparseAutoencoderTransformer(**OPTIONS, loss="cross_entropy").fit(rows), expected(loss="cross_entropy"))
+    agrees(
+        DaskSparseAutoencoderTransformer(**OPTIONS, loss="cross_entropy").fit(rows),
+        expected(loss="cross_entropy"),
+    )
 
 
 def test_what_is_no_dask_array_of_numbers_is_refused_in_words(client, expected):
@@ -313,20 +374,56 @@ def masked(rows):
 
 STRANGE_CHUNKS = {
     "masked": (lambda: masked(X), ValueError, "masked array with masked values"),
-    "complex": (lambda: as_chunks(lambda rows: rows + 1j, 150, 4), ValueError, "Complex data not supported"),
-    "dates": (lambda: as_chunks(lambda rows: rows.astype("M8[s]"), 150, 4), TypeError, "does not support dtype datetime64"),
-    "durations": (lambda: as_chunks(lambda rows: rows.astype("m8[s]"), 150, -1), TypeError, "dtype timedelta64"),
+    "complex": (
+        lambda: as_chunks(lambda rows: rows + 1j, 150, 4),
+        ValueError,
+        "Complex data not supported",
+    ),
+    "dates": (
+        lambda: as_chunks(lambda rows: rows.astype("M8[s]"), 150, 4),
+        TypeError,
+        "does not support dtype datetime64",
+    ),
+    "durations": (
+        lambda: as_chunks(lambda rows: rows.astype("m8[s]"), 150, -1),
+        TypeError,
+        "dtype timedelta64",
+    ),
     "objects": (
         lambda: as_chunks(lambda rows: np.full(rows.shape, np.datetime64("2020"), object), 150, 4),
         TypeError,
         "values",
     ),
-    "words": (lambda: as_chunks(lambda rows: np.full(rows.shape, "abc"), 150, 4), ValueError, "could not convert string"),
-    "sparse": (lambda: as_chunks(csr_array, 150, 4), TypeError, r"is sparse, of type csr_array.*chunk\.toarray"),
-    "narrow": (lambda: as_chunks(lambda rows: rows[:, 1:], 150, -1), ValueError, r"shape \(\d+, 29\), and 30 columns"),
-    "narrow of several": (lambda: as_chunks(lambda rows: rows[:, 1:], 150, 10), ValueError, "9.*, and 10 columns"),
-    "wide": (lambda: as_chunks(lambda rows: np.hstack([rows, rows]), 150, 10), ValueError, "20.*, and 10 columns"),
-    "one column": (lambda: as_chunks(lambda rows: rows[:, 0], 150, -1), ValueError, ", and 30 columns"),
+    "words": (
+        lambda: as_chunks(lambda rows: np.full(rows.shape, "abc"), 150, 4),
+        ValueError,
+        "could not convert string",
+    ),
+    "sparse": (
+        lambda: as_chunks(csr_array, 150, 4),
+        TypeError,
+        r"is sparse, of type csr_array.*chunk\.toarray",
+    ),
+    "narrow": (
+        lambda: as_chunks(lambda rows: rows[:, 1:], 150, -1),
+        ValueError,
+        r"shape \(\d+, 29\), and 30 columns",
+    ),
+    "narrow of several": (
+        lambda: as_chunks(lambda rows: rows[:, 1:], 150, 10),
+        ValueError,
+        "9.*, and 10 columns",
+    ),
+    "wide": (
+        lambda: as_chunks(lambda rows: np.hstack([rows, rows]), 150, 10),
+        ValueError,
+        "20.*, and 10 columns",
+    ),
+    "one column": (
+        lambda: as_chunks(lambda rows: rows[:, 0], 150, -1),
+        ValueError,
+        ", and 30 columns",
+    ),
     "short": (
         lambda: as_chunks(lambda rows, block_id: rows[block_id[1] :], 150, 10),
         ValueError,
@@ -339,7 +436,9 @@ STRANGE_CHUNKS = {
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "score", "transform", "score_samples"])
 def test_chunks_are_refused_as_rows_in_memory_are(client, frozen, method, name):
     make, kind, message = STRANGE_CHUNKS[name]
-    model = DaskSparseAutoencoderTransformer(**OPTIONS | {"solver": "adam", "max_iter": 1}).fit(chunked(150, -1))
+    model = DaskSparseAutoencoderTransformer(**OPTIONS | {"solver": "adam", "max_iter": 1}).fit(
+        chunked(150, -1)
+    )
     before = frozen(vars(model))
     with pytest.raises(kind, match=rf"(?s)Chunk \(\d, \d\) of X.*{message}"):
         np.asarray(getattr(model, method)(make()))
@@ -347,10 +446,14 @@ def test_chunks_are_refused_as_rows_in_memory_are(client, frozen, method, name):
 
 
 @pytest.mark.parametrize("method", ["fit", "score", "transform"])
-def test_rows_without_columns_and_arrays_known_to_be_sparse_are_refused_at_once(client, expected, method):
+def test_rows_without_columns_and_arrays_known_to_be_sparse_are_refused_at_once(
+    client, expected, method
+):
     model = DaskSparseAutoencoderTransformer(**OPTIONS)
     vars(model).update(vars(expected()))
-    with pytest.raises(ValueError, match=r"0 feature\(s\) \(shape=\(700, 0\)\) while a minimum of 1 is required"):
+    with pytest.raises(
+        ValueError, match=r"0 feature\(s\) \(shape=\(700, 0\)\) while a minimum of 1 is required"
+    ):
         getattr(model, method)(chunked(150, -1)[:, :0])
     with pytest.raises(TypeError, match="X is sparse, of type csr_array"):
         getattr(model, method)(chunked(150, -1).map_blocks(csr_array, dtype=float))
@@ -358,8 +461,14 @@ def test_rows_without_columns_and_arrays_known_to_be_sparse_are_refused_at_once(
 
 def test_chunks_of_other_numbers_are_numbers(client):
     counts = SparseAutoencoderTransformer(**OPTIONS).fit(16 * X)
-    for function in (np.ma.masked_array, lambda rows: rows.astype(int), lambda rows: rows.astype(object)):
-        model = DaskSparseAutoencoderTransformer(**OPTIONS).fit((16 * chunked(150, 10)).map_blocks(function, dtype=float))
+    for function in (
+        np.ma.masked_array,
+        lambda rows: rows.astype(int),
+        lambda rows: rows.astype(object),
+    ):
+        model = DaskSparseAutoencoderTransformer(**OPTIONS).fit(
+            (16 * chunked(150, 10)).map_blocks(function, dtype=float)
+        )
         assert model.loss_ == pytest.approx(counts.loss_, rel=1e-8)
 
 
@@ -379,9 +488,13 @@ def ask(model, output, how):
 
 
 @pytest.mark.parametrize("how", ["estimator", "global"])
-@pytest.mark.parametrize("make", [lambda: chunked(97, 7), with_unknown_sizes, with_empty_partitions], ids=range(3))
+@pytest.mark.parametrize(
+    "make", [lambda: chunked(97, 7), with_unknown_sizes, with_empty_partitions], ids=range(3)
+)
 def test_frames_of_pandas_are_lazy(model, expected, how, make):
-    frames = pytest.importorskip("dask.dataframe", reason="Dask DataFrames are NOT TESTED without PyArrow")
+    frames = pytest.importorskip(
+        "dask.dataframe", reason="Dask DataFrames are NOT TESTED without PyArrow"
+    )
     with ask(model, "pandas", how):
         code = model.transform(make())
         assert isinstance(code, frames.DataFrame)
@@ -396,10 +509,15 @@ def test_frames_of_pandas_are_lazy(model, expected, how, make):
 
 @pytest.mark.parametrize("how", ["estimator", "global"])
 def test_what_dask_cannot_return_is_refused_in_words(model, how):
-    with pytest.raises(ValueError, match=r"Dask arrays .*Dask DataFrames .*got 'polars'"), ask(model, "polars", how):
+    with (
+        pytest.raises(ValueError, match=r"Dask arrays .*Dask DataFrames .*got 'polars'"),
+        ask(model, "polars", how),
+    ):
         model.transform(chunked(150, -1))
     with config_context(transform_output="polars"):
-        assert isinstance(model.set_output(transform="default").transform(chunked(150, -1)), da.Array)
+        assert isinstance(
+            model.set_output(transform="default").transform(chunked(150, -1)), da.Array
+        )
     assert isinstance(model.set_output(transform=None).transform(chunked(150, -1)), da.Array)
 
 
@@ -427,12 +545,16 @@ def test_subclasses_stay_lazy_too(model):
     double = Doubled(**OPTIONS)
     vars(double).update(vars(model))
     with config_context(transform_output="pandas"):
-        assert isinstance(double.set_output(transform="default").transform(chunked(150, -1)), da.Array)
+        assert isinstance(
+            double.set_output(transform="default").transform(chunked(150, -1)), da.Array
+        )
 
 
 @pytest.mark.parametrize("method", ["fit", "transform", "score"])
 def test_the_class_in_memory_names_this_one(expected, method):
-    with pytest.raises(TypeError, match=r"got a Dask collection of type Array.*DaskSparseAutoencoderTransformer"):
+    with pytest.raises(
+        TypeError, match=r"got a Dask collection of type Array.*DaskSparseAutoencoderTransformer"
+    ):
         getattr(expected(), method)(chunked(150, -1))
 
 
@@ -460,6 +582,8 @@ def test_the_local_estimator_needs_no_dask(client, expected, tmp_path):
         "try: DaskSparseAutoencoderTransformer().fit(X)\n"
         "except ImportError as error: print(error)"
     )
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert float(output.splitlines()[0]) == pytest.approx(local.score(X))
     assert 'pip install "skl_sparse_ae[dask]"' in output

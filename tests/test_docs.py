@@ -30,17 +30,31 @@ def test_snippets_print_what_the_page_says(page, capsys, tmp_path, monkeypatch):
             printed = capsys.readouterr().out
             assert NUMBER.sub("", printed) == NUMBER.sub("", expected)
             numbers = [float(number) for number in NUMBER.findall(printed)]
-            assert numbers == pytest.approx([float(n) for n in NUMBER.findall(expected)], abs=0.02)  # processors differ
+            assert numbers == pytest.approx(
+                [float(n) for n in NUMBER.findall(expected)], abs=0.02
+            )  # processors differ
 
 
-MODULES = ["", *(f".{module.name}" for module in pkgutil.iter_modules(skl_sparse_ae.__path__) if module.name[0] != "_")]
+MODULES = [
+    "",
+    *(
+        f".{module.name}"
+        for module in pkgutil.iter_modules(skl_sparse_ae.__path__)
+        if module.name[0] != "_"
+    ),
+]
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_public_name_is_in_the_reference(module):
     name = f"skl_sparse_ae{module}"
     sections = (DOCS / "api.md").read_text().split(".. currentmodule:: ")[1:]
-    listed = {word for section in sections if section.split()[0] == name for word in re.findall(r"\w+", section)}
+    listed = {
+        word
+        for section in sections
+        if section.split()[0] == name
+        for word in re.findall(r"\w+", section)
+    }
     assert set(importlib.import_module(name).__all__) <= listed
 
 

@@ -59,7 +59,10 @@ def test_the_source_alone_gives_the_same_numbers(any_autoencoder, unseen, dtype,
     exact_code.check(got["transform"], code)
     exact_rows.check(got["inverse_transform"], any_autoencoder.inverse_transform(code))
     exact_rows.check(got["reconstruct"], any_autoencoder.reconstruct(X))
-    tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}  # a divergence is as exact as its logits
+    tolerance = {
+        "rtol": TOLERANCE[dtype],
+        "atol": TOLERANCE[dtype],
+    }  # a divergence is as exact as its logits
     np.testing.assert_allclose(got["score_samples"], any_autoencoder.score_samples(X), **tolerance)
     assert got["transform"].dtype == got["reconstruct"].dtype == dtype
     assert got["score_samples"].dtype == np.float64
@@ -97,7 +100,9 @@ def test_the_source_refuses_what_the_estimator_refuses(autoencoder, exported, fu
 @pytest.mark.parametrize("value", [-0.1, 1.1, 16])
 def test_the_source_of_a_cross_entropy_refuses_scores_of_other_ranges(images, tmp_path, value):
     with pytest.warns(ConvergenceWarning):
-        model = SparseAutoencoderTransformer(7, loss="cross_entropy", max_iter=5, random_state=0).fit(images)
+        model = SparseAutoencoderTransformer(
+            7, loss="cross_entropy", max_iter=5, random_state=0
+        ).fit(images)
     to_source(model, tmp_path / "digits.py")
     names = {"__file__": str(tmp_path / "digits.py")}
     exec(compile((tmp_path / "digits.py").read_text(), "digits.py", "exec"), names)
@@ -106,12 +111,16 @@ def test_the_source_of_a_cross_entropy_refuses_scores_of_other_ranges(images, tm
     for score_samples in (model.score_samples, names["score_samples"]):
         with pytest.raises(ValueError, match=rf"X must be in \[0, 1\].*got values in .*{value}"):
             score_samples(rows)
-        np.testing.assert_allclose(score_samples(rounded), score_samples(rounded.clip(0, 1)), rtol=1e-14)
+        np.testing.assert_allclose(
+            score_samples(rounded), score_samples(rounded.clip(0, 1)), rtol=1e-14
+        )
 
 
 def test_lists_and_integers_are_rows_too(autoencoder, exported):
     X = np.arange(128).reshape(2, 64) % 2
-    np.testing.assert_allclose(exported["transform"](X.tolist()), autoencoder.transform(X), rtol=1e-12)
+    np.testing.assert_allclose(
+        exported["transform"](X.tolist()), autoencoder.transform(X), rtol=1e-12
+    )
 
 
 def test_weights_are_no_pickle_and_the_source_is_short(autoencoder, tmp_path):
@@ -135,7 +144,9 @@ def test_a_path_without_py_is_refused_before_anything_is_written(autoencoder, tm
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("export", [to_torch, lambda model: to_source(model, "never.py")], ids=["torch", "source"])
+@pytest.mark.parametrize(
+    "export", [to_torch, lambda model: to_source(model, "never.py")], ids=["torch", "source"]
+)
 def test_only_fitted_autoencoders(export, autoencoder):
     with pytest.raises(NotFittedError):
         export(SparseAutoencoderTransformer())
@@ -144,11 +155,15 @@ def test_only_fitted_autoencoders(export, autoencoder):
             export(model)
 
 
-@pytest.mark.parametrize("change", [{"decoder_activation": "logistic"}, {"loss": "cross_entropy"}], ids=str)
+@pytest.mark.parametrize(
+    "change", [{"decoder_activation": "logistic"}, {"loss": "cross_entropy"}], ids=str
+)
 def test_weights_of_another_meaning_are_not_exported(autoencoder, tmp_path, change):
     changed = copy.copy(autoencoder).set_params(**change)
     for export_to in (to_torch, lambda model: to_source(model, tmp_path / "never.py")):
-        with pytest.raises(ValueError, match=r"of the fit that the weights are from\. Set .* back, or fit again"):
+        with pytest.raises(
+            ValueError, match=r"of the fit that the weights are from\. Set .* back, or fit again"
+        ):
             export_to(changed)
     assert not list(tmp_path.iterdir())
 
@@ -161,7 +176,10 @@ def test_without_torch_its_name_is_said(autoencoder, monkeypatch):
 
 @pytest.fixture(scope="module")
 def torch():
-    return pytest.importorskip("torch", reason="to_torch is NOT TESTED without torch, which is too heavy for the test group")
+    return pytest.importorskip(
+        "torch",
+        reason="to_torch is NOT TESTED without torch, which is too heavy for the test group",
+    )
 
 
 @every_dtype
@@ -201,7 +219,21 @@ def imported(path):
     return module
 
 
-NAMES = ['a"b', "a'b", "a\nb", "a\\b", "\\N{DASH}", "{braces}", "%s", '"""', "\ud800", "ä", "a b", "-", 'x"); boom(']
+NAMES = [
+    'a"b',
+    "a'b",
+    "a\nb",
+    "a\\b",
+    "\\N{DASH}",
+    "{braces}",
+    "%s",
+    '"""',
+    "\ud800",
+    "ä",
+    "a b",
+    "-",
+    'x"); boom(',
+]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="such names are no names of files there")
@@ -219,7 +251,9 @@ def test_a_file_of_any_name_can_be_imported(autoencoder, images, tmp_path, name)
 
 @pytest.mark.parametrize("broken", [1, 2])
 @pytest.mark.parametrize("step", ["open", "fsync", "write"])
-def test_a_full_disk_leaves_the_files_of_before(autoencoder, images, tmp_path, monkeypatch, step, broken):
+def test_a_full_disk_leaves_the_files_of_before(
+    autoencoder, images, tmp_path, monkeypatch, step, broken
+):
     path, calls = tmp_path / "exported.py", []
     to_source(autoencoder, path)
     before = {file: file.read_bytes() for file in tmp_path.iterdir()}

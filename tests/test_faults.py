@@ -34,14 +34,12 @@ from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limi
 from skl_sparse_ae import (
     SparseAutoencoderTransformer,
     VariationalAutoencoderTransformer,
-    _blocks,
-    _problems,
-    _projection,
-    _threads,
-    _training,
-    _variational_problem,
+    _estimator,
+    _rows,
+    _sparse,
+    _variational,
 )
-from skl_sparse_ae._blocks import row_blocks
+from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae.model_selection import sparse_autoencoder_path
 
 pytestmark = [
@@ -52,22 +50,34 @@ pytestmark = [
 ]
 SOLVERS = ["lbfgs", "adam"]
 MODELS = [*SOLVERS, "variational"]  # the last is the other autoencoder, which has Adam alone
-MANY = np.random.default_rng(0).normal(size=(10_000, 3)) @ np.random.default_rng(1).normal(size=(3, 6))
+MANY = np.random.default_rng(0).normal(size=(10_000, 3)) @ np.random.default_rng(1).normal(
+    size=(3, 6)
+)
 X = MANY[:60]
 WEIGHTS = ("components_", "intercept_", "decoder_components_", "decoder_intercept_")
-LISTS = ("encoder_coefs_", "encoder_intercepts_", "decoder_coefs_", "decoder_intercepts_")  # of arrays
-INTERRUPTED = r"^Training interrupted by user after \d+ iterations?: the best weights so far are kept.$"
+LISTS = (
+    "encoder_coefs_",
+    "encoder_intercepts_",
+    "decoder_coefs_",
+    "decoder_intercepts_",
+)  # of arrays
+INTERRUPTED = (
+    r"^Training interrupted by user after \d+ iterations?: the best weights so far are kept.$"
+)
 PLACES = {
     "evaluation": [
-        (_problems.JointProblem, "__call__"),
-        (_problems.MiniBatchProblem, "__call__"),
-        (_problems.EliminatedProblem, "__call__"),
-        (_variational_problem.VariationalProblem, "__call__"),
+        (_sparse.problems.JointProblem, "__call__"),
+        (_sparse.problems.MiniBatchProblem, "__call__"),
+        (_sparse.problems.EliminatedProblem, "__call__"),
+        (_variational.problem.VariationalProblem, "__call__"),
     ],
-    "watch": [(_training.Watch, "__call__")],
+    "watch": [(_estimator.history.Watch, "__call__")],
     "print": [(builtins, "print")],
-    "epoch": [(_training, "mini_batches")],
-    "final pass": [(_problems.JointProblem, "evaluate"), (_variational_problem.VariationalProblem, "evaluate")],
+    "epoch": [(_estimator.training, "mini_batches")],
+    "final pass": [
+        (_sparse.problems.JointProblem, "evaluate"),
+        (_variational.problem.VariationalProblem, "evaluate"),
+    ],
     "allocation": [(np, "empty")],
 }
 
@@ -76,15 +86,22 @@ PLACES = {
 def each_ctrl_c_for_itself(monkeypatch):
     """Seconds after the last one, and heard by Python even where a parent process has it ignored."""
     seconds = count(step=2.5)
-    monkeypatch.setattr(_training, "monotonic", lambda: next(seconds))
-    monkeypatch.setattr(_training.ctrl_c, "pressed_at", -np.inf)
+    monkeypatch.setattr(_estimator.interrupts, "monotonic", lambda: next(seconds))
+    monkeypatch.setattr(_estimator.interrupts.ctrl_c, "pressed_at", -np.inf)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 def quick(**parameters):
-    defaults = {"n_components": 4, "max_iter": 8, "tol": 0, "batch_size": 15, "verbose": 1, "random_state": 0}
+    defaults = {
+        "n_components": 4,
+        "max_iter": 8,
+        "tol": 0,
+        "batch_size": 15,
+        "verbose": 1,
+        "random_state": 0,
+    }
     if parameters.get("solver") != "variational":
         return SparseAutoencoderTransformer(**defaults | parameters)
     del parameters["solver"]
@@ -129,8 +146,15 @@ def objective(model, rows):
         return -model.score(rows)
     rho, q = model.sparsity_target, model.transform(rows).mean(axis=0)
     kl = xlogy(rho, rho / q) + xlogy(1 - rho, (1 - rho) / (1 - q))
-    decay = model.encoder_alpha_ * (model.components_**2).sum() + model.decoder_alpha_ * (model.decoder_components_**2).sum()
-    return model.sparsity_weight_ * kl.sum() + decay / (2 * rows.shape[1]) - model.score_samples(rows).mean()
+    decay = (
+        model.encoder_alpha_ * (model.components_**2).sum()
+        + model.decoder_alpha_ * (model.decoder_components_**2).sum()
+    )
+    return (
+        model.sparsity_weight_ * kl.sum()
+        + decay / (2 * rows.shape[1])
+        - model.score_samples(rows).mean()
+    )
 
 
 def has_weights_of(model, other):
@@ -142,13 +166,19 @@ def has_weights_of(model, other):
 
 def check_completed_iterate(model, rows):
     """One that a fit of so many iterations, or fewer, ends at; and everything else belongs to it."""
-    assert model.n_iter_ == len(model.loss_curve_) == len(next(iter(model.loss_terms_.values()))) >= 1
+    assert (
+        model.n_iter_ == len(model.loss_curve_) == len(next(iter(model.loss_terms_.values()))) >= 1
+    )
     parameters = {"solver": "variational"} | model.get_params() | {"verbose": 0}
-    fits = (quick(**parameters | {"max_iter": n + 1}).fit(rows) for n in reversed(range(model.n_iter_)))
+    fits = (
+        quick(**parameters | {"max_iter": n + 1}).fit(rows) for n in reversed(range(model.n_iter_))
+    )
     assert any(has_weights_of(model, fit) for fit in fits)
     assert model.loss_ == pytest.approx(objective(model, rows), rel=1e-10)
     if is_sparse(model):
-        np.testing.assert_allclose(model.mean_activations_, model.transform(rows).mean(axis=0), rtol=1e-10)
+        np.testing.assert_allclose(
+            model.mean_activations_, model.transform(rows).mean(axis=0), rtol=1e-10
+        )
     assert model._optimizer_state is None
 
 
@@ -157,7 +187,9 @@ def check_usable(model, rows):
     if not is_sparse(model):
         assert model.set_params(verbose=0).partial_fit(rows).n_iter_ == len(model.loss_curve_)
         return
-    assert model.set_params(solver="adam", verbose=0).partial_fit(rows).n_iter_ == len(model.loss_curve_)
+    assert model.set_params(solver="adam", verbose=0).partial_fit(rows).n_iter_ == len(
+        model.loss_curve_
+    )
     assert model.set_params(solver="lbfgs", warm_start=True).fit(rows).loss_ < before
 
 
@@ -165,7 +197,9 @@ def check_usable(model, rows):
 
 
 @pytest.mark.parametrize("solver", MODELS)
-def test_ctrl_c_at_any_evaluation_leaves_the_state_of_before_or_a_completed_iterate(solver, monkeypatch, frozen):
+def test_ctrl_c_at_any_evaluation_leaves_the_state_of_before_or_a_completed_iterate(
+    solver, monkeypatch, frozen
+):
     n_kept = 0
     for call in range(1, 13):
         model = quick(solver=solver, max_iter=20)
@@ -188,7 +222,10 @@ def test_ctrl_c_at_any_evaluation_leaves_the_state_of_before_or_a_completed_iter
 
 @pytest.mark.parametrize("solver", MODELS)
 @pytest.mark.parametrize("rows", [X, MANY], ids=["one block", "row workers"])
-@pytest.mark.parametrize(("place", "call"), [("evaluation", 11), ("watch", 3), ("print", 3), ("epoch", 3), ("final pass", 1)])
+@pytest.mark.parametrize(
+    ("place", "call"),
+    [("evaluation", 11), ("watch", 3), ("print", 3), ("epoch", 3), ("final pass", 1)],
+)
 def test_ctrl_c_keeps_the_best_iterate_and_says_so(solver, rows, place, call, monkeypatch):
     if place == "epoch" and solver == "lbfgs":
         pytest.skip("L-BFGS has none")
@@ -208,8 +245,13 @@ def test_ctrl_c_while_a_worker_has_a_block(monkeypatch):
     assert len(row_blocks(MANY, 4)) == 3
     model = quick()
     with threadpool_limits(2, user_api="blas"):
-        threads, here, came, numbers = threadpool_info(), threading.get_ident(), threading.Event(), count(1)
-        encode = _projection.encode
+        threads, here, came, numbers = (
+            threadpool_info(),
+            threading.get_ident(),
+            threading.Event(),
+            count(1),
+        )
+        encode = _sparse.variable_projection.encode
 
         def encode_in_a_worker_too(*args):
             if next(numbers) >= 20 and threading.get_ident() == here:
@@ -220,7 +262,7 @@ def test_ctrl_c_while_a_worker_has_a_block(monkeypatch):
             return encode(*args)
 
         with monkeypatch.context() as patch:
-            patch.setattr(_projection, "encode", encode_in_a_worker_too)
+            patch.setattr(_sparse.variable_projection, "encode", encode_in_a_worker_too)
             with pytest.warns(ConvergenceWarning, match=INTERRUPTED):
                 model.fit(MANY)
         assert threadpool_info() == threads
@@ -230,10 +272,14 @@ def test_ctrl_c_while_a_worker_has_a_block(monkeypatch):
 @pytest.mark.parametrize("solver", MODELS)
 @pytest.mark.parametrize("history", ["none", "fit", "warm"])
 @pytest.mark.parametrize("place", ["evaluation", "watch", "print", "epoch"])
-def test_ctrl_c_before_the_first_iterate_changes_nothing(solver, history, place, monkeypatch, frozen):
+def test_ctrl_c_before_the_first_iterate_changes_nothing(
+    solver, history, place, monkeypatch, frozen
+):
     if place == "epoch" and solver == "lbfgs":
         pytest.skip("L-BFGS has none")
-    model = quick(solver=solver, warm_start=history == "warm", random_state=np.random.RandomState(0))
+    model = quick(
+        solver=solver, warm_start=history == "warm", random_state=np.random.RandomState(0)
+    )
     if history != "none":
         model.fit(X)
     before = frozen(vars(model))
@@ -276,7 +322,7 @@ def test_ctrl_c_while_blas_threads_are_counted_does_not_leave_them_limited(monke
     with threadpool_limits(2, user_api="blas"):
         threads = threadpool_info()
         with monkeypatch.context() as patch:
-            patch.setattr(_blocks, "_blas", interrupt)
+            patch.setattr(_rows.blas_threads, "_blas", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 quick().fit(X)
         quick().fit(X)
@@ -291,7 +337,11 @@ def test_ctrl_c_between_any_two_settings_of_blas_threads_does_not_leave_them_lim
             with monkeypatch.context() as patch:
                 numbers = count(1)
                 for kind in {type(library) for library in libraries}:
-                    patch.setattr(kind, "set_num_threads", _faulty(kind.set_num_threads, interrupt, [call], numbers))
+                    patch.setattr(
+                        kind,
+                        "set_num_threads",
+                        _faulty(kind.set_num_threads, interrupt, [call], numbers),
+                    )
                 with contextlib.suppress(KeyboardInterrupt), warnings.catch_warnings():
                     warnings.simplefilter("ignore", ConvergenceWarning)
                     quick().fit(X)
@@ -299,7 +349,11 @@ def test_ctrl_c_between_any_two_settings_of_blas_threads_does_not_leave_them_lim
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("send", [_thread.interrupt_main, lambda: os.kill(os.getpid(), signal.SIGINT)], ids=["flag", "signal"])
+@pytest.mark.parametrize(
+    "send",
+    [_thread.interrupt_main, lambda: os.kill(os.getpid(), signal.SIGINT)],
+    ids=["flag", "signal"],
+)
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill ends a process there")
 def test_a_long_fit_answers_ctrl_c(solver, send, monkeypatch):
     rng = np.random.default_rng(0)
@@ -317,15 +371,19 @@ def test_a_long_fit_answers_ctrl_c(solver, send, monkeypatch):
 @pytest.mark.parametrize("solver", MODELS)
 @pytest.mark.parametrize("place", ["evaluation", "final pass"])
 @pytest.mark.parametrize(("seconds", "comes_through"), [(0.1, True), (2.0, True), (2.1, False)])
-def test_a_second_ctrl_c_within_two_seconds_comes_through(solver, place, seconds, comes_through, monkeypatch, frozen):
+def test_a_second_ctrl_c_within_two_seconds_comes_through(
+    solver, place, seconds, comes_through, monkeypatch, frozen
+):
     """In a loop of fits the first one ends a fit, and the loop goes on."""
     first, second = quick(solver=solver), quick(solver=solver)
     before, times = frozen(vars(second)), iter([10.0, 10.0 + seconds])
-    monkeypatch.setattr(_training, "monotonic", lambda: next(times))
+    monkeypatch.setattr(_estimator.interrupts, "monotonic", lambda: next(times))
     for model, is_raised in ((first, False), (second, comes_through)):
         with monkeypatch.context() as patch:
             break_at(patch, place, interrupt, 9 if place == "evaluation" else 1)
-            outcome = pytest.raises(KeyboardInterrupt) if is_raised else pytest.warns(match=INTERRUPTED)
+            outcome = (
+                pytest.raises(KeyboardInterrupt) if is_raised else pytest.warns(match=INTERRUPTED)
+            )
             with outcome:
                 model.fit(X)
     assert (frozen(vars(second)) == before) == comes_through
@@ -336,7 +394,9 @@ def grid_search(model):
 
 
 def random_search(model):
-    RandomizedSearchCV(make_pipeline(model), {f"{type(model).__name__.lower()}__max_iter": [8]}, n_iter=1).fit(X)
+    RandomizedSearchCV(
+        make_pipeline(model), {f"{type(model).__name__.lower()}__max_iter": [8]}, n_iter=1
+    ).fit(X)
 
 
 SEARCHES = {
@@ -412,7 +472,12 @@ FAULTS = [
 def prepared(request):
     """An estimator, and the one of its methods that is to fail."""
     solver, mode = request.param
-    model = quick(solver=solver, max_iter=2, warm_start=mode == "warm fit", random_state=np.random.RandomState(0))
+    model = quick(
+        solver=solver,
+        max_iter=2,
+        warm_start=mode == "warm fit",
+        random_state=np.random.RandomState(0),
+    )
     if mode in ("refit", "warm fit"):
         model.fit(X)
     if mode == "later partial_fit":
@@ -445,16 +510,22 @@ def test_wrong_parameters_change_nothing(prepared, parameters, frozen):
     if not parameters.keys() <= model.get_params().keys():
         pytest.skip("the other model's parameter")
     before = frozen(vars(model.set_params(**parameters)))
-    of_a_value = r"parameter of (Sparse|Variational)AutoencoderTransformer|decoder_activation|X must be in"
+    of_a_value = (
+        r"parameter of (Sparse|Variational)AutoencoderTransformer|decoder_activation|X must be in"
+    )
     with pytest.raises(ValueError, match=rf"{of_a_value}|loss='cross_entropy' differ"):
         method(X)
     assert frozen(vars(model)) == before
 
 
-@pytest.mark.parametrize("change", [{"n_components": 5}, {"rows": X[:, :5]}], ids=["units", "features"])
+@pytest.mark.parametrize(
+    "change", [{"n_components": 5}, {"rows": X[:, :5]}], ids=["units", "features"]
+)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("solver", MODELS[1:])
-def test_another_shape_does_not_continue_a_model_and_changes_nothing(method, change, solver, frozen):
+def test_another_shape_does_not_continue_a_model_and_changes_nothing(
+    method, change, solver, frozen
+):
     model, rows = quick(solver=solver, warm_start=True).fit(X), change.get("rows", X)
     before = frozen(vars(model.set_params(n_components=change.get("n_components", 4))))
     with pytest.raises(ValueError, match=r"n_components=5.* differs?|X has 5 features"):
@@ -462,7 +533,9 @@ def test_another_shape_does_not_continue_a_model_and_changes_nothing(method, cha
     assert frozen(vars(model)) == before
 
 
-@pytest.mark.parametrize(("place", "exception"), FAULTS, ids=lambda value: getattr(value, "__name__", value))
+@pytest.mark.parametrize(
+    ("place", "exception"), FAULTS, ids=lambda value: getattr(value, "__name__", value)
+)
 def test_a_failure_at_any_moment_changes_nothing(prepared, place, exception, monkeypatch, frozen):
     model, method = prepared
     before = frozen(vars(model))
@@ -487,7 +560,9 @@ def test_a_warning_that_is_an_error_changes_nothing(solver, reason, monkeypatch,
     before = frozen(vars(model.set_params(tol=1e-9)))
     if reason == "Ctrl-C":
         break_at(monkeypatch, "evaluation", interrupt, 9)
-    with pytest.raises(ConvergenceWarning, match="interrupted" if reason == "Ctrl-C" else "failed to converge"):
+    with pytest.raises(
+        ConvergenceWarning, match="interrupted" if reason == "Ctrl-C" else "failed to converge"
+    ):
         model.fit(X)
     assert frozen(vars(model)) == before
 
@@ -513,7 +588,9 @@ for solver in ("lbfgs", "adam"):
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     model.set_params(n_components=4).fit(X[:100])
 """
-    result = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=600)
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=600
+    )
     assert result.stdout.split() == ["lbfgs", "unchanged", "adam", "unchanged"], result.stderr
 
 
@@ -523,11 +600,12 @@ def test_where_memory_for_a_thread_is_missing_there_is_one_thread_or_a_memory_er
     code = f"""
 import pickle, resource
 import numpy as np
-from skl_sparse_ae import SparseAutoencoderTransformer, _threads
+from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae._rows import thread_pool
 X = np.random.default_rng(0).normal(size=(20_000, 50))
 model = SparseAutoencoderTransformer(8, max_iter=2, tol=0, random_state=0).fit(X[:100])
 before = pickle.dumps(model)
-resource.setrlimit(resource.RLIMIT_AS, (_threads._address_space() + {room} * 2**20, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_AS, (_rows.thread_pool._address_space() + {room} * 2**20, resource.RLIM_INFINITY))
 try:
     model.fit(X)
 except MemoryError:
@@ -568,7 +646,9 @@ def test_adam_that_climbs_ends_at_its_start_with_the_loss_of_that(dtype):
         model = quick(solver="adam", learning_rate_init=1e3).fit(X.astype(dtype))
     tolerance = 1e-12 if dtype == np.float64 else 1e-5
     for name in WEIGHTS:
-        np.testing.assert_allclose(getattr(model, name), getattr(start, name), rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(
+            getattr(model, name), getattr(start, name), rtol=tolerance, atol=tolerance
+        )
     assert model.loss_ == pytest.approx(start.loss_, rel=tolerance)
     assert model.loss_ == pytest.approx(objective(model, X), rel=tolerance)
     assert min(model.loss_curve_) > model.loss_
@@ -576,7 +656,7 @@ def test_adam_that_climbs_ends_at_its_start_with_the_loss_of_that(dtype):
 
 @pytest.mark.parametrize("solver", MODELS)
 def test_a_watch_may_stop_a_fit(solver, monkeypatch):
-    model, watch = quick(solver=solver), _training.Watch.__call__
+    model, watch = quick(solver=solver), _estimator.history.Watch.__call__
 
     def stop_at_the_fifth(self, iterate):
         value = watch(self, iterate)
@@ -584,7 +664,7 @@ def test_a_watch_may_stop_a_fit(solver, monkeypatch):
             raise StopIteration
         return value
 
-    monkeypatch.setattr(_training.Watch, "__call__", stop_at_the_fifth)
+    monkeypatch.setattr(_estimator.history.Watch, "__call__", stop_at_the_fifth)
     model.fit(X)
     assert model.n_iter_ == len(model.loss_curve_) == 5
     monkeypatch.undo()
@@ -597,7 +677,10 @@ def test_reaching_max_iter_warns_and_converging_in_it_does_not(solver):
     parameters = {"solver": solver, "tol": 1e-2, "n_iter_no_change": 2, "verbose": 0}
     n_iter = quick(**parameters, max_iter=1000).fit(X).n_iter_
     assert quick(**parameters, max_iter=n_iter).fit(X).n_iter_ == n_iter
-    with pytest.warns(ConvergenceWarning, match=rf"{solver} failed to converge after {n_iter - 1} .*Increase max_iter"):
+    with pytest.warns(
+        ConvergenceWarning,
+        match=rf"{solver} failed to converge after {n_iter - 1} .*Increase max_iter",
+    ):
         quick(**parameters, max_iter=n_iter - 1).fit(X)
 
 
@@ -623,7 +706,9 @@ def test_eight_fits_at_once_are_eight_fits_one_by_one(solver):
     """
 
     def fit(seed):
-        return quick(solver=solver, random_state=seed, batch_size=500, max_iter=3, verbose=0).fit(MANY)
+        return quick(solver=solver, random_state=seed, batch_size=500, max_iter=3, verbose=0).fit(
+            MANY
+        )
 
     threads, serial = threadpool_info(), [fit(seed) for seed in range(8)]
     with ThreadPoolExecutor(8) as pool:
@@ -683,7 +768,10 @@ print(failed, threads() == before)
 """
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Windows has no fork, and macOS ends children that use BLAS")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"),
+    reason="Windows has no fork, and macOS ends children that use BLAS",
+)
 def test_a_process_may_fork_while_its_threads_fit():
     """No child hangs, and none keeps BLAS at the one thread of its parent's fits."""
     env = os.environ | {"OPENBLAS_NUM_THREADS": "2"}
@@ -727,7 +815,7 @@ def test_where_no_thread_can_be_started_one_is_enough(solver, monkeypatch):
     def refuse(function, args):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(_threads, "start_new_thread", refuse)
+    monkeypatch.setattr(_rows.thread_pool, "start_new_thread", refuse)
     with threadpool_limits(2, user_api="blas"):
         model = quick(**options).fit(MANY)
         np.testing.assert_array_equal(model.transform(MANY), straight.transform(MANY))
@@ -771,7 +859,7 @@ def test_a_handler_that_raises_anywhere_leaves_the_limit_of_blas_as_it_was():
         for number in count(1):
             raised = raise_at_line(number, names, model.transform, MANY)
             assert threadpool_info() == threads
-            assert not _blocks._one_blas_thread.inside
+            assert not _rows.blas_threads._one_blas_thread.inside
             if not raised:
                 break
             n_raised += 1
@@ -780,7 +868,17 @@ def test_a_handler_that_raises_anywhere_leaves_the_limit_of_blas_as_it_was():
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_a_handler_that_raises_anywhere_leaves_the_old_model_or_the_new(method, frozen):
-    names = {"transaction", "_merged", "_is_fitted", "fit", "partial_fit", "_partial_fit", "_fit", "_fit_epoch", "__copy__"}
+    names = {
+        "transaction",
+        "_merged",
+        "_is_fitted",
+        "fit",
+        "partial_fit",
+        "_partial_fit",
+        "_fit",
+        "_fit_epoch",
+        "__copy__",
+    }
     fitted = quick(solver="adam", max_iter=1, verbose=0).fit(X).set_params(max_iter=2)
 
     def model():

@@ -17,7 +17,9 @@ from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae.fine_tuning import to_mlp_classifier, to_mlp_regressor
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),  # training is stopped early throughout
+    pytest.mark.filterwarnings(
+        "ignore::sklearn.exceptions.ConvergenceWarning"
+    ),  # training is stopped early throughout
     pytest.mark.filterwarnings("ignore:The mean activations are"),
 ]
 TO_MLP = {MLPClassifier: to_mlp_classifier, MLPRegressor: to_mlp_regressor}
@@ -55,7 +57,9 @@ def started_at(mlp):
 
 
 def assert_same_weights(mlp, expected):
-    for got, want in zip(mlp.coefs_ + mlp.intercepts_, expected.coefs_ + expected.intercepts_, strict=True):
+    for got, want in zip(
+        mlp.coefs_ + mlp.intercepts_, expected.coefs_ + expected.intercepts_, strict=True
+    ):
         np.testing.assert_array_equal(got, want)
 
 
@@ -63,13 +67,23 @@ def assert_same_weights(mlp, expected):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     "parameters",
-    [{"solver": "adam"}, {"solver": "sgd"}, {"solver": "lbfgs"}, {"solver": "adam", "early_stopping": True}],
+    [
+        {"solver": "adam"},
+        {"solver": "sgd"},
+        {"solver": "lbfgs"},
+        {"solver": "adam", "early_stopping": True},
+    ],
     ids=["adam", "sgd", "lbfgs", "early stopping"],
 )
-def test_fit_goes_as_scikit_learn_goes_from_these_weights(autoencoder, images, y, kind, dtype, parameters):
+def test_fit_goes_as_scikit_learn_goes_from_these_weights(
+    autoencoder, images, y, kind, dtype, parameters
+):
     """To the bit: nothing of how the network was made is left, no moments, no loss to beat, no drawn number."""
     model = copy.deepcopy(autoencoder)
-    model.components_, model.intercept_ = model.components_.astype(dtype), model.intercept_.astype(dtype)
+    model.components_, model.intercept_ = (
+        model.components_.astype(dtype),
+        model.intercept_.astype(dtype),
+    )
     X, y = images.astype(dtype), targets(kind, y)
     mlp = TO_MLP[kind](model, X, y, max_iter=6, tol=0, random_state=0, **parameters)
     expected = started_at(mlp).fit(X, y)
@@ -77,7 +91,10 @@ def test_fit_goes_as_scikit_learn_goes_from_these_weights(autoencoder, images, y
     assert_same_weights(mlp, expected)
     assert (mlp.n_iter_, mlp.t_, mlp.loss_) == (expected.n_iter_, expected.t_, expected.loss_)
     for name in ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"):
-        assert getattr(mlp, name, None) == getattr(expected, name, None) or parameters["solver"] == "lbfgs"
+        assert (
+            getattr(mlp, name, None) == getattr(expected, name, None)
+            or parameters["solver"] == "lbfgs"
+        )
     assert mlp.coefs_[0].dtype == dtype or parameters["solver"] == "lbfgs"
 
 
@@ -96,15 +113,22 @@ def test_an_unfitted_classifier_is_the_logistic_regression_on_the_code(autoencod
         mlp = to_mlp_classifier(autoencoder, images, labels)
         expected = LogisticRegression(C=10, max_iter=1000).fit(code, labels)
         np.testing.assert_array_equal(mlp.classes_, expected.classes_)
-        np.testing.assert_allclose(mlp.predict_proba(images), expected.predict_proba(code), rtol=1e-10)
+        np.testing.assert_allclose(
+            mlp.predict_proba(images), expected.predict_proba(code), rtol=1e-10
+        )
         np.testing.assert_array_equal(mlp.predict(images), expected.predict(code))
 
 
 @pytest.mark.parametrize("n_outputs", [None, 2])
 def test_an_unfitted_regressor_is_the_ridge_regression_on_the_code(autoencoder, images, n_outputs):
-    code, y = autoencoder.transform(images), images[:, 20] if n_outputs is None else images[:, 20 : 20 + n_outputs]
+    code, y = (
+        autoencoder.transform(images),
+        images[:, 20] if n_outputs is None else images[:, 20 : 20 + n_outputs],
+    )
     got = to_mlp_regressor(autoencoder, images, y).predict(images)
-    np.testing.assert_allclose(got.reshape(y.shape), Ridge().fit(code, y).predict(code).reshape(y.shape), rtol=1e-10)
+    np.testing.assert_allclose(
+        got.reshape(y.shape), Ridge().fit(code, y).predict(code).reshape(y.shape), rtol=1e-10
+    )
 
 
 @every_kind
@@ -125,7 +149,9 @@ def test_a_stack_becomes_layers_and_its_scaler_stays_in_front(stack, images, y, 
 
 
 def test_steps_that_do_nothing_are_left_out(autoencoder, images, y):
-    assert isinstance(to_mlp_classifier(make_pipeline("passthrough", autoencoder), images, y), MLPClassifier)
+    assert isinstance(
+        to_mlp_classifier(make_pipeline("passthrough", autoencoder), images, y), MLPClassifier
+    )
 
 
 @every_kind
@@ -157,7 +183,9 @@ def test_neither_global_nor_given_random_numbers_are_drawn(autoencoder, images, 
 @every_kind
 def test_what_follows_from_the_autoencoders_cannot_be_set(autoencoder, images, y, kind):
     y = targets(kind, y)
-    with pytest.raises(ValueError, match="hidden_layer_sizes, activation follow from the autoencoders"):
+    with pytest.raises(
+        ValueError, match="hidden_layer_sizes, activation follow from the autoencoders"
+    ):
         TO_MLP[kind](autoencoder, images, y, hidden_layer_sizes=(3,), activation="relu")
     with pytest.raises(TypeError, match="n_components"):
         TO_MLP[kind](autoencoder, images, y, n_components=3)

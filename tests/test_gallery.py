@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 GALLERY = Path(__file__).parents[1] / "docs" / "gallery"
-DECLARED = {"numpy", "scipy", "sklearn", "matplotlib", "pandas", "skl_sparse_ae"}  # the package, its plots and the docs group
+DECLARED = {
+    "numpy",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "pandas",
+    "skl_sparse_ae",
+}  # the package, its plots and the docs group
 SCRIPTS = sorted(GALLERY.glob("plot_*.py"))
 
 
@@ -36,7 +43,11 @@ def test_scripts_leave_no_filter_behind(path):
     for node in ast.walk(tree):
         if isinstance(node, ast.With):
             node.body = []
-    called = {node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}
+    called = {
+        node.func.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
     assert not called & {"filterwarnings", "simplefilter", "seterr", "seed", "rc"}
 
 
@@ -44,9 +55,18 @@ def test_scripts_leave_no_filter_behind(path):
 def test_code_fits_the_width_of_the_page(path):
     """Beyond 80 columns the site scrolls sideways. Comments and docstrings are prose there, and wrapped."""
     tree = ast.parse(path.read_text())
-    prose = {line for node in ast.walk(tree) if is_docstring(node) for line in range(node.lineno, node.end_lineno + 1)}
+    prose = {
+        line
+        for node in ast.walk(tree)
+        if is_docstring(node)
+        for line in range(node.lineno, node.end_lineno + 1)
+    }
     lines = enumerate(path.read_text().splitlines(), 1)
-    assert not [line for number, line in lines if len(line) > 80 and number not in prose and not line.lstrip().startswith("#")]
+    assert not [
+        line
+        for number, line in lines
+        if len(line) > 80 and number not in prose and not line.lstrip().startswith("#")
+    ]
 
 
 def is_docstring(node):

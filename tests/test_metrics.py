@@ -77,14 +77,18 @@ def model(X):
 def test_hoyer_sparsity_of_rows_computed_by_hand():
     code = [[3, 4, 0, 0], [0, 0, -2, 0], [1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]]
     # (2 - 7/5) / 1, one unit, all units, (2 - 2/sqrt 2) / 1, and a row of zeros
-    np.testing.assert_allclose(hoyer_sparsity(code, average=False), [0.6, 1, 0, 2 - np.sqrt(2), 0], rtol=1e-15)
+    np.testing.assert_allclose(
+        hoyer_sparsity(code, average=False), [0.6, 1, 0, 2 - np.sqrt(2), 0], rtol=1e-15
+    )
     assert hoyer_sparsity(code) == pytest.approx((3.6 - np.sqrt(2)) / 5, rel=1e-15)
 
 
 def test_population_sparseness_of_rows_computed_by_hand():
     code = [[3, 1, 0, 0], [0, 0, 2, 0], [1, 1, 1, 1], [0, 0, 0, 0]]
     # a = 1^2 / 2.5, so S = 0.6 / 0.75
-    np.testing.assert_allclose(population_sparseness(code, average=False), [0.8, 1, 0, 0], rtol=1e-15)
+    np.testing.assert_allclose(
+        population_sparseness(code, average=False), [0.8, 1, 0, 0], rtol=1e-15
+    )
     assert population_sparseness(code) == pytest.approx(1.8 / 4, rel=1e-15)
 
 
@@ -100,7 +104,9 @@ def test_sparseness_is_the_formula_of_vinje_and_gallant():
 def test_lifetime_is_the_population_of_the_transposed_code():
     code = np.random.default_rng(0).random((9, 5))
     np.testing.assert_allclose(
-        lifetime_sparseness(code, average=False), population_sparseness(code.T, average=False), rtol=1e-13
+        lifetime_sparseness(code, average=False),
+        population_sparseness(code.T, average=False),
+        rtol=1e-13,
     )
 
 
@@ -129,7 +135,9 @@ def test_rates_are_not_negative_but_hoyers_values_may_be():
     signed = [[-1.0, 0.5], [0.2, 0.3]]
     assert hoyer_sparsity(signed) == hoyer_sparsity(np.abs(signed))
     for measure in (population_sparseness, lifetime_sparseness):
-        with pytest.raises(ValueError, match=f"Negative values in data passed to {measure.__name__}"):
+        with pytest.raises(
+            ValueError, match=f"Negative values in data passed to {measure.__name__}"
+        ):
             measure(signed)
 
 
@@ -145,7 +153,9 @@ def test_active_dead_and_always_on_units_computed_by_hand():
 
 
 def test_latent_units_are_active_where_they_vary():
-    code = np.array([[1.2, 0.1, 0.3], [0.8, -0.1, 0.3], [1.2, 0.1, 0.3], [0.8, -0.1, 0.3]])  # variances 0.04, 0.01, 0
+    code = np.array(
+        [[1.2, 0.1, 0.3], [0.8, -0.1, 0.3], [1.2, 0.1, 0.3], [0.8, -0.1, 0.3]]
+    )  # variances 0.04, 0.01, 0
     np.testing.assert_array_equal(active_latent_units(code, 0.02), [True, False, False])
     np.testing.assert_array_equal(active_latent_units(1.01 * code), [True, True, False])
     np.testing.assert_array_equal(active_latent_units(0.99 * code), [True, False, False])
@@ -166,7 +176,9 @@ def test_the_divergence_is_exact_to_many_digits(target):
     with mp.workdps(50):
         p, means = mp.mpf(target), [mp.mpf(m) for m in code.mean(axis=0)]
         exact = [p * mp.log(p / q) + (1 - p) * mp.log((1 - p) / (1 - q)) for q in means]
-    np.testing.assert_allclose(sparsity_divergence(code, target), np.array(exact, dtype=float), rtol=1e-13, atol=1e-16)
+    np.testing.assert_allclose(
+        sparsity_divergence(code, target), np.array(exact, dtype=float), rtol=1e-13, atol=1e-16
+    )
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
@@ -183,12 +195,17 @@ def test_the_divergence_of_units_that_never_change_from_0_or_1_is_infinite():
 
 
 def test_the_divergences_add_up_to_the_penalty_of_a_fit(model, X):
-    penalty = model.sparsity_weight_ * sparsity_divergence(model.transform(X), model.sparsity_target).sum()
+    penalty = (
+        model.sparsity_weight_
+        * sparsity_divergence(model.transform(X), model.sparsity_target).sum()
+    )
     assert penalty == pytest.approx(model.loss_terms_["sparsity"][-1], rel=1e-9)
 
 
 def test_a_divergence_from_what_is_no_mean_activation_is_refused():
-    with pytest.raises(ValueError, match=r"mean activations must be in \[0, 1\], got values in \[0.5, 3\]"):
+    with pytest.raises(
+        ValueError, match=r"mean activations must be in \[0, 1\], got values in \[0.5, 3\]"
+    ):
         sparsity_divergence([[0.5, 3.0]], 0.1)
     for target in (0, 1, -0.2):
         with pytest.raises(ValueError, match="target =="):
@@ -217,7 +234,9 @@ def test_explained_variance_is_r2_of_all_rows_and_not_the_mean_over_batches():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 4)) + np.repeat([0, 5, 10], 20)[:, None]
     X_hat = X + rng.normal(size=X.shape)
-    assert explained_variance(X, X_hat) == pytest.approx(r2_score(X, X_hat, multioutput="variance_weighted"), rel=1e-13)
+    assert explained_variance(X, X_hat) == pytest.approx(
+        r2_score(X, X_hat, multioutput="variance_weighted"), rel=1e-13
+    )
     batches = [explained_variance(X[i : i + 20], X_hat[i : i + 20]) for i in (0, 20, 40)]
     assert explained_variance(X, X_hat) > np.mean(batches) + 0.5
 
@@ -240,7 +259,9 @@ def test_constant_columns_weigh_nothing_and_alone_explain_nothing():
 def test_errors_beyond_all_numbers_are_a_finite_score_or_refused():
     X = np.array([[0.0], [1e-160]])
     assert explained_variance(X, X + 1) == np.finfo(np.float64).min
-    with pytest.raises(ValueError, match=r"squared errors overflow: X and X_hat have values up to 1e\+200"):
+    with pytest.raises(
+        ValueError, match=r"squared errors overflow: X and X_hat have values up to 1e\+200"
+    ):
         explained_variance([[0.0], [1.0]], [[0.0], [1e200]])
 
 
@@ -258,7 +279,9 @@ def test_row_and_feature_errors_are_the_two_means_of_the_squared_errors(model, X
 
 def test_errors_are_added_over_all_blocks_of_rows(model, X):
     many = np.tile(X, (30, 1))  # more rows than a block has
-    np.testing.assert_allclose(row_errors(model, many), np.tile(row_errors(model, X), 30), rtol=1e-12)
+    np.testing.assert_allclose(
+        row_errors(model, many), np.tile(row_errors(model, X), 30), rtol=1e-12
+    )
     np.testing.assert_allclose(feature_errors(model, many), feature_errors(model, X), rtol=1e-12)
 
 
@@ -277,9 +300,13 @@ def test_errors_of_other_containers_are_the_same(errors, X, recwarn):
 
 @pytest.mark.parametrize("errors", [row_errors, feature_errors])
 def test_errors_are_squared_errors_for_any_loss(errors, X):
-    model = SparseAutoencoderTransformer(7, loss="cross_entropy", max_iter=8, tol=0, random_state=0).fit(X)
+    model = SparseAutoencoderTransformer(
+        7, loss="cross_entropy", max_iter=8, tol=0, random_state=0
+    ).fit(X)
     axis = {row_errors: 1, feature_errors: 0}[errors]
-    np.testing.assert_allclose(errors(model, X), ((X - model.reconstruct(X)) ** 2).mean(axis=axis), rtol=1e-12)
+    np.testing.assert_allclose(
+        errors(model, X), ((X - model.reconstruct(X)) ** 2).mean(axis=axis), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("errors", [row_errors, feature_errors])
@@ -301,21 +328,33 @@ def test_scorers_are_the_measures_at_the_autoencoder_wherever_it_is(scorer, X):
     for steps in ([StandardScaler()], [MinMaxScaler(), StandardScaler()]):
         pipeline = make_pipeline(*steps, autoencoder).fit(X)
         rows = pipeline[:-1].transform(X)
-        assert scorer(pipeline, X, y) == pytest.approx(SCORERS[scorer](pipeline[-1], rows), rel=1e-12)
-    supervised = make_pipeline(StandardScaler(), autoencoder, LogisticRegression(max_iter=500)).fit(X, y)
+        assert scorer(pipeline, X, y) == pytest.approx(
+            SCORERS[scorer](pipeline[-1], rows), rel=1e-12
+        )
+    supervised = make_pipeline(StandardScaler(), autoencoder, LogisticRegression(max_iter=500)).fit(
+        X, y
+    )
     rows = supervised[0].transform(X)
-    assert scorer(supervised, X, y) == pytest.approx(SCORERS[scorer](supervised[1], rows), rel=1e-12)
+    assert scorer(supervised, X, y) == pytest.approx(
+        SCORERS[scorer](supervised[1], rows), rel=1e-12
+    )
 
 
 def test_the_score_of_a_pipeline_is_that_of_its_scorer(X):
-    pipeline = make_pipeline(StandardScaler(), SparseAutoencoderTransformer(7, max_iter=8, tol=0, random_state=0)).fit(X)
+    pipeline = make_pipeline(
+        StandardScaler(), SparseAutoencoderTransformer(7, max_iter=8, tol=0, random_state=0)
+    ).fit(X)
     assert explained_variance_scorer(pipeline, X) == pytest.approx(pipeline.score(X), rel=1e-12)
 
 
 def test_output_as_data_frames_changes_no_score(X):
-    pipeline = make_pipeline(StandardScaler(), SparseAutoencoderTransformer(7, max_iter=8, tol=0, random_state=0)).fit(X)
+    pipeline = make_pipeline(
+        StandardScaler(), SparseAutoencoderTransformer(7, max_iter=8, tol=0, random_state=0)
+    ).fit(X)
     before = {scorer: scorer(pipeline, X) for scorer in SCORERS}
-    pipeline = make_pipeline(*(step for _, step in pipeline.steps)).set_output(transform="pandas").fit(X)
+    pipeline = (
+        make_pipeline(*(step for _, step in pipeline.steps)).set_output(transform="pandas").fit(X)
+    )
     for scorer, value in before.items():
         assert scorer(pipeline, X) == pytest.approx(value, rel=1e-9)
 
@@ -325,12 +364,18 @@ def test_both_scores_come_at_once(model, X):
     assert reconstruction_and_sparsity_scorer(model, X) == expected
 
 
-@pytest.mark.parametrize("scorer", [*SCORERS, reconstruction_and_sparsity_scorer], ids=lambda scorer: scorer.__name__)
+@pytest.mark.parametrize(
+    "scorer", [*SCORERS, reconstruction_and_sparsity_scorer], ids=lambda scorer: scorer.__name__
+)
 def test_scorers_can_be_searched_with_also_in_other_processes(scorer, X):
     assert pickle.loads(pickle.dumps(scorer)) is scorer
-    pipeline = make_pipeline(StandardScaler(), SparseAutoencoderTransformer(7, max_iter=3, tol=0, random_state=0))
+    pipeline = make_pipeline(
+        StandardScaler(), SparseAutoencoderTransformer(7, max_iter=3, tol=0, random_state=0)
+    )
     grid = {"sparseautoencodertransformer__sparsity_weight": [0.1, 1]}
-    search = GridSearchCV(pipeline, grid, scoring=scorer, refit=False, cv=2, error_score="raise").fit(X)
+    search = GridSearchCV(
+        pipeline, grid, scoring=scorer, refit=False, cv=2, error_score="raise"
+    ).fit(X)
     names = ["r2", "hoyer"] if scorer is reconstruction_and_sparsity_scorer else ["score"]
     for name in names:
         assert np.isfinite(search.cv_results_[f"mean_test_{name}"]).all()
@@ -348,7 +393,11 @@ def test_what_has_no_autoencoder_is_refused_by_name(estimator, X):
 @pytest.mark.parametrize("measure", [*SPARSENESSES, active_fraction, dead_units, always_on_units])
 @pytest.mark.parametrize(
     ("code", "message"),
-    [([0.1, 0.2], "Expected 2D array"), ([[np.nan, 0.2]], "code contains NaN"), (np.empty((0, 3)), "0 sample")],
+    [
+        ([0.1, 0.2], "Expected 2D array"),
+        ([[np.nan, 0.2]], "code contains NaN"),
+        (np.empty((0, 3)), "0 sample"),
+    ],
 )
 def test_what_is_no_code_is_refused_in_the_words_of_scikit_learn(measure, code, message):
     with pytest.raises(ValueError, match=message):
@@ -364,13 +413,21 @@ def test_arguments_of_other_types_are_refused():
 
 def test_measures_do_not_care_for_numpys_floating_point_state():
     with np.errstate(all="raise"):
-        assert hoyer_sparsity([[0, 0], [0, 1e-320]]) == population_sparseness([[0, 0], [0, 1e-320]]) == 0.5
+        assert (
+            hoyer_sparsity([[0, 0], [0, 1e-320]])
+            == population_sparseness([[0, 0], [0, 1e-320]])
+            == 0.5
+        )
         assert sparsity_divergence([[0.0]], 0.1) == np.inf
         assert explained_variance([[0.0], [1e-200]], [[0.0], [0.0]]) == 0
 
 
 def test_all_that_is_public_is_listed_and_documented():
-    public = {name for name, thing in vars(metrics).items() if getattr(thing, "__module__", "") == metrics.__name__}
+    public = {
+        name
+        for name, thing in vars(metrics).items()
+        if getattr(thing, "__module__", "") == metrics.__name__
+    }
     public = {name for name in public if not name.startswith("_")}
     assert set(metrics.__all__) == public
     assert all(">>>" in getattr(metrics, name).__doc__ for name in public)
@@ -384,7 +441,9 @@ def test_scores_of_the_other_autoencoder_are_r2_too(generator, images):
     assert reconstruction_and_sparsity_scorer(generator, images)["r2"] == r2
 
 
-@pytest.mark.parametrize("measure", [active_fraction, dead_units, always_on_units, active_latent_units])
+@pytest.mark.parametrize(
+    "measure", [active_fraction, dead_units, always_on_units, active_latent_units]
+)
 @pytest.mark.parametrize("threshold", [float("nan"), float("inf"), True, 10**400])
 def test_thresholds_that_are_no_numbers_are_refused(measure, threshold):
     with pytest.raises(ValueError, match="threshold must be a finite number"):

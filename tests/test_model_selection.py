@@ -11,8 +11,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skl_sparse_ae import SparseAutoencoderTransformer, model_selection
-from skl_sparse_ae.metrics import hoyer_sparsity, reconstruction_and_sparsity_scorer, sparsity_divergence
-from skl_sparse_ae.model_selection import SparsestWithin, matlab_parameters, sparse_autoencoder_path, ufldl_parameters
+from skl_sparse_ae.metrics import (
+    hoyer_sparsity,
+    reconstruction_and_sparsity_scorer,
+    sparsity_divergence,
+)
+from skl_sparse_ae.model_selection import (
+    SparsestWithin,
+    matlab_parameters,
+    sparse_autoencoder_path,
+    ufldl_parameters,
+)
 
 # Most models here are stopped after a few iterations, or have weights too small on purpose.
 pytestmark = [
@@ -37,14 +46,20 @@ def results(r2, hoyer, **names):
     """The part of `cv_results_` that a rule looks at, from the R2 of each candidate (rows) in each split (columns)."""
     r2 = np.asarray(r2, dtype=float)
     splits = {f"split{i}_test_r2": column for i, column in enumerate(r2.T)}
-    means = {"mean_test_r2": r2.mean(axis=1), "std_test_r2": r2.std(axis=1), "mean_test_hoyer": np.asarray(hoyer, dtype=float)}
+    means = {
+        "mean_test_r2": r2.mean(axis=1),
+        "std_test_r2": r2.std(axis=1),
+        "mean_test_hoyer": np.asarray(hoyer, dtype=float),
+    }
     return splits | means | names
 
 
 # ------------------------------------------------------------------------------------------------------------------ the rule
 
 
-@pytest.mark.parametrize(("tolerance", "expected"), [(0, 1), (0.04, 1), (0.06, 0), (0.2, 2), (9, 3)])
+@pytest.mark.parametrize(
+    ("tolerance", "expected"), [(0, 1), (0.04, 1), (0.06, 0), (0.2, 2), (9, 3)]
+)
 def test_the_sparsest_within_a_tolerance_of_the_best_is_taken(tolerance, expected):
     cv_results = results([[0.85], [0.9], [0.8], [0.1]], [0.4, 0.3, 0.5, 0.9])
     assert SparsestWithin(tolerance=tolerance)(cv_results) == expected
@@ -80,12 +95,16 @@ def test_other_metrics_are_named_in_the_rule():
 
 
 def test_a_metric_whose_name_ends_like_another_is_not_counted_as_its_splits():
-    one_split = results([[0.9], [0.8]], [0.3, 0.4], split1_test_other_r2=np.zeros(2), mean_test_other_r2=np.zeros(2))
+    one_split = results(
+        [[0.9], [0.8]], [0.3, 0.4], split1_test_other_r2=np.zeros(2), mean_test_other_r2=np.zeros(2)
+    )
     with pytest.raises(ValueError, match="at least 2 splits, got 1"):
         SparsestWithin()(one_split)
 
 
-@pytest.mark.parametrize(("tolerance", "error"), [(-0.1, ValueError), ("two", ValueError), (None, TypeError)])
+@pytest.mark.parametrize(
+    ("tolerance", "error"), [(-0.1, ValueError), ("two", ValueError), (None, TypeError)]
+)
 def test_other_tolerances_are_refused(tolerance, error):
     with pytest.raises(error, match="tolerance"):
         SparsestWithin(tolerance=tolerance)(results([[0.9, 0.9]], [0.3]))
@@ -102,9 +121,17 @@ def test_a_search_by_reconstruction_takes_the_least_sparse_and_the_rule_another(
     """In a Pipeline, with a candidate that fails, and refitted with what was found."""
     pipeline = make_pipeline(StandardScaler(), model.set_params(tol=1e-3))
     name = "sparseautoencodertransformer__sparsity_weight"
-    search = GridSearchCV(pipeline, {name: [0.001, 0.01, 0.1]}, scoring=reconstruction_and_sparsity_scorer, refit="r2", cv=3)
+    search = GridSearchCV(
+        pipeline,
+        {name: [0.001, 0.01, 0.1]},
+        scoring=reconstruction_and_sparsity_scorer,
+        refit="r2",
+        cv=3,
+    )
     assert search.fit(X).best_params_ == {name: 0.001}
-    search.set_params(refit=SparsestWithin(tolerance=10), param_grid={name: [0.001, -1.0, 0.01, 0.1]})
+    search.set_params(
+        refit=SparsestWithin(tolerance=10), param_grid={name: [0.001, -1.0, 0.01, 0.1]}
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the fits that fail
         search.fit(X)
@@ -129,7 +156,8 @@ def test_each_fit_starts_where_the_one_before_ended(X, model, order):
 
 
 @pytest.mark.parametrize(
-    "parameters", [{}, {"loss": "cross_entropy"}, {"solver": "adam", "max_iter": 5}, {"early_stopping": True}]
+    "parameters",
+    [{}, {"loss": "cross_entropy"}, {"solver": "adam", "max_iter": 5}, {"early_stopping": True}],
 )
 def test_the_curve_is_that_of_the_models_in_the_order_given(X, model, parameters):
     path = sparse_autoencoder_path(X, WEIGHTS, estimator=clone(model).set_params(**parameters))
@@ -141,8 +169,12 @@ def test_the_curve_is_that_of_the_models_in_the_order_given(X, model, parameters
         assert path.hoyer[i] == hoyer_sparsity(code)
         assert path.mean_activation[i] == pytest.approx(code.mean(), rel=1e-12)
         assert path.loss[i] == fitted.loss_
-        assert path.sparsity[i] == pytest.approx(WEIGHTS[i] * sparsity_divergence(code, 0.1).sum(), rel=1e-6)
-    np.testing.assert_allclose(path.reconstruction + path.sparsity + path.weight_decay, path.loss, rtol=1e-12)
+        assert path.sparsity[i] == pytest.approx(
+            WEIGHTS[i] * sparsity_divergence(code, 0.1).sum(), rel=1e-6
+        )
+    np.testing.assert_allclose(
+        path.reconstruction + path.sparsity + path.weight_decay, path.loss, rtol=1e-12
+    )
 
 
 def test_the_terms_of_a_path_are_those_that_the_fit_has_seen(X, model):
@@ -163,7 +195,9 @@ def test_the_curve_can_be_of_other_rows(X, model):
     path = sparse_autoencoder_path(X[:200], WEIGHTS, estimator=model, X_test=X[200:])
     assert path.r2[0] == path.models[0].score(X[200:])
     assert path.hoyer[0] == hoyer_sparsity(path.models[0].transform(X[200:]))
-    np.testing.assert_allclose(path.reconstruction + path.sparsity + path.weight_decay, path.loss, rtol=1e-12)
+    np.testing.assert_allclose(
+        path.reconstruction + path.sparsity + path.weight_decay, path.loss, rtol=1e-12
+    )
 
 
 def test_a_path_takes_fewer_iterations_than_separate_fits_and_ends_about_as_low(X, model):
@@ -224,7 +258,9 @@ def test_a_path_without_an_estimator_has_default_parameters(X):
         ({"estimator": StandardScaler()}, TypeError, "got StandardScaler"),
     ],
 )
-def test_arguments_out_of_range_are_refused_before_any_fit(X, arguments, error, message, monkeypatch):
+def test_arguments_out_of_range_are_refused_before_any_fit(
+    X, arguments, error, message, monkeypatch
+):
     monkeypatch.setattr(SparseAutoencoderTransformer, "fit", None)
     with pytest.raises(error, match=message):
         sparse_autoencoder_path(X, **{"sparsity_weights": [0.1]} | arguments)
@@ -253,63 +289,130 @@ def matlab_cost(data, W1, b1, W2, b2, output, l2, proportion, sparsity):
     z = expit(W1 @ data + b1[:, None])
     mean_squared_error = np.sum((data - output(W2 @ z + b2[:, None])) ** 2) / n_observations
     omega_weights = 0.5 * (np.sum(W1**2) + np.sum(W2**2))
-    return mean_squared_error + l2 * omega_weights + sparsity * kullback_leibler(proportion, z.mean(axis=1))
+    return (
+        mean_squared_error
+        + l2 * omega_weights
+        + sparsity * kullback_leibler(proportion, z.mean(axis=1))
+    )
 
 
 def fitted(parameters, X):
     """A model some steps from random weights, and its weights as the others shape them."""
     model = SparseAutoencoderTransformer(**parameters | {"max_iter": 5, "random_state": 0}).fit(X)
-    weights = model.components_, model.intercept_, model.decoder_components_.T, model.decoder_intercept_
+    weights = (
+        model.components_,
+        model.intercept_,
+        model.decoder_components_.T,
+        model.decoder_intercept_,
+    )
     return model, weights
 
 
 @pytest.mark.parametrize(("decoder", "output"), [("sigmoid", expit), ("linear", lambda z: z)])
-@pytest.mark.parametrize(("lambda_", "sparsity_param", "beta"), [(1e-4, 0.01, 3), (3e-3, 0.1, 3), (0.2, 0.3, 0), (0, 0.05, 7)])
-def test_the_parameters_of_ufldl_give_its_objective(X, decoder, output, lambda_, sparsity_param, beta):
+@pytest.mark.parametrize(
+    ("lambda_", "sparsity_param", "beta"),
+    [(1e-4, 0.01, 3), (3e-3, 0.1, 3), (0.2, 0.3, 0), (0, 0.05, 7)],
+)
+def test_the_parameters_of_ufldl_give_its_objective(
+    X, decoder, output, lambda_, sparsity_param, beta
+):
     constants = {"lambda_": lambda_, "sparsity_param": sparsity_param, "beta": beta}
     model, weights = fitted(ufldl_parameters(64, hidden_size=9, decoder=decoder, **constants), X)
-    assert ufldl_cost(X.T, *weights, output, **constants) == pytest.approx(64 / 2 * model.loss_, rel=1e-9)
+    assert ufldl_cost(X.T, *weights, output, **constants) == pytest.approx(
+        64 / 2 * model.loss_, rel=1e-9
+    )
 
 
 @pytest.mark.parametrize(("decoder", "output"), [("logsig", expit), ("purelin", lambda z: z)])
-@pytest.mark.parametrize(("l2", "proportion", "sparsity"), [(1e-3, 0.05, 1), (4e-3, 0.15, 4), (0.2, 0.3, 0), (0, 0.05, 7)])
+@pytest.mark.parametrize(
+    ("l2", "proportion", "sparsity"),
+    [(1e-3, 0.05, 1), (4e-3, 0.15, 4), (0.2, 0.3, 0), (0, 0.05, 7)],
+)
 def test_the_parameters_of_matlab_give_its_objective(X, decoder, output, l2, proportion, sparsity):
-    constants = {"l2_weight_regularization": l2, "sparsity_proportion": proportion, "sparsity_regularization": sparsity}
-    parameters = matlab_parameters(64, hidden_size=9, decoder_transfer_function=decoder, **constants)
+    constants = {
+        "l2_weight_regularization": l2,
+        "sparsity_proportion": proportion,
+        "sparsity_regularization": sparsity,
+    }
+    parameters = matlab_parameters(
+        64, hidden_size=9, decoder_transfer_function=decoder, **constants
+    )
     model, weights = fitted(parameters, X)
-    assert matlab_cost(X.T, *weights, output, l2, proportion, sparsity) == pytest.approx(64 * model.loss_, rel=1e-9)
+    assert matlab_cost(X.T, *weights, output, l2, proportion, sparsity) == pytest.approx(
+        64 * model.loss_, rel=1e-9
+    )
 
 
 def test_defaults_are_those_of_the_first_exercise_and_of_train_autoencoder():
     common = {"loss": "squared_error", "decoder_activation": "logistic"}
     ng = {"n_components": 25, "sparsity_target": 0.01, "sparsity_weight": 6 / 64, "max_iter": 400}
     assert ufldl_parameters(64) == common | ng | {"encoder_alpha": 2e-4, "decoder_alpha": 2e-4}
-    matlab = {"n_components": 10, "sparsity_target": 0.05, "sparsity_weight": 1 / 64, "max_iter": 1000}
+    matlab = {
+        "n_components": 10,
+        "sparsity_target": 0.05,
+        "sparsity_weight": 1 / 64,
+        "max_iter": 1000,
+    }
     assert matlab_parameters(64) == common | matlab | {"encoder_alpha": 1e-3, "decoder_alpha": 1e-3}
 
 
 @pytest.mark.parametrize(
     ("translate", "constants", "error", "message"),
     [
-        (ufldl_parameters, {"decoder": "relu"}, ValueError, r"decoder must be one of \['sigmoid', 'linear'\]"),
+        (
+            ufldl_parameters,
+            {"decoder": "relu"},
+            ValueError,
+            r"decoder must be one of \['sigmoid', 'linear'\]",
+        ),
         (ufldl_parameters, {"beta": -1}, ValueError, "beta == -1, must be >= 0"),
         (ufldl_parameters, {"lambda_": "small"}, TypeError, "lambda_ must be an instance of"),
-        (ufldl_parameters, {"sparsity_param": 1.0}, ValueError, "sparsity_param == 1.0, must be < 1"),
-        (matlab_parameters, {"decoder_transfer_function": "satlin"}, ValueError, "decoder_transfer_function must be one of"),
-        (matlab_parameters, {"encoder_transfer_function": "satlin"}, ValueError, "encoder_transfer_function must be one of"),
-        (matlab_parameters, {"l2_weight_regularization": -1}, ValueError, "l2_weight_regularization == -1"),
+        (
+            ufldl_parameters,
+            {"sparsity_param": 1.0},
+            ValueError,
+            "sparsity_param == 1.0, must be < 1",
+        ),
+        (
+            matlab_parameters,
+            {"decoder_transfer_function": "satlin"},
+            ValueError,
+            "decoder_transfer_function must be one of",
+        ),
+        (
+            matlab_parameters,
+            {"encoder_transfer_function": "satlin"},
+            ValueError,
+            "encoder_transfer_function must be one of",
+        ),
+        (
+            matlab_parameters,
+            {"l2_weight_regularization": -1},
+            ValueError,
+            "l2_weight_regularization == -1",
+        ),
         (matlab_parameters, {"max_epochs": 0}, ValueError, "max_epochs == 0, must be >= 1"),
         (matlab_parameters, {"n_features": 6.4}, TypeError, "n_features must be an instance of"),
     ],
 )
-def test_constants_out_of_range_are_refused_by_their_own_names(translate, constants, error, message):
+def test_constants_out_of_range_are_refused_by_their_own_names(
+    translate, constants, error, message
+):
     with pytest.raises(error, match=message):
         translate(**{"n_features": 64} | constants)
 
 
 def test_all_that_is_public_is_listed_and_documented():
-    public = {name for name, thing in vars(model_selection).items() if thing.__class__ in (type(fitted), type)}
-    public = {name for name in public if vars(model_selection)[name].__module__ == model_selection.__name__ and name[0] != "_"}
+    public = {
+        name
+        for name, thing in vars(model_selection).items()
+        if thing.__class__ in (type(fitted), type)
+    }
+    public = {
+        name
+        for name in public
+        if vars(model_selection)[name].__module__ == model_selection.__name__ and name[0] != "_"
+    }
     assert set(model_selection.__all__) == public
     assert all("----" in getattr(model_selection, name).__doc__ for name in public)
 

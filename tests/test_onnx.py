@@ -17,7 +17,9 @@ from skl_sparse_ae.onnx import register
 MISSING = "the ONNX converters are NOT TESTED without skl2onnx and onnxruntime"
 skl2onnx = pytest.importorskip("skl2onnx", reason=MISSING)
 onnxruntime = pytest.importorskip("onnxruntime", reason=MISSING)
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning", "ignore:The mean activations are")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:The mean activations are"
+)
 TOLERANCE = {np.float32: 1e-6, np.float64: 1e-12}
 BOTH = {"reconstruct": True, "score_samples": True}
 every_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
@@ -47,7 +49,9 @@ def test_all_outputs_are_those_of_the_methods(any_autoencoder, unseen, dtype, ro
     rows.check(got["reconstruction"], any_autoencoder.reconstruct(X))
     is_defined = ((X >= 0) & (X <= 1)).all(axis=1) | (any_autoencoder.loss == "squared_error")
     score = any_autoencoder.score_samples(X[is_defined])
-    np.testing.assert_allclose(got["score"][is_defined], score, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+    np.testing.assert_allclose(
+        got["score"][is_defined], score, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype]
+    )
     assert np.isnan(got["score"][~is_defined]).all()
 
 
@@ -59,14 +63,20 @@ def test_the_unseen_rows_saturate_units_both_ways(any_autoencoder, unseen):
 
 @pytest.mark.parametrize("options", [{}, {"reconstruct": True}, {"score_samples": True}, BOTH])
 def test_outputs_are_what_was_asked_for(autoencoder, images, options):
-    names = ["code"] + ["reconstruction"] * ("reconstruct" in options) + ["score"] * ("score_samples" in options)
+    names = (
+        ["code"]
+        + ["reconstruction"] * ("reconstruct" in options)
+        + ["score"] * ("score_samples" in options)
+    )
     assert list(run(autoencoder, images, {id(autoencoder): options})) == names
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 397])
 def test_any_number_of_rows(autoencoder, images, n_rows):
     rows = images[:n_rows]
-    np.testing.assert_allclose(run(autoencoder, rows)["code"], autoencoder.transform(rows), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        run(autoencoder, rows)["code"], autoencoder.transform(rows), rtol=0, atol=1e-12
+    )
 
 
 @every_dtype
@@ -76,19 +86,27 @@ def test_within_a_pipeline(images, dtype):
     model = make_pipeline(StandardScaler(), *stack, LogisticRegression()).fit(X[:300], y[:300])
     got = run(model, X[300:], {"zipmap": False})
     np.testing.assert_array_equal(got["label"], model.predict(X[300:]))
-    np.testing.assert_allclose(got["probabilities"], model.predict_proba(X[300:]), rtol=0, atol=5 * TOLERANCE[dtype])
+    np.testing.assert_allclose(
+        got["probabilities"], model.predict_proba(X[300:]), rtol=0, atol=5 * TOLERANCE[dtype]
+    )
 
 
 def test_options_of_the_last_step_of_a_pipeline(images):
-    model = make_pipeline(StandardScaler(), SparseAutoencoderTransformer(9, max_iter=20, random_state=0)).fit(images[:300])
+    model = make_pipeline(
+        StandardScaler(), SparseAutoencoderTransformer(9, max_iter=20, random_state=0)
+    ).fit(images[:300])
     got = run(model, images[300:], {SparseAutoencoderTransformer: BOTH})
     scaled = model[0].transform(images[300:])
-    np.testing.assert_allclose(got["reconstruction"], model[1].reconstruct(scaled), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        got["reconstruction"], model[1].reconstruct(scaled), rtol=0, atol=1e-12
+    )
     np.testing.assert_allclose(got["score"], model[1].score_samples(scaled), rtol=1e-12)
 
 
 def test_options_are_refused_where_the_next_step_would_eat_the_outputs(images):
-    model = make_pipeline(SparseAutoencoderTransformer(9, max_iter=5, random_state=0), StandardScaler()).fit(images)
+    model = make_pipeline(
+        SparseAutoencoderTransformer(9, max_iter=5, random_state=0), StandardScaler()
+    ).fit(images)
     with pytest.raises(ValueError, match="alone or as the last step of a Pipeline"):
         run(model, images, {SparseAutoencoderTransformer: BOTH})
 
@@ -112,7 +130,9 @@ WIDE = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:The fitted model reconstructs", "ignore:The codes have collapsed")
+@pytest.mark.filterwarnings(
+    "ignore:The fitted model reconstructs", "ignore:The codes have collapsed"
+)
 @pytest.mark.filterwarnings("ignore:Only . of . columns are reconstructed")
 @pytest.mark.parametrize("columns", WIDE.values(), ids=WIDE)
 def test_the_widest_column_decides_on_the_precision(columns):
@@ -120,10 +140,15 @@ def test_the_widest_column_decides_on_the_precision(columns):
     model = SparseAutoencoderTransformer(3, max_iter=20, random_state=0).fit(X)
     code = run(model, X)["code"]
     assert code.dtype == np.float64
-    np.testing.assert_allclose(code, model.transform(X), rtol=0, atol=1e-6)  # terms of 1e9 in a pre-activation of about 1
+    np.testing.assert_allclose(
+        code, model.transform(X), rtol=0, atol=1e-6
+    )  # terms of 1e9 in a pre-activation of about 1
 
 
-@pytest.mark.parametrize(("integer", "expected"), [(np.int64, np.float64), (np.int32, np.float64), (np.uint8, np.float32)])
+@pytest.mark.parametrize(
+    ("integer", "expected"),
+    [(np.int64, np.float64), (np.int32, np.float64), (np.uint8, np.float32)],
+)
 def test_integers_are_computed_with_in_what_holds_them(images, integer, expected):
     X = (images * 16).astype(integer)
     model = SparseAutoencoderTransformer(7, max_iter=20, random_state=0).fit(X)
@@ -147,10 +172,14 @@ def test_rows_far_from_0_cost_a_variational_autoencoder_no_digits(images):
     np.testing.assert_allclose(run(model, X)["code"], model.transform(X), rtol=0, atol=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore:The fitted model reconstructs", "ignore:The codes have collapsed")
+@pytest.mark.filterwarnings(
+    "ignore:The fitted model reconstructs", "ignore:The codes have collapsed"
+)
 def test_steps_in_front_that_round_to_float32_are_named():
     X = pd.DataFrame(WIDE["time first"])
-    model = make_pipeline(StandardScaler(), SparseAutoencoderTransformer(3, max_iter=20, random_state=0)).fit(X)
+    model = make_pipeline(
+        StandardScaler(), SparseAutoencoderTransformer(3, max_iter=20, random_state=0)
+    ).fit(X)
     with pytest.warns(UserWarning, match="round the input t, x to float32"):
         run(model, X)
 

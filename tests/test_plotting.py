@@ -29,14 +29,20 @@ from skl_sparse_ae.plotting import (
 pytestmark = pytest.mark.usefixtures("no_figure_left")
 FROM_ESTIMATOR = {
     "features": lambda model, X, **kw: FeaturesDisplay.from_estimator(model, (8, 8), **kw),
-    "reconstructions": lambda model, X, **kw: ReconstructionsDisplay.from_estimator(model, X, (8, 8), **kw),
+    "reconstructions": lambda model, X, **kw: ReconstructionsDisplay.from_estimator(
+        model, X, (8, 8), **kw
+    ),
     "loss curve": lambda model, X, **kw: LossCurveDisplay.from_estimator(model, **kw),
     "activations": lambda model, X, **kw: ActivationsDisplay.from_estimator(model, X, **kw),
-    "top rows": lambda model, X, **kw: TopRowsDisplay.from_estimator(model, X, 2, image_shape=(8, 8), **kw),
+    "top rows": lambda model, X, **kw: TopRowsDisplay.from_estimator(
+        model, X, 2, image_shape=(8, 8), **kw
+    ),
     "top rows as bars": lambda model, X, **kw: TopRowsDisplay.from_estimator(model, X, 2, **kw),
 }
 FROM_ESTIMATOR |= {
-    "latent plane": lambda model, X, **kw: LatentPlaneDisplay.from_estimator(model, X, X[:, 20] > 0.5, **kw),
+    "latent plane": lambda model, X, **kw: LatentPlaneDisplay.from_estimator(
+        model, X, X[:, 20] > 0.5, **kw
+    ),
     "latent grid": lambda model, X, **kw: LatentPlaneDisplay.from_grid(model, (8, 8), **kw),
 }
 DISPLAYS = FROM_ESTIMATOR | {
@@ -44,7 +50,9 @@ DISPLAYS = FROM_ESTIMATOR | {
     "samples": lambda model, X, **kw: SamplesDisplay(X[:8], X[8:16], image_shape=(8, 8)).plot(**kw),
 }
 every_display = pytest.mark.parametrize("draw", DISPLAYS.values(), ids=DISPLAYS)
-every_estimator_display = pytest.mark.parametrize("draw", FROM_ESTIMATOR.values(), ids=FROM_ESTIMATOR)
+every_estimator_display = pytest.mark.parametrize(
+    "draw", FROM_ESTIMATOR.values(), ids=FROM_ESTIMATOR
+)
 
 
 @every_display
@@ -97,13 +105,19 @@ def test_estimators_have_to_be_fitted(autoencoder, images, draw):
 
 @every_estimator_display
 def test_what_is_no_autoencoder_is_refused(images, draw):
-    with pytest.raises(TypeError, match="PCA is not an autoencoder: it has no method `reconstruct`"):
+    with pytest.raises(
+        TypeError, match="PCA is not an autoencoder: it has no method `reconstruct`"
+    ):
         draw(PCA().fit(images), images)
 
 
 @every_estimator_display
 def test_neither_rows_nor_estimator_are_touched(autoencoder, images, draw):
-    before = {name: np.copy(value) for name, value in vars(autoencoder).items() if isinstance(value, np.ndarray)}
+    before = {
+        name: np.copy(value)
+        for name, value in vars(autoencoder).items()
+        if isinstance(value, np.ndarray)
+    }
     draw(autoencoder, images)  # which is read-only
     for name, value in before.items():
         np.testing.assert_array_equal(getattr(autoencoder, name), value)
@@ -119,13 +133,18 @@ def test_without_matplotlib_the_error_names_the_extra(autoencoder, images, draw,
         return import_module(name, *args)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(ImportError, match=r'Display requires matplotlib\. .*pip install "skl_sparse_ae\[plots\]"'):
+    with pytest.raises(
+        ImportError, match=r'Display requires matplotlib\. .*pip install "skl_sparse_ae\[plots\]"'
+    ):
         draw(autoencoder, images)
 
 
 @pytest.mark.parametrize(
     ("module", "absent"),
-    [("skl_sparse_ae", ("matplotlib", "skl_sparse_ae.plotting")), ("skl_sparse_ae.plotting", ("matplotlib",))],
+    [
+        ("skl_sparse_ae", ("matplotlib", "skl_sparse_ae.plotting")),
+        ("skl_sparse_ae.plotting", ("matplotlib",)),
+    ],
 )
 def test_import_loads_nothing_that_is_not_needed(module, absent):
     code = f"import sys, {module}; print([name for name in {absent!r} if name in sys.modules])"
@@ -133,13 +152,17 @@ def test_import_loads_nothing_that_is_not_needed(module, absent):
 
 
 def test_classes_live_in_the_public_module():
-    assert {getattr(plotting, name).__module__ for name in plotting.__all__} == {"skl_sparse_ae.plotting"}
+    assert {getattr(plotting, name).__module__ for name in plotting.__all__} == {
+        "skl_sparse_ae.plotting"
+    }
 
 
 def test_the_other_autoencoder_has_these_pictures_or_says_why_not(generator, images):
     for name, draw in FROM_ESTIMATOR.items():
         if name == "features":
-            with pytest.raises(TypeError, match="VariationalAutoencoderTransformer has no 'components_', of which"):
+            with pytest.raises(
+                TypeError, match="VariationalAutoencoderTransformer has no 'components_', of which"
+            ):
                 draw(generator, images)
         else:
             assert draw(generator, images).ax_.has_data()

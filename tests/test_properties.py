@@ -9,25 +9,32 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.special import expit, logsumexp
 
-from skl_sparse_ae import SparseAutoencoderTransformer, _objective
-from skl_sparse_ae._activations import is_saturated
-from skl_sparse_ae._blocks import MOST_ROWS, column_moments, row_blocks
-from skl_sparse_ae._losses import CrossEntropy, LogisticSquaredError, SquaredError
-from skl_sparse_ae._objective import Objective
-from skl_sparse_ae._penalties import KullbackLeibler
-from skl_sparse_ae._problems import JointProblem
-from skl_sparse_ae._validation import quiet
-from skl_sparse_ae._weights import Frame, Weights, flatten, n_weights, unflatten
+from skl_sparse_ae import SparseAutoencoderTransformer, _sparse
+from skl_sparse_ae._estimator.transaction import quiet
+from skl_sparse_ae._nn.losses import CrossEntropy, LogisticSquaredError, SquaredError
+from skl_sparse_ae._nn.penalties import KullbackLeibler
+from skl_sparse_ae._nn.saturation import is_saturated
+from skl_sparse_ae._rows.blocks import MOST_ROWS, row_blocks
+from skl_sparse_ae._rows.moments import column_moments
+from skl_sparse_ae._sparse.frame import Frame
+from skl_sparse_ae._sparse.objective import Objective
+from skl_sparse_ae._sparse.problems import JointProblem
+from skl_sparse_ae._sparse.weights import Weights, flatten, n_weights, unflatten
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:The codes have collapsed:UserWarning"),
     pytest.mark.filterwarnings("ignore:The mean activations are:UserWarning"),
 ]
-evaluate, value_and_gradient = quiet(_objective.evaluate), quiet(_objective.value_and_gradient)  # as a fit calls them
+evaluate, value_and_gradient = (
+    quiet(_sparse.objective.evaluate),
+    quiet(_sparse.objective.value_and_gradient),
+)  # as a fit calls them
 DTYPE = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 LOSSES = [SquaredError, LogisticSquaredError, CrossEntropy]
-LEVELS = st.sampled_from([0, 0, 0, -3, 3, -20, 20, -100, 100, -800, 800])  # what a unit's bias is around
+LEVELS = st.sampled_from(
+    [0, 0, 0, -3, 3, -20, 20, -100, 100, -800, 800]
+)  # what a unit's bias is around
 SPREADS = st.sampled_from([0.1, 1, 3])  # standard deviation of weights
 SHARES = st.just(0.0) | st.floats(1e-3, 10)  # weights of the penalty and decays
 TARGETS = st.floats(1e-3, 1 - 1e-3)
@@ -36,7 +43,9 @@ RNGS = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
 def examples(number):
     """So many in the profile "normal", in "nightly" 20 times as many."""
-    return settings(max_examples=number * settings().max_examples // settings.get_profile("normal").max_examples)
+    return settings(
+        max_examples=number * settings().max_examples // settings.get_profile("normal").max_examples
+    )
 
 
 class Case(NamedTuple):
@@ -55,12 +64,20 @@ class Case(NamedTuple):
         return [self.X[start : start + self.size] for start in range(0, len(self.X), self.size)]
 
     def astype(self, dtype):
-        return self._replace(w=Weights(*(part.astype(dtype) for part in self.w)), X=self.X.astype(dtype))
+        return self._replace(
+            w=Weights(*(part.astype(dtype) for part in self.w)), X=self.X.astype(dtype)
+        )
 
     def weighing(self, penalty=None, encoder_alpha=0.0, decoder_alpha=0.0):
         """The same with another weight of the penalty, and other decays."""
-        penalty = self.objective.penalty if penalty is None else self.objective.penalty._replace(weight=penalty)
-        return self._replace(objective=Objective(self.objective.loss, penalty, encoder_alpha, decoder_alpha))
+        penalty = (
+            self.objective.penalty
+            if penalty is None
+            else self.objective.penalty._replace(weight=penalty)
+        )
+        return self._replace(
+            objective=Objective(self.objective.loss, penalty, encoder_alpha, decoder_alpha)
+        )
 
 
 @st.composite
@@ -71,7 +88,12 @@ def shapes(draw):
 
 @st.composite
 def objectives(draw):
-    return Objective(draw(st.sampled_from(LOSSES)), KullbackLeibler(draw(TARGETS), draw(SHARES)), draw(SHARES), draw(SHARES))
+    return Objective(
+        draw(st.sampled_from(LOSSES)),
+        KullbackLeibler(draw(TARGETS), draw(SHARES)),
+        draw(SHARES),
+        draw(SHARES),
+    )
 
 
 @st.composite
@@ -97,8 +119,12 @@ def extreme_cases(draw, dtype):
 def assert_close(actual, expected, tolerance=1e-12):
     """Values, terms and gradients, the latter on the scale of their largest element."""
     (J, gradient, terms), (expected_J, expected_gradient, expected_terms) = actual, expected
-    np.testing.assert_allclose([J, *terms], [expected_J, *expected_terms], rtol=tolerance, atol=tolerance * expected_J)
-    np.testing.assert_allclose(gradient, expected_gradient, rtol=0, atol=tolerance * abs(expected_gradient).max())
+    np.testing.assert_allclose(
+        [J, *terms], [expected_J, *expected_terms], rtol=tolerance, atol=tolerance * expected_J
+    )
+    np.testing.assert_allclose(
+        gradient, expected_gradient, rtol=0, atol=tolerance * abs(expected_gradient).max()
+    )
 
 
 # --------------------------------------------------------------------------------------------------- the gradient
@@ -108,7 +134,11 @@ def five_point_differences(function, x, h=2e-3):
     """The gradient from the function alone, to the fourth order of h."""
 
     def slope(step):
-        return (8 * (function(x + step) - function(x - step)) - function(x + 2 * step) + function(x - 2 * step)) / (12 * h)
+        return (
+            8 * (function(x + step) - function(x - step))
+            - function(x + 2 * step)
+            + function(x - 2 * step)
+        ) / (12 * h)
 
     return np.array([slope(step) for step in h * np.eye(len(x))])
 
@@ -120,7 +150,8 @@ def test_gradient_is_that_of_the_value(case):
     k, d = case.w.We.shape
     _, gradient, _ = case()
     expected = five_point_differences(
-        lambda theta: value_and_gradient(case.objective, unflatten(theta, k, d), [case.X])[0], flatten(case.w)
+        lambda theta: value_and_gradient(case.objective, unflatten(theta, k, d), [case.X])[0],
+        flatten(case.w),
     )
     assert np.linalg.norm(gradient - expected) < 1e-6 * np.linalg.norm(gradient)
 
@@ -228,15 +259,24 @@ def test_a_feature_of_zeros_changes_only_the_number_of_features(case):
     """The product d J, the penalty's weight being shared among d, grows by the loss of raw output 0 for target 0: a number."""
     k, d = case.w.We.shape
     weight, alphas = case.objective.penalty.weight, case.objective[2:]
-    loss, slope = {SquaredError: (0, 0), LogisticSquaredError: (0.25, 0.25), CrossEntropy: (np.log(2), 0.5)}[
-        case.objective.loss
-    ]
+    loss, slope = {
+        SquaredError: (0, 0),
+        LogisticSquaredError: (0.25, 0.25),
+        CrossEntropy: (np.log(2), 0.5),
+    }[case.objective.loss]
 
     def widened(w):
-        return Weights(np.pad(w.We, ((0, 0), (0, 1))), w.be, np.pad(w.Wd, ((0, 0), (0, 1))), np.pad(w.bd, (0, 1)))
+        return Weights(
+            np.pad(w.We, ((0, 0), (0, 1))),
+            w.be,
+            np.pad(w.Wd, ((0, 0), (0, 1))),
+            np.pad(w.bd, (0, 1)),
+        )
 
     J, gradient, terms = case.weighing(weight / d, *alphas)()
-    wide = case._replace(w=widened(case.w), X=np.pad(case.X, ((0, 0), (0, 1)))).weighing(weight / (d + 1), *alphas)
+    wide = case._replace(w=widened(case.w), X=np.pad(case.X, ((0, 0), (0, 1)))).weighing(
+        weight / (d + 1), *alphas
+    )
     _, mean, _ = evaluate(wide.objective, wide.w, wide.blocks)
     expected = widened(unflatten(d * gradient, k, d))
     expected.Wd[:, -1], expected.bd[-1] = slope * mean, slope
@@ -268,13 +308,17 @@ def test_float32_is_near_float64(case):
 def test_float32_is_as_near_as_its_digits():
     """The median over 300 fixed cases; a sum over thousands of rows is nearer still, see below."""
     rng = np.random.default_rng(0)
-    errors = [relative_errors(ordinary_case(loss, rng, 30, 8, 5)) for loss in LOSSES for _ in range(100)]
+    errors = [
+        relative_errors(ordinary_case(loss, rng, 30, 8, 5)) for loss in LOSSES for _ in range(100)
+    ]
     assert (np.median(errors, axis=0) < 1e-6).all()
 
 
 def ordinary_case(loss, rng, n, d, k):
     w = unflatten(rng.normal(size=n_weights(k, d)), k, d)
-    return Case(Objective(loss, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2), w, rng.uniform(size=(n, d)), n)
+    return Case(
+        Objective(loss, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2), w, rng.uniform(size=(n, d)), n
+    )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -337,7 +381,9 @@ def value_of(Z, raw, X, We, Wd, objective):
         errors = X * np.logaddexp(0, -raw) + (1 - X) * np.logaddexp(0, raw)
     else:
         errors = ((raw if objective.loss is SquaredError else expit(raw)) - X) ** 2
-    log_on, log_off = (logsumexp(-np.logaddexp(0, side), axis=0) - np.log(n_rows) for side in (-Z, Z))
+    log_on, log_off = (
+        logsumexp(-np.logaddexp(0, side), axis=0) - np.log(n_rows) for side in (-Z, Z)
+    )
     target, weight = objective.penalty
     decay = objective.encoder_alpha * (We**2).sum() + objective.decoder_alpha * (Wd**2).sum()
     return errors.mean() + weight * divergence(log_on, log_off, target) + decay / (2 * n_features)
@@ -352,7 +398,9 @@ def test_objective_in_the_frame_is_that_of_the_network_it_stands_for(framed):
     w = unflatten(primed, k, d)
     Z = (case.X - frame.input_mean) / frame.input_scale @ w.We.T + w.be
     raw = frame.output_scale * ((expit(Z) - frame.code_mean) @ w.Wd + w.bd)
-    expected = value_of(Z, raw, case.X, w.We / frame.input_scale, w.Wd * frame.output_scale, case.objective)
+    expected = value_of(
+        Z, raw, case.X, w.We / frame.input_scale, w.Wd * frame.output_scale, case.objective
+    )
     J, _, _ = JointProblem(case.objective, frame, k, np.float64)(primed, case.blocks)
     assert pytest.approx(expected, rel=1e-9) == J
 
@@ -366,7 +414,9 @@ def test_gradient_in_the_frame_is_that_of_the_value(framed, rng):
     direction = rng.normal(size=len(primed))
     direction /= np.linalg.norm(direction)
     _, gradient, _ = problem(primed, case.blocks)
-    slope = five_point_differences(lambda t: problem(primed + t[0] * direction, case.blocks)[0], np.zeros(1))[0]
+    slope = five_point_differences(
+        lambda t: problem(primed + t[0] * direction, case.blocks)[0], np.zeros(1)
+    )[0]
     assert abs(gradient @ direction - slope) < 1e-6 * np.linalg.norm(gradient)
 
 
@@ -376,7 +426,11 @@ def test_gradient_in_the_frame_is_that_of_the_value(framed, rng):
 @st.composite
 def fits(draw, **parameters):
     """A model that is not fitted, and rows of any offset and unit that it may be fitted to."""
-    (n, d, k), rng, dtype = draw(shapes()), draw(RNGS), draw(st.sampled_from([np.float32, np.float64]))
+    (n, d, k), rng, dtype = (
+        draw(shapes()),
+        draw(RNGS),
+        draw(st.sampled_from([np.float32, np.float64])),
+    )
     loss = draw(st.sampled_from(["squared_error", "cross_entropy"]))
     drawn = {
         "loss": loss,

@@ -10,7 +10,10 @@ SNIPPET = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", flags=re.DOTAL
 
 
 def accuracies(text):
-    return {name: float(value) for name, value in re.findall(r"^(.+?) +(\d\.\d+)$", text, flags=re.MULTILINE)}
+    return {
+        name: float(value)
+        for name, value in re.findall(r"^(.+?) +(\d\.\d+)$", text, flags=re.MULTILINE)
+    }
 
 
 @pytest.mark.filterwarnings("error")

@@ -29,7 +29,9 @@ def mnist_like():
 def fitted(X, k, n_iter, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # so few iterations are no fit
-        return SparseAutoencoderTransformer(k, max_iter=n_iter, tol=0, random_state=0, **options).fit(X)
+        return SparseAutoencoderTransformer(
+            k, max_iter=n_iter, tol=0, random_state=0, **options
+        ).fit(X)
 
 
 class Digits:
@@ -92,7 +94,11 @@ class NotSeconds:
         tracemalloc.stop()
         return peak / 1e6
 
-    track_memory.params, track_memory.param_names, track_memory.unit = ["lbfgs", "adam"], ["solver"], "MB"
+    track_memory.params, track_memory.param_names, track_memory.unit = (
+        ["lbfgs", "adam"],
+        ["solver"],
+        "MB",
+    )
 
 
 class Import:

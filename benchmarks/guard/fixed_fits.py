@@ -29,7 +29,10 @@ LOSSES = [("squared_error", None), ("squared_error", "logistic"), ("cross_entrop
 def tables():
     """Rows by name, dense float64 in [0, 1] or standardised."""
     digits, cancer = load_digits().data / 16, scale(load_breast_cancer().data)
-    sparse = csr_matrix(np.random.default_rng(0).random((400, 200)) * (np.random.default_rng(1).random((400, 200)) < 0.03))
+    sparse = csr_matrix(
+        np.random.default_rng(0).random((400, 200))
+        * (np.random.default_rng(1).random((400, 200)) < 0.03)
+    )
     return {
         "digits": digits,
         "digits float32": digits.astype(np.float32),
@@ -43,7 +46,9 @@ def tables():
 
 def sparse_fits():
     for name, X in tables().items():
-        for loss, decoder in LOSSES if "cancer" not in name and "offset" not in name else LOSSES[:1]:
+        for loss, decoder in (
+            LOSSES if "cancer" not in name and "offset" not in name else LOSSES[:1]
+        ):
             for options in (
                 {"solver": "lbfgs"},
                 {"solver": "adam"},
@@ -52,14 +57,18 @@ def sparse_fits():
                 {"solver": "adam", "early_stopping": True},
                 {"solver": "lbfgs", "decoder_alpha": 0},
             ):
-                model = SparseAutoencoderTransformer(20, loss=loss, decoder_activation=decoder, max_iter=15, random_state=0)
+                model = SparseAutoencoderTransformer(
+                    20, loss=loss, decoder_activation=decoder, max_iter=15, random_state=0
+                )
                 yield f"{name} {loss} {decoder} {options}", model.set_params(**options).fit(X)
 
 
 def resumed_fits():
     X = load_digits().data / 16
     for loss, decoder in LOSSES:
-        model = SparseAutoencoderTransformer(20, loss=loss, decoder_activation=decoder, solver="adam", random_state=0)
+        model = SparseAutoencoderTransformer(
+            20, loss=loss, decoder_activation=decoder, solver="adam", random_state=0
+        )
         for start in range(0, 1500, 500):
             yield f"partial_fit {loss} {decoder} {start}", model.partial_fit(X[start : start + 500])
         model.set_params(warm_start=True, max_iter=5)
@@ -69,9 +78,19 @@ def resumed_fits():
 
 def variational_fits():
     for name, X in tables().items():
-        for loss in ("squared_error", "cross_entropy") if "cancer" not in name and "offset" not in name else ("squared_error",):
-            for options in ({}, {"early_stopping": True}, {"hidden_layer_sizes": (), "activation": "tanh"}):
-                model = VariationalAutoencoderTransformer(4, loss=loss, max_iter=5, random_state=0).set_params(**options)
+        for loss in (
+            ("squared_error", "cross_entropy")
+            if "cancer" not in name and "offset" not in name
+            else ("squared_error",)
+        ):
+            for options in (
+                {},
+                {"early_stopping": True},
+                {"hidden_layer_sizes": (), "activation": "tanh"},
+            ):
+                model = VariationalAutoencoderTransformer(
+                    4, loss=loss, max_iter=5, random_state=0
+                ).set_params(**options)
                 yield f"variational {name} {loss} {options}", model.fit(X)
     yield "variational partial_fit", model.partial_fit(X).partial_fit(X)
 
@@ -85,10 +104,15 @@ def large_fits():
         for place, rows in {"memory": X[:20000], "file": np.load(path, mmap_mode="r")}.items():
             for loss, decoder in LOSSES:
                 for solver in ("lbfgs", "adam"):
-                    model = SparseAutoencoderTransformer(30, loss=loss, decoder_activation=decoder, solver=solver)
+                    model = SparseAutoencoderTransformer(
+                        30, loss=loss, decoder_activation=decoder, solver=solver
+                    )
                     model.set_params(max_iter=2, batch_size=4000, random_state=0)
                     yield f"{place} {loss} {decoder} {solver}", model.fit(rows)
-            yield f"variational {place}", VariationalAutoencoderTransformer(8, max_iter=1, random_state=0).fit(rows)
+            yield (
+                f"variational {place}",
+                VariationalAutoencoderTransformer(8, max_iter=1, random_state=0).fit(rows),
+            )
 
 
 def cluster_fits():
@@ -101,12 +125,19 @@ def cluster_fits():
     with Client(n_workers=2, threads_per_worker=1, dashboard_address=None):
         for loss, decoder in LOSSES:
             for solver in ("lbfgs", "adam"):
-                model = DaskSparseAutoencoderTransformer(20, loss=loss, decoder_activation=decoder, solver=solver)
-                yield f"cluster {loss} {decoder} {solver}", model.set_params(max_iter=4, random_state=0).fit(X)
+                model = DaskSparseAutoencoderTransformer(
+                    20, loss=loss, decoder_activation=decoder, solver=solver
+                )
+                yield (
+                    f"cluster {loss} {decoder} {solver}",
+                    model.set_params(max_iter=4, random_state=0).fit(X),
+                )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path)
     parser.add_argument("--against", type=Path)
     options = parser.parse_args()

@@ -5,13 +5,19 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skl_sparse_ae._inside import before_autoencoder
+from skl_sparse_ae._estimator.unwrap import before_autoencoder
 from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import dense, fitted_autoencoder
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 MEDIAN = {"drawstyle": "steps-post", "color": "black", "linewidth": 1.5, "label": "median"}
-MEAN = {"color": "white", "markeredgecolor": "black", "linestyle": "none", "marker": "o", "label": "mean"}
+MEAN = {
+    "color": "white",
+    "markeredgecolor": "black",
+    "linestyle": "none",
+    "marker": "o",
+    "label": "mean",
+}
 DOTS_WIDTH = 250  # points for the dots of all units side by side
 TARGET = {"color": "#D55E00", "linestyle": "--", "linewidth": 1.5, "label": "target of the mean"}
 
@@ -63,7 +69,14 @@ class ActivationsDisplay:
     0.1
     """
 
-    def __init__(self, quantiles: np.ndarray, means: np.ndarray, *, units: np.ndarray, target: float | None = None):
+    def __init__(
+        self,
+        quantiles: np.ndarray,
+        means: np.ndarray,
+        *,
+        units: np.ndarray,
+        target: float | None = None,
+    ):
         self.quantiles = quantiles
         self.means = means
         self.units = units
@@ -102,10 +115,14 @@ class ActivationsDisplay:
         require_matplotlib(cls.__name__)
         before, autoencoder = fitted_autoencoder(estimator)
         code = autoencoder.transform(before_autoencoder(before, X))
-        return cls.from_predictions(code, target=getattr(autoencoder, "sparsity_target", None), ax=ax, **kwargs)
+        return cls.from_predictions(
+            code, target=getattr(autoencoder, "sparsity_target", None), ax=ax, **kwargs
+        )
 
     @classmethod
-    def from_predictions(cls, code: ArrayLike, *, target: float | None = None, ax: Any = None, **kwargs: Any) -> Self:
+    def from_predictions(
+        cls, code: ArrayLike, *, target: float | None = None, ax: Any = None, **kwargs: Any
+    ) -> Self:
         """Draw the activations in a code.
 
         Parameters
@@ -134,7 +151,9 @@ class ActivationsDisplay:
         code = dense(code)
         quantiles = np.quantile(code, LEVELS, axis=0)
         units = np.argsort(quantiles[0] - quantiles[-1], kind="stable")
-        return cls(quantiles[:, units], code.mean(axis=0)[units], units=units, target=target).plot(ax, **kwargs)
+        return cls(quantiles[:, units], code.mean(axis=0)[units], units=units, target=target).plot(
+            ax, **kwargs
+        )
 
     def plot(self, ax: Any = None, **line_kw: Any) -> Self:
         """Draw bands and lines over units, on an axis from 0 to 1.
@@ -157,7 +176,9 @@ class ActivationsDisplay:
         """
         ax = axes_of(self, ax)
         edges = np.arange(len(self.means) + 1)
-        low, low_mid, median, high_mid, high = np.column_stack([self.quantiles, self.quantiles[:, -1]])
+        low, low_mid, median, high_mid, high = np.column_stack(
+            [self.quantiles, self.quantiles[:, -1]]
+        )
         band = {"step": "post", "linewidth": 0}
         self.bands_ = [
             ax.fill_between(edges, low, high, color="0.8", label="5% to 95% of rows", **band),
@@ -165,7 +186,9 @@ class ActivationsDisplay:
         ]
         (self.median_,) = ax.plot(edges, median, **MEDIAN | line_kw)
         size = np.clip(DOTS_WIDTH / len(self.means), 1, 4)
-        (self.mean_,) = ax.plot(edges[:-1] + 0.5, self.means, **MEAN | {"markersize": size} | line_kw)
+        (self.mean_,) = ax.plot(
+            edges[:-1] + 0.5, self.means, **MEAN | {"markersize": size} | line_kw
+        )
         self.target_ = None if self.target is None else ax.axhline(self.target, **TARGET | line_kw)
         ax.set(xlim=(0, len(self.means)), xlabel="units, most variable first", ylabel="activation")
         ax.set_ylim(min(0, self.quantiles.min()), max(1, self.quantiles.max()))

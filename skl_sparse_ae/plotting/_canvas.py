@@ -12,7 +12,9 @@ def require_matplotlib(caller):
     try:
         import matplotlib  # noqa: F401  only to see whether it is there
     except ImportError as error:
-        raise ImportError(f'{caller} requires matplotlib. Install it by: pip install "skl_sparse_ae[plots]"') from error
+        raise ImportError(
+            f'{caller} requires matplotlib. Install it by: pip install "skl_sparse_ae[plots]"'
+        ) from error
 
 
 def axes_of(display, ax, figsize=None):
@@ -47,9 +49,13 @@ def name_ends(ax, x, heights, names):
     The limits of the y axis have to be final; those of the x axis are widened.
     """
     heights = np.clip(heights, *ax.get_ylim())  # 0 has no place on a logarithmic axis
-    ends = ax.transAxes.inverted().transform(ax.transData.transform([(x, height) for height in heights]))[:, 1]
+    ends = ax.transAxes.inverted().transform(
+        ax.transData.transform([(x, height) for height in heights])
+    )[:, 1]
     height = ax.get_window_extent().height
-    texts = [ax.text(0, 0, name, transform=ax.transAxes, va="center", fontsize="small") for name in names]
+    texts = [
+        ax.text(0, 0, name, transform=ax.transAxes, va="center", fontsize="small") for name in names
+    ]
     line = texts[0].get_fontsize() * LINE_HEIGHT * ax.figure.dpi / 72 / height
     width = max(text.get_window_extent().width for text in texts) / ax.get_window_extent().width
     left, share = ax.get_xlim()[0], min(width + 2 * LABEL_GAP, 0.6)

@@ -7,8 +7,8 @@ from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skl_sparse_ae._inside import autoencoder_in
-from skl_sparse_ae._validation import refuse_times
+from skl_sparse_ae._estimator.containers import refuse_times
+from skl_sparse_ae._estimator.unwrap import autoencoder_in
 
 
 def fitted_autoencoder(estimator):
@@ -22,7 +22,9 @@ def fitted_with(estimator, attribute):
     """As `fitted_autoencoder`, of one that also has this attribute or method; TypeError that names it."""
     before, autoencoder = fitted_autoencoder(estimator)
     if not hasattr(autoencoder, attribute):
-        raise TypeError(f"{type(autoencoder).__name__} has no {attribute!r}, of which this is a picture.")
+        raise TypeError(
+            f"{type(autoencoder).__name__} has no {attribute!r}, of which this is a picture."
+        )
     return before, autoencoder
 
 
@@ -54,7 +56,9 @@ def chosen_units(units, n_units):
 def check_index(name, value, n):
     """ValueError unless `value` is an int from 0 to n - 1."""
     if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value < n:
-        raise ValueError(f"{name}={value} is out of range: there are {n}, with indices 0 to {n - 1}.")
+        raise ValueError(
+            f"{name}={value} is out of range: there are {n}, with indices 0 to {n - 1}."
+        )
 
 
 def check_count(name, value):

@@ -6,9 +6,19 @@ import numpy as np
 
 from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
 from skl_sparse_ae.plotting._checks import check_choice, check_count, chosen_units, fitted_with
-from skl_sparse_ae.plotting._images import CAPTION_INCHES, draw, figsize, gap_of, signed, square, tiles_of
+from skl_sparse_ae.plotting._images import (
+    CAPTION_INCHES,
+    draw,
+    figsize,
+    gap_of,
+    signed,
+    square,
+    tiles_of,
+)
 
-LEAST_SHARE = 0.01  # of the largest norm: weights below it are what decay has left of an unused unit
+LEAST_SHARE = (
+    0.01  # of the largest norm: weights below it are what decay has left of an unused unit
+)
 
 
 class FeaturesDisplay:
@@ -118,12 +128,26 @@ class FeaturesDisplay:
         W = autoencoder.components_ if weights == "encoder" else autoencoder.decoder_components_
         tiles_of(W[:1], image_shape, "the estimator")
         norms = np.linalg.norm(W, axis=1)
-        values = {None: None, "norm": norms, "mean_activation": autoencoder.mean_activations_}[order]
+        values = {None: None, "norm": norms, "mean_activation": autoencoder.mean_activations_}[
+            order
+        ]
         units = _ordered(units, values, len(W))
-        features = np.divide(W, norms[:, None], out=np.zeros_like(W), where=(norms > LEAST_SHARE * norms.max())[:, None])
+        features = np.divide(
+            W,
+            norms[:, None],
+            out=np.zeros_like(W),
+            where=(norms > LEAST_SHARE * norms.max())[:, None],
+        )
         return cls(features[units], units=units, image_shape=image_shape).plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, *, n_columns: int | None = None, numbers: bool = False, **imshow_kw: Any) -> Self:
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        n_columns: int | None = None,
+        numbers: bool = False,
+        **imshow_kw: Any,
+    ) -> Self:
         """Draw the mosaic.
 
         Parameters

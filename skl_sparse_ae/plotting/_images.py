@@ -17,15 +17,25 @@ def tiles_of(rows, image_shape, owner="X"):
     check_image_shape(image_shape)
     if prod(image_shape) != rows.shape[1]:
         pixels = "pixels" if len(image_shape) == 2 else "values"
-        raise ValueError(f"image_shape={image_shape} has {prod(image_shape)} {pixels}, {owner} has {rows.shape[1]} features.")
+        raise ValueError(
+            f"image_shape={image_shape} has {prod(image_shape)} {pixels}, {owner} has {rows.shape[1]} features."
+        )
     return rows.reshape(len(rows), *image_shape[:2], -1)
 
 
 def check_image_shape(image_shape):
     """ValueError unless it is (height, width) or (height, width, 3)."""
-    is_shape = isinstance(image_shape, tuple | list) and all(isinstance(n, Integral) and n > 0 for n in image_shape)
-    if not is_shape or len(image_shape) not in (2, 3) or (len(image_shape) == 3 and image_shape[2] not in (1, 3)):
-        raise ValueError(f"image_shape has to be (height, width) or (height, width, 3), got {image_shape!r}.")
+    is_shape = isinstance(image_shape, tuple | list) and all(
+        isinstance(n, Integral) and n > 0 for n in image_shape
+    )
+    if (
+        not is_shape
+        or len(image_shape) not in (2, 3)
+        or (len(image_shape) == 3 and image_shape[2] not in (1, 3))
+    ):
+        raise ValueError(
+            f"image_shape has to be (height, width) or (height, width, 3), got {image_shape!r}."
+        )
 
 
 def painted(tiles, low, high):
@@ -61,7 +71,9 @@ def mosaic(tiles, n_columns, gaps):
     cells = np.full((n_rows * n_columns, height + below, width + beside, 4), CLEAR, dtype=float)
     cells[:n, :height, :width] = tiles
     rows = cells.reshape(n_rows, n_columns, *cells.shape[1:]).swapaxes(1, 2)
-    return rows.reshape(n_rows * (height + below), n_columns * (width + beside), 4)[: -below or None, : -beside or None]
+    return rows.reshape(n_rows * (height + below), n_columns * (width + beside), 4)[
+        : -below or None, : -beside or None
+    ]
 
 
 def square(n):
@@ -72,7 +84,12 @@ def square(n):
 def figsize(tiles, n_columns, gaps, margins=(0, 0)):
     """Inches for a mosaic and margins (width, height) for text: tiles of one size, the whole no larger than a page."""
     n_rows = -(-len(tiles) // n_columns)
-    size = np.array([n_columns * (tiles.shape[2] + gaps[1]) - gaps[1], n_rows * (tiles.shape[1] + gaps[0]) - gaps[0]])
+    size = np.array(
+        [
+            n_columns * (tiles.shape[2] + gaps[1]) - gaps[1],
+            n_rows * (tiles.shape[1] + gaps[0]) - gaps[0],
+        ]
+    )
     size = size * TILE_INCHES / tiles.shape[2]
     return tuple(np.maximum(size * min(1, MOST_INCHES / size.max()) + margins + LAYOUT_PAD, 1))
 

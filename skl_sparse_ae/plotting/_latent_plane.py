@@ -6,9 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from skl_sparse_ae._inside import before_autoencoder
+from skl_sparse_ae._estimator.unwrap import before_autoencoder
 from skl_sparse_ae.plotting._canvas import axes_of, plain, remove_spines, require_matplotlib
-from skl_sparse_ae.plotting._checks import check_count, check_same_length, chosen_units, dense, fitted_autoencoder
+from skl_sparse_ae.plotting._checks import (
+    check_count,
+    check_same_length,
+    chosen_units,
+    dense,
+    fitted_autoencoder,
+)
 from skl_sparse_ae.plotting._images import draw, figsize, painted, tiles_of
 
 # Okabe and Ito's colours, which the colour-blind tell apart, ordered so that neighbours differ in lightness too; with markers,
@@ -138,7 +144,9 @@ class LatentPlaneDisplay:
             y = np.asarray(y)
             check_same_length(X=codes, y=y)
             if len(np.unique(y)) > MOST_CLASSES:
-                raise ValueError(f"y has {len(np.unique(y))} classes, and no more than {MOST_CLASSES} can be told apart.")
+                raise ValueError(
+                    f"y has {len(np.unique(y))} classes, and no more than {MOST_CLASSES} can be told apart."
+                )
         return cls(codes[:, units], y, units=units).plot(ax, **kwargs)
 
     @classmethod
@@ -190,13 +198,18 @@ class LatentPlaneDisplay:
         n_units = len(autoencoder.get_feature_names_out())
         units, codes = _two(units, n_units), np.zeros((n_lines**2, n_units))
         places = _grid_places(n_lines)
-        codes[:, units[0]], codes[:, units[1]] = np.tile(places, n_lines), np.repeat(places[::-1], n_lines)
+        codes[:, units[0]], codes[:, units[1]] = (
+            np.tile(places, n_lines),
+            np.repeat(places[::-1], n_lines),
+        )
         grid = autoencoder.inverse_transform(codes)
         grid = grid if before is None else before.inverse_transform(grid)
         tiles_of(grid, image_shape)
         return cls(units=units, grid=grid, image_shape=image_shape).plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, *, limits: tuple[float, float] | None = None, **kwargs: Any) -> Self:
+    def plot(
+        self, ax: Any = None, *, limits: tuple[float, float] | None = None, **kwargs: Any
+    ) -> Self:
         """Draw the grid, if there is one, or else the points.
 
         Parameters
@@ -221,7 +234,9 @@ class LatentPlaneDisplay:
         if self.grid is None:
             ax = self._plot_points(ax, **kwargs)
         else:
-            ax = self._plot_grid(ax, (self.grid.min(), self.grid.max()) if limits is None else limits, **kwargs)
+            ax = self._plot_grid(
+                ax, (self.grid.min(), self.grid.max()) if limits is None else limits, **kwargs
+            )
         ax.set(xlabel=f"unit {self.units[0]}", ylabel=f"unit {self.units[1]}")
         return self
 
@@ -238,7 +253,9 @@ class LatentPlaneDisplay:
             style = {"c": COLOURS[i % len(COLOURS)], "marker": MARKERS[i]} | options
             points = ax.scatter(*self.codes[self.y == label].T, **style, label=plain(label))
             self.points_.append(points)
-        self.legend_ = ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, markerscale=1.6)
+        self.legend_ = ax.legend(
+            loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, markerscale=1.6
+        )
         return ax
 
     def _plot_grid(self, ax, limits, **imshow_kw):

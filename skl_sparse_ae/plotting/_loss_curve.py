@@ -58,7 +58,13 @@ class LossCurveDisplay:
     ['loss', 'reconstruction', 'sparsity', 'weight_decay']
     """
 
-    def __init__(self, loss_curve: Sequence[float], loss_terms: Mapping[str, Sequence[float]], *, xlabel: str = "iteration"):
+    def __init__(
+        self,
+        loss_curve: Sequence[float],
+        loss_terms: Mapping[str, Sequence[float]],
+        *,
+        xlabel: str = "iteration",
+    ):
         self.loss_curve = loss_curve
         self.loss_terms = loss_terms
         self.xlabel = xlabel
@@ -92,7 +98,9 @@ class LossCurveDisplay:
         require_matplotlib(cls.__name__)
         _, autoencoder = fitted_autoencoder(estimator)
         xlabel = "iteration" if getattr(autoencoder, "solver", "adam") == "lbfgs" else "epoch"
-        return cls(autoencoder.loss_curve_, autoencoder.loss_terms_, xlabel=xlabel).plot(ax, **kwargs)
+        return cls(autoencoder.loss_curve_, autoencoder.loss_terms_, xlabel=xlabel).plot(
+            ax, **kwargs
+        )
 
     def plot(self, ax: Any = None, *, yscale: str = "auto", **line_kw: Any) -> Self:
         """Draw the curves, each with its name at its end.
@@ -120,7 +128,11 @@ class LossCurveDisplay:
         check_choice("yscale", yscale, ("auto", "linear", "log"))
         ax = axes_of(self, ax)
         curves = {"loss": self.loss_curve} | dict(self.loss_terms)
-        curves = {name: np.asarray(curve) for name, curve in curves.items() if name == "loss" or np.any(curve)}
+        curves = {
+            name: np.asarray(curve)
+            for name, curve in curves.items()
+            if name == "loss" or np.any(curve)
+        }
         self.lines_ = {name: _draw(ax, name, curve, line_kw) for name, curve in curves.items()}
         ax.set_yscale(_scale(curves.values()) if yscale == "auto" else yscale)
         last = len(self.loss_curve)

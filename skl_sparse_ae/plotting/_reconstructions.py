@@ -5,9 +5,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skl_sparse_ae._inside import before_autoencoder
+from skl_sparse_ae._estimator.unwrap import before_autoencoder
 from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
-from skl_sparse_ae.plotting._checks import check_count, dense, fitted_autoencoder, rows_and_shape, some_rows
+from skl_sparse_ae.plotting._checks import (
+    check_count,
+    dense,
+    fitted_autoencoder,
+    rows_and_shape,
+    some_rows,
+)
 from skl_sparse_ae.plotting._images import draw, figsize, gap_of, painted, stacked, tiles_of
 
 NAMES_INCHES = 1.35  # "reconstruction" and its distance from the images
@@ -113,7 +119,13 @@ class ReconstructionsDisplay:
 
     @classmethod
     def from_predictions(
-        cls, X: ArrayLike, X_hat: ArrayLike, image_shape: tuple[int, ...], *, ax: Any = None, **kwargs: Any
+        cls,
+        X: ArrayLike,
+        X_hat: ArrayLike,
+        image_shape: tuple[int, ...],
+        *,
+        ax: Any = None,
+        **kwargs: Any,
     ) -> Self:
         """Draw rows and the reconstructions given for them.
 
@@ -179,12 +191,20 @@ class ReconstructionsDisplay:
         """
         check_count("n_columns", n_columns)
         limits = (self.X.min(), self.X.max()) if limits is None else limits
-        originals, copies = (painted(tiles_of(rows, self.image_shape), *limits) for rows in (self.X, self.X_hat))
-        pairs, n_columns, gap = stacked(originals, copies), min(n_columns, len(self.X)), gap_of(originals)
+        originals, copies = (
+            painted(tiles_of(rows, self.image_shape), *limits) for rows in (self.X, self.X_hat)
+        )
+        pairs, n_columns, gap = (
+            stacked(originals, copies),
+            min(n_columns, len(self.X)),
+            gap_of(originals),
+        )
         gaps = 4 * gap, gap
         ax = axes_of(self, ax, figsize(pairs, n_columns, gaps, (NAMES_INCHES, 0)))
         self.image_, _ = draw(ax, pairs, n_columns, gaps, **imshow_kw)
-        _name_lines(ax, originals.shape[1], gap, pairs.shape[1] + gaps[0], -(-len(pairs) // n_columns))
+        _name_lines(
+            ax, originals.shape[1], gap, pairs.shape[1] + gaps[0], -(-len(pairs) // n_columns)
+        )
         return self
 
 

@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
-from skl_sparse_ae.plotting._checks import check_count, dense, fitted_with, rows_and_shape, some_rows
+from skl_sparse_ae.plotting._checks import (
+    check_count,
+    dense,
+    fitted_with,
+    rows_and_shape,
+    some_rows,
+)
 from skl_sparse_ae.plotting._images import draw, figsize, gap_of, painted, tiles_of
 
 TITLE_INCHES = 0.35
@@ -113,10 +119,19 @@ class SamplesDisplay:
         samples = generator.sample(len(X), random_state=random_state)
         samples = samples if before is None else before.inverse_transform(samples)
         if samples.shape[1] != X.shape[1]:
-            raise ValueError(f"X has {X.shape[1]} features, but the samples have {samples.shape[1]}.")
+            raise ValueError(
+                f"X has {X.shape[1]} features, but the samples have {samples.shape[1]}."
+            )
         return cls(X, samples, image_shape=image_shape).plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, *, n_columns: int = 5, limits: tuple[float, float] | None = None, **imshow_kw: Any) -> Self:
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        n_columns: int = 5,
+        limits: tuple[float, float] | None = None,
+        **imshow_kw: Any,
+    ) -> Self:
         """Draw both.
 
         Parameters
@@ -143,7 +158,9 @@ class SamplesDisplay:
         """
         check_count("n_columns", n_columns)
         limits = (self.X.min(), self.X.max()) if limits is None else limits
-        left, right = (painted(tiles_of(rows, self.image_shape), *limits) for rows in (self.X, self.samples))
+        left, right = (
+            painted(tiles_of(rows, self.image_shape), *limits) for rows in (self.X, self.samples)
+        )
         n_columns = min(n_columns, len(self.X))
         tiles, gap = _side_by_side(left, right, n_columns), gap_of(left)
         ax = axes_of(self, ax, figsize(tiles, 2 * n_columns + 1, (gap, gap), (0, TITLE_INCHES)))

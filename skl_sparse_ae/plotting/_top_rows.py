@@ -5,8 +5,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skl_sparse_ae._blocks import column_moments, row_blocks
-from skl_sparse_ae._inside import before_autoencoder
+from skl_sparse_ae._estimator.unwrap import before_autoencoder
+from skl_sparse_ae._rows.blocks import row_blocks
+from skl_sparse_ae._rows.moments import column_moments
 from skl_sparse_ae.plotting._canvas import axes_of, plain, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import (
     check_count,
@@ -146,7 +147,9 @@ class TopRowsDisplay:
         code = autoencoder.transform(seen)
         names = _names(autoencoder, estimator) if feature_names is None else feature_names
         options = {"n_rows": n_rows, "image_shape": image_shape, "feature_names": names, "ax": ax}
-        return cls.from_predictions(seen if image_shape is None else X, code, unit, **options, **kwargs)
+        return cls.from_predictions(
+            seen if image_shape is None else X, code, unit, **options, **kwargs
+        )
 
     @classmethod
     def from_predictions(
@@ -189,11 +192,15 @@ class TopRowsDisplay:
         code = dense(code)
         check_index("unit", unit, code.shape[1])
         indices = np.argsort(-code[:, unit], kind="stable")[:n_rows]
-        rows = dense(some_rows(X, indices)) if image_shape is not None else _standardised(X, indices)
+        rows = (
+            dense(some_rows(X, indices)) if image_shape is not None else _standardised(X, indices)
+        )
         options = {"unit": unit, "image_shape": image_shape, "feature_names": feature_names}
         return cls(rows, code[indices, unit], indices, **options).plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, *, n_columns: int = 10, n_features: int = 10, **artist_kw: Any) -> Self:
+    def plot(
+        self, ax: Any = None, *, n_columns: int = 10, n_features: int = 10, **artist_kw: Any
+    ) -> Self:
         """Draw the images or the bars.
 
         Parameters
@@ -238,14 +245,22 @@ class TopRowsDisplay:
 
     def _plot_bars(self, ax, n_features, bar_kw):
         n_columns = self.rows.shape[1]
-        names = [f"x{i}" for i in range(n_columns)] if self.feature_names is None else list(self.feature_names)
+        names = (
+            [f"x{i}" for i in range(n_columns)]
+            if self.feature_names is None
+            else list(self.feature_names)
+        )
         if len(names) != n_columns:
             raise ValueError(f"feature_names has {len(names)} names, X has {n_columns} features.")
         ax = axes_of(self, ax)
         means = self.rows.mean(axis=0)
         shown = np.argsort(-np.abs(means), kind="stable")[:n_features]
         places = np.arange(len(shown))
-        self.bars_ = ax.barh(places, means[shown], **{"color": "0.75", "edgecolor": "black", "linewidth": 0.5} | bar_kw)
+        self.bars_ = ax.barh(
+            places,
+            means[shown],
+            **{"color": "0.75", "edgecolor": "black", "linewidth": 0.5} | bar_kw,
+        )
         for row in self.rows[:, shown]:
             ax.plot(row, places, color="black", marker="|", markersize=6, linestyle="none")
         ax.axvline(0, color="black", linewidth=0.8)

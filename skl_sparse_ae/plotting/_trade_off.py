@@ -8,11 +8,19 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skl_sparse_ae._scale import factor_of
+from skl_sparse_ae._sparse.scale import factor_of
 from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import check_index
 
-POINTS = {"color": "black", "marker": "o", "markersize": 5, "linewidth": 1, "elinewidth": 1, "capsize": 2, "ecolor": "0.6"}
+POINTS = {
+    "color": "black",
+    "marker": "o",
+    "markersize": 5,
+    "linewidth": 1,
+    "elinewidth": 1,
+    "capsize": 2,
+    "ecolor": "0.6",
+}
 
 LABEL_SIZE = 8
 LABEL_OFFSET = 5  # of a label from its point, each way
@@ -63,7 +71,9 @@ class TradeOffDisplay:
     Examples
     --------
     >>> from skl_sparse_ae.plotting import TradeOffDisplay
-    >>> display = TradeOffDisplay([0.02, 0.2, 2], [0.97, 0.94, 0.8], [0.35, 0.55, 0.6], chosen=1).plot()
+    >>> display = TradeOffDisplay(
+    ...     [0.02, 0.2, 2], [0.97, 0.94, 0.8], [0.35, 0.55, 0.6], chosen=1
+    ... ).plot()
     >>> display.ax_.get_xlabel()
     'sparsity'
     """
@@ -137,15 +147,28 @@ class TradeOffDisplay:
         require_matplotlib(cls.__name__)
         for key in (x, y, parameter):
             if key not in cv_results:
-                raise KeyError(f"cv_results has no {key!r}. Its keys are {', '.join(sorted(cv_results))}.")
-        errors = {"sparsity_error": _standard_error(cv_results, x), "reconstruction_error": _standard_error(cv_results, y)}
+                raise KeyError(
+                    f"cv_results has no {key!r}. Its keys are {', '.join(sorted(cv_results))}."
+                )
+        errors = {
+            "sparsity_error": _standard_error(cv_results, x),
+            "reconstruction_error": _standard_error(cv_results, y),
+        }
         name = parameter.removeprefix("param_").split("__")[-1].replace("_", " ")
-        labels = {"name": name, "xlabel": f"sparsity ({_label(x)})", "ylabel": f"reconstruction ({_label(y)})"}
+        labels = {
+            "name": name,
+            "xlabel": f"sparsity ({_label(x)})",
+            "ylabel": f"reconstruction ({_label(y)})",
+        }
         reconstruction, sparsity = (np.asarray(cv_results[key], dtype=float) for key in (y, x))
-        return cls(list(cv_results[parameter]), reconstruction, sparsity, chosen=chosen, **errors, **labels).plot(ax, **kwargs)
+        return cls(
+            list(cv_results[parameter]), reconstruction, sparsity, chosen=chosen, **errors, **labels
+        ).plot(ax, **kwargs)
 
     @classmethod
-    def from_path(cls, path: Any, *, chosen: int | None = None, ax: Any = None, **kwargs: Any) -> Self:
+    def from_path(
+        cls, path: Any, *, chosen: int | None = None, ax: Any = None, **kwargs: Any
+    ) -> Self:
         """Draw a path of fits.
 
         Parameters
@@ -172,7 +195,9 @@ class TradeOffDisplay:
         """
         require_matplotlib(cls.__name__)
         labels = {"xlabel": "sparsity (hoyer)", "ylabel": "reconstruction (r2)"}
-        return cls(path.sparsity_weights, path.r2, path.hoyer, chosen=chosen, **labels).plot(ax, **kwargs)
+        return cls(path.sparsity_weights, path.r2, path.hoyer, chosen=chosen, **labels).plot(
+            ax, **kwargs
+        )
 
     def plot(self, ax: Any = None, **errorbar_kw: Any) -> Self:
         """Draw the points with their bars, weights and the ring.
@@ -196,17 +221,27 @@ class TradeOffDisplay:
             Without matplotlib.
         """
         given = np.asarray(self.weights, dtype=object)
-        weights, labels = [_number(weight) for weight in given], [_written(weight) for weight in given]
+        weights, labels = (
+            [_number(weight) for weight in given],
+            [_written(weight) for weight in given],
+        )
         x, y = (np.asarray(values, dtype=float) for values in (self.sparsity, self.reconstruction))
         if not len(weights) == len(x) == len(y):
-            raise ValueError(f"weights, reconstruction and sparsity have {len(weights)}, {len(y)} and {len(x)} elements.")
+            raise ValueError(
+                f"weights, reconstruction and sparsity have {len(weights)}, {len(y)} and {len(x)} elements."
+            )
         if self.chosen is not None:
             check_index("chosen", self.chosen, len(weights))
         ax = axes_of(self, ax)
         order = np.argsort(weights, kind="stable")
-        bars = {"xerr": _take(self.sparsity_error, order), "yerr": _take(self.reconstruction_error, order)}
+        bars = {
+            "xerr": _take(self.sparsity_error, order),
+            "yerr": _take(self.reconstruction_error, order),
+        }
         line = "-" if len(set(weights)) == len(weights) else "none"
-        self.errorbar_ = ax.errorbar(x[order], y[order], **POINTS | {"linestyle": line} | bars | errorbar_kw)
+        self.errorbar_ = ax.errorbar(
+            x[order], y[order], **POINTS | {"linestyle": line} | bars | errorbar_kw
+        )
         self.text_ = _label_points(ax, x[order], y[order], [labels[i] for i in order], bars)
         self.chosen_ = None if self.chosen is None else _ring(ax, x[self.chosen], y[self.chosen])
         ax.set(xlabel=self.xlabel, ylabel=self.ylabel)
@@ -222,7 +257,9 @@ def _number(weight):
 
 
 def _written(weight):
-    return weight.replace("*scale", " scale").strip() if isinstance(weight, str) else f"{weight:.3g}"
+    return (
+        weight.replace("*scale", " scale").strip() if isinstance(weight, str) else f"{weight:.3g}"
+    )
 
 
 def _label_points(ax, x, y, labels, bars):
@@ -233,9 +270,16 @@ def _label_points(ax, x, y, labels, bars):
     for i, (place, label) in enumerate(zip(places, labels, strict=True)):
         half = np.array([0.3 * len(label), 0.5]) * LABEL_SIZE
         middles = place + SIDES * (LABEL_OFFSET + half)
-        distances = np.linalg.norm(np.maximum(np.abs(taken - middles[:, None]) - half, 0), axis=2).min(axis=1)
+        distances = np.linalg.norm(
+            np.maximum(np.abs(taken - middles[:, None]) - half, 0), axis=2
+        ).min(axis=1)
         best = np.minimum(distances, LABEL_CLEARANCE).argmax()  # far enough is as good as farther
-        options = {"textcoords": "offset points", "fontsize": LABEL_SIZE, "ha": "center", "va": "center"}
+        options = {
+            "textcoords": "offset points",
+            "fontsize": LABEL_SIZE,
+            "ha": "center",
+            "va": "center",
+        }
         texts.append(ax.annotate(label, (x[i], y[i]), middles[best] - place, **options))
         taken = np.vstack([taken, middles[best], middles[best] + SIDES * half])
     return texts
@@ -250,9 +294,17 @@ def _drawn(to_points, x, y, bars):
     """Places along the line and the bars."""
     places = to_points(x, y)
     line = [start + STEPS * (end - start) for start, end in pairwise(places)]
-    halves = [(0 if bars["xerr"] is None else step * bars["xerr"], 0) for step in (-1, -0.7, -0.4, 0.4, 0.7, 1)]
-    halves += [(0, 0 if bars["yerr"] is None else step * bars["yerr"]) for step in (-1, -0.7, -0.4, 0.4, 0.7, 1)]
-    return np.concatenate([places, *line, *(to_points(x + across, y + up) for across, up in halves)])
+    halves = [
+        (0 if bars["xerr"] is None else step * bars["xerr"], 0)
+        for step in (-1, -0.7, -0.4, 0.4, 0.7, 1)
+    ]
+    halves += [
+        (0, 0 if bars["yerr"] is None else step * bars["yerr"])
+        for step in (-1, -0.7, -0.4, 0.4, 0.7, 1)
+    ]
+    return np.concatenate(
+        [places, *line, *(to_points(x + across, y + up) for across, up in halves)]
+    )
 
 
 def _take(values, order):
@@ -260,7 +312,9 @@ def _take(values, order):
 
 
 def _ring(ax, x, y):
-    return ax.plot(x, y, marker="o", markersize=14, markerfacecolor="none", color="black", linestyle="none")[0]
+    return ax.plot(
+        x, y, marker="o", markersize=14, markerfacecolor="none", color="black", linestyle="none"
+    )[0]
 
 
 def _standard_error(cv_results, key):

@@ -19,7 +19,8 @@ import skops
 import skops.io
 from sklearn.datasets import load_digits
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer, __version__
+from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae._version import __version__
 from skl_sparse_ae.onnx import register
 
 FOLDER = Path(__file__).parent / ".".join(__version__.split(".")[:2])
@@ -36,8 +37,15 @@ def fits(X):
     """Names and fitted estimators: float64 by L-BFGS, float32 by Adam."""
     for loss in LOSSES:
         yield f"lbfgs-{loss}", SparseAutoencoderTransformer(5, loss=loss, **SHORT).fit(X)
-        yield f"adam-{loss}", SparseAutoencoderTransformer(5, loss=loss, solver="adam", **SHORT).fit(X.astype(np.float32))
-        network = VariationalAutoencoderTransformer(2, hidden_layer_sizes=(6,), activation="elu", loss=loss, **SHORT)
+        yield (
+            f"adam-{loss}",
+            SparseAutoencoderTransformer(5, loss=loss, solver="adam", **SHORT).fit(
+                X.astype(np.float32)
+            ),
+        )
+        network = VariationalAutoencoderTransformer(
+            2, hidden_layer_sizes=(6,), activation="elu", loss=loss, **SHORT
+        )
         yield f"variational-{loss}", network.fit(X.astype(np.float32))
 
 
@@ -50,16 +58,27 @@ def main():
         (FOLDER / f"{name}.pickle").write_bytes(pickle.dumps(model))
         skops.io.dump(model, FOLDER / f"{name}.skops", compression=ZIP_DEFLATED)
         is_sparse = isinstance(model, SparseAutoencoderTransformer)
-        options = {id(model): {"reconstruct": True} | ({"score_samples": True} if is_sparse else {})}
-        (FOLDER / f"{name}.onnx").write_bytes(skl2onnx.to_onnx(model, X[:1], options=options).SerializeToString())
+        options = {
+            id(model): {"reconstruct": True} | ({"score_samples": True} if is_sparse else {})
+        }
+        (FOLDER / f"{name}.onnx").write_bytes(
+            skl2onnx.to_onnx(model, X[:1], options=options).SerializeToString()
+        )
         for method in ("transform", "reconstruct", *(["score_samples"] if is_sparse else [])):
             expected[f"{name}.{method}"] = getattr(model, method)(X[60:])
         if not name.startswith("lbfgs"):
-            expected[f"{name}.resumed"] = model.partial_fit(X[:60].astype(np.float32)).transform(X[60:])
+            expected[f"{name}.resumed"] = model.partial_fit(X[:60].astype(np.float32)).transform(
+                X[60:]
+            )
     np.savez_compressed(FOLDER / "expected.npz", **expected)
-    versions = {module.__name__: module.__version__ for module in (np, scipy, sklearn, skops, skl2onnx, onnx)}
+    versions = {
+        module.__name__: module.__version__
+        for module in (np, scipy, sklearn, skops, skl2onnx, onnx)
+    }
     versions = {"skl_sparse_ae": __version__, "python": platform.python_version()} | versions
-    (FOLDER / "versions.txt").write_text("".join(f"{name} {version}\n" for name, version in versions.items()))
+    (FOLDER / "versions.txt").write_text(
+        "".join(f"{name} {version}\n" for name, version in versions.items())
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Arrays: products and sums in place, and scratch memory."""

@@ -1,0 +1,52 @@
+"""scikit-learn's callbacks (`sklearn.callback`, from 1.9, experimental), or nothing in their place before that."""
+
+from functools import wraps
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn before 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Nothing to support."""
+
+    def with_callbacks(method):
+        """The method, one frame further from its caller, as scikit-learn's decorator leaves it."""
+        return wraps(method)(lambda estimator, *args, **kwargs: method(estimator, *args, **kwargs))
+
+
+class Progress:
+    """Tells the callbacks of an estimator of its fit, and of each iteration or epoch as one subtask.
+
+    X is passed as the target too: it is what an autoencoder is to reproduce, and some callbacks score nothing without one.
+    """
+
+    def __init__(self, estimator):
+        self.context = None
+        if hasattr(estimator, "_init_callback_context"):
+            self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+
+    def begin(self, X, estimator):
+        """The fit begins: of this estimator, which has by now what the rows say of themselves."""
+        self.data = {"estimator": estimator, "X": X, "y": X}
+        if self.context:
+            self.context.call_on_fit_task_begin(**self.data)
+
+    def iterate(self, attributes):
+        """One more iteration is done; `attributes` is a function that returns the fitted attributes there. True: stop."""
+        if self.context is None:
+            return False
+        task = self.context.subcontext(task_name="iteration")
+        try:
+            task.call_on_fit_task_begin(**self.data)
+            return task.call_on_fit_task_end(**self.data, reconstruction_attributes=attributes)
+        except (
+            StopIteration,
+            FloatingPointError,
+        ) as error:  # which mean something else to a solver
+            raise RuntimeError(
+                f"A callback raised {error!r}. To end a fit, it returns True."
+            ) from error
+
+    def end(self, attributes):
+        if self.context:
+            self.context.call_on_fit_task_end(**self.data, reconstruction_attributes=attributes)

@@ -1,0 +1,1 @@
+"""Pointwise maths: activations, losses, penalties, layers."""

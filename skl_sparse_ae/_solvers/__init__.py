@@ -1,0 +1,1 @@
+"""Solvers: functions of functions, which know nothing of autoencoders."""

@@ -1,0 +1,684 @@
+"""The variational autoencoder as an estimator: parameters, fitted attributes, warnings. No formula."""
+
+from collections.abc import Mapping, Set
+from itertools import pairwise
+from numbers import Integral, Real
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_scalar
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skl_sparse_ae._estimator.base import BaseAutoencoder
+from skl_sparse_ae._estimator.containers import as_one_row
+from skl_sparse_ae._estimator.diagnostics import not_converged
+from skl_sparse_ae._estimator.optimizer_state import check_packed, unpack_frame
+from skl_sparse_ae._estimator.persistence import check_arrays, check_numbers, corrupted
+from skl_sparse_ae._estimator.transaction import draw_seed, reading
+from skl_sparse_ae._estimator.validation import check_code, check_rows
+from skl_sparse_ae._nn.activations import ACTIVATIONS
+from skl_sparse_ae._nn.layers import Layer
+from skl_sparse_ae._rows.moments import moments_of
+from skl_sparse_ae._solvers.solution import NOT_FINITE_AT_START
+from skl_sparse_ae._variational.diagnostics import (
+    LEAST_ACTIVITY,
+    collapsed_posterior,
+    unlike_scales,
+)
+from skl_sparse_ae._variational.frame import VariationalFrame
+from skl_sparse_ae._variational.likelihoods import Bernoulli, Gaussian
+from skl_sparse_ae._variational.objective import (
+    Networks,
+    Objective,
+    Shape,
+    Terms,
+    draw,
+    flatten,
+    unflatten,
+)
+from skl_sparse_ae._variational.predict import (
+    Draws,
+    Model,
+    elbo,
+    evidence_bounds,
+    importance_weighted,
+    posterior_of,
+    reconstruct,
+    rows_of,
+)
+from skl_sparse_ae._variational.problem import VariationalProblem
+
+LIKELIHOODS = {"squared_error": Gaussian, "cross_entropy": Bernoulli}
+
+
+BOUNDS = {"elbo": elbo, "importance_weighted": importance_weighted}
+
+
+STACKS = {
+    "encoder": ("encoder_coefs_", "encoder_intercepts_"),
+    "decoder": ("decoder_coefs_", "decoder_intercepts_"),
+}
+
+
+# `early_stopping="auto"` holds rows out from this number of rows on. Fits of 2,000 images gain more by stopping in time than
+# they lose with a tenth of the rows; of the tables with 1,257 rows and fewer, some lose more. See the study in `benchmarks`.
+ENOUGH_TO_HOLD_OUT = 2000
+
+
+LOSS_DRAWS = 4  # of the code of each row, for `loss_` and, unless told otherwise, `score_samples`
+
+
+class VariationalAutoencoderTransformer(BaseAutoencoder):
+    """A variational autoencoder as a transformer: a probabilistic code for each row, and new rows from random codes.
+
+    Models X as rows decoded from standard normal codes z. An encoder network gives each row x a normal posterior
+    ``q(z | x) = N(mu, diag(variance))``, a decoder network each code the distribution of a row; both minimise, in nats, ::
+
+        J = mean over rows of  -E log p(x | z)  +  kl_weight * KL(q(z | x) || N(0, I))
+
+    where the expectation is over z from the posterior, log p is summed over features and KL over code units, ::
+
+        KL = 1/2 sum_j (mu_j^2 + variance_j - 1 - log variance_j)
+        -log p(x | z) = 1/2 sum_i ((x_i - x_hat_i)^2 / v + log(2 pi v))                       loss="squared_error"
+        -log p(x | z) = -sum_i (x_i log(x_hat_i) + (1 - x_i) log(1 - x_hat_i))                loss="cross_entropy"
+
+    With ``kl_weight=1``, -J is a lower bound on the mean log-likelihood of X (the evidence lower bound, ELBO). The variance
+    v is learned too, so the unit that X is measured in makes no difference.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Number of code units. Two can be plotted; units that the data do not need stay unused, see `active_units_`.
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Units of the encoder's hidden layers, first to last; the decoder has the same in reverse. ``()`` is a linear model,
+        whose optimum is that of probabilistic PCA.
+    activation : {"identity", "logistic", "tanh", "relu", "elu"}, default="relu"
+        Of the hidden layers.
+    loss : {"squared_error", "cross_entropy"}, default="squared_error"
+        Gaussian or, for X in [0, 1], Bernoulli features given the code.
+    kl_weight : float >= 0, default=1.0
+        1 is the ELBO. More makes codes simpler (the beta-VAE), less makes reconstructions better and samples worse.
+    max_iter : int, default=500
+        Most epochs of Adam.
+    tol : float >= 0, default=1e-4
+        Stop once the loss (with rows held out, the validation score) has not improved by `tol` nats per feature in
+        `n_iter_no_change` consecutive epochs. 0 runs all of `max_iter`. A share of the loss, as elsewhere, would mean nothing:
+        a log-density may be 0, and moves with the unit of X.
+    learning_rate_init : float > 0, default=0.005
+        Adam's step size, for weights in a frame in which X is centred and of unit variance.
+    batch_size : int, default=100
+        Most rows in a mini-batch; batches are made equal in size, and X smaller than one is a single batch.
+    early_stopping : bool or "auto", default="auto"
+        Hold out `validation_fraction` of the rows, and keep the weights that score best on them (see `score`). "auto" does so
+        with 2,000 rows or more, which is faster and makes the held-out bound better; fewer rows are all for training.
+    validation_fraction : float in (0, 1), default=0.1
+    n_iter_no_change : int, default=10
+        See `tol`.
+    warm_start : bool, default=False
+        Let `fit` continue from the weights there are. Adam's moments start anew.
+        The weights depend on `n_components`, `hidden_layer_sizes`, `activation` and `loss`:
+        after a change of these, it is an error.
+    verbose : int, default=0
+        Print one line per epoch.
+    random_state : int, RandomState instance or None, default=None
+        For the first weights, the shuffling, the draws from the posterior and the validation split. An int makes `fit`
+        repeatable, to the bit with the same library versions and number of BLAS threads.
+
+    Attributes
+    ----------
+    encoder_coefs_, encoder_intercepts_ : lists of ndarrays of shape (n_inputs, n_outputs) and (n_outputs,)
+        Layer i computes ``activation(A @ encoder_coefs_[i] + encoder_intercepts_[i])``, the last one without activation: its
+        first `n_components` outputs are the posterior mean, and its others r give the variance ``exp(20 * tanh(r / 20))``.
+    decoder_coefs_, decoder_intercepts_ : lists of ndarrays
+        Likewise; the last layer's outputs are x_hat, or its logits with ``loss="cross_entropy"``.
+    noise_variance_ : float or None
+        v, in the squared unit of X; None with ``loss="cross_entropy"``.
+    active_units_ : int
+        Code units whose posterior mean varies by more than 0.01 over the rows last given to `fit` or `partial_fit`.
+    loss_ : float
+        J at these weights, over all of those rows: with ``kl_weight=1`` equal to ``-score(X)``, expectations included.
+    loss_curve_ : list of float
+        Mean of J over the mini-batches of each epoch, one draw for each row. After `partial_fit`, its last 1,000 entries.
+    loss_terms_ : dict of lists of float
+        The same as its two terms: "reconstruction" and "kl_divergence" (`kl_weight` multiplied in).
+    n_iter_ : int
+        Epochs; of the last `fit`, and of the calls of `partial_fit` since.
+    validation_scores_, best_validation_score_ : list of float and float, or None if no rows were held out
+        ELBO of the rows held out by `fit`, mean over rows, after each epoch.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, if X was a DataFrame with string column names.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the loss was still falling at `max_iter`, if Adam diverged, if the posterior collapsed (no code unit is active, so
+        all rows have one code), or if Ctrl-C ended `fit` after its first epoch: the best weights so far are kept.
+    UserWarning
+        If many columns have far less variance than the noise that all columns share, which then is all the model sees in them.
+
+    See Also
+    --------
+    SparseAutoencoderTransformer : A deterministic code of many units, few of them active.
+    sklearn.decomposition.PCA : Its probabilistic model is the linear case, in closed form.
+    sklearn.neural_network.BernoulliRBM : Generates rows by Gibbs sampling.
+
+    References
+    ----------
+    Kingma, D. P. & Welling, M., Auto-Encoding Variational Bayes, ICLR (2014).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from skl_sparse_ae import VariationalAutoencoderTransformer
+    >>> X = load_digits().data / 16
+    >>> model = VariationalAutoencoderTransformer(loss="cross_entropy", random_state=0).fit(X)
+    >>> model.n_iter_ < model.max_iter
+    True
+    >>> model.transform(X).shape
+    (1797, 2)
+    >>> model.sample(5, random_state=0).shape
+    (5, 64)
+    >>> bool(np.isclose(model.score(X), -model.loss_))
+    True
+    """
+
+    _parameter_constraints = BaseAutoencoder._parameter_constraints | {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "kl_weight": [Interval(Real, 0, None, closed="left")],
+    }
+
+    _terms = Terms._fields
+    _fitted_names = {name for names in STACKS.values() for name in names} | {
+        "noise_variance_",
+        "active_units_",
+    }
+
+    def __init__(
+        self,
+        n_components: int = 2,
+        *,
+        hidden_layer_sizes: int | ArrayLike = (100,),
+        activation: Literal["identity", "logistic", "tanh", "relu", "elu"] = "relu",
+        loss: Literal["squared_error", "cross_entropy"] = "squared_error",
+        kl_weight: float = 1.0,
+        max_iter: int = 500,
+        tol: float = 1e-4,
+        learning_rate_init: float = 0.005,
+        batch_size: int = 100,
+        early_stopping: bool | Literal["auto"] = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.loss = loss
+        self.kl_weight = kl_weight
+        self.max_iter = max_iter
+        self.tol = tol
+        self.learning_rate_init = learning_rate_init
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    # ------------------------------------------------------------------------------------------------- fitting
+
+    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """One epoch of Adam over X, from the current weights.
+
+        The first call fixes the precision of the weights. Later calls, also after `fit` or after loading the estimator from a
+        file, continue the optimiser where it stopped. The solver sees the rows in a unit that all rows so far decide; if their
+        spread turns out to be another than that of the first rows, the optimiser starts anew.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows, visited once in shuffled mini-batches of `batch_size`; see `fit`.
+        y : ignored
+
+        Returns
+        -------
+        self : VariationalAutoencoderTransformer
+            Or, after any exception, unchanged.
+
+        Raises
+        ------
+        TypeError, ValueError, MemoryError
+            As in `fit`.
+        """
+        return self._partial_fit(X)
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        is_ordered = not isinstance(self.hidden_layer_sizes, Set | Mapping)
+        for size in self._hidden():
+            if (
+                not is_ordered
+                or isinstance(size, bool | np.bool_)
+                or not isinstance(size, Integral)
+                or size < 1
+            ):
+                raise ValueError(
+                    f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must hold ints of at least 1, in their "
+                    f"order. Got {self.hidden_layer_sizes!r} instead."
+                )
+
+    def _sizes(self):
+        return super()._sizes() | {
+            "hidden_layer_sizes": tuple(int(size) for size in self._hidden())
+        }
+
+    def _functions(self):
+        return {"activation": str(self.activation)} | super()._functions()
+
+    def _hidden(self):
+        sizes = self.hidden_layer_sizes
+        return tuple(sizes) if np.iterable(sizes) else (sizes,)
+
+    def _count_weights(self, n_features):
+        return self._shape(n_features).n_weights
+
+    def _shape(self, n_features=None):
+        """What the parameters ask for."""
+        k, hidden = self._sizes().values()
+        return Shape(
+            int(n_features or self.n_features_in_), hidden, k, LIKELIHOODS[self.loss].n_parameters
+        )
+
+    def _fitted_shape(self):
+        return _shape_of(vars(self), type(self).__name__)
+
+    def _objective(self, kl_weight):
+        return Objective(LIKELIHOODS[self.loss], ACTIVATIONS[self.activation], float(kl_weight))
+
+    def _problem(self, frame, dtype):
+        return VariationalProblem(
+            self._objective(self.kl_weight),
+            frame,
+            self._shape(len(frame.input_mean)),
+            dtype,
+            _draws(),
+        )
+
+    def _moments(self, X):
+        return moments_of(X, self.n_components)
+
+    def _new_problem(self, moments, dtype):
+        if not np.isfinite(moments.variance.sum()):
+            raise ValueError(NOT_FINITE_AT_START)
+        frame = VariationalFrame.of(
+            moments.mean, moments.variance, self.loss == "squared_error", dtype
+        )
+        return self._problem(frame, dtype)
+
+    def _kept_problem(self, kept, moments, dtype):
+        return self._problem(unpack_frame(VariationalFrame, kept), dtype)
+
+    def _first(self, problem, mean, rng):
+        return problem.first(LIKELIHOODS[self.loss].loss.raw_of_mean(mean), rng)
+
+    def _split(self, X, seed):
+        is_left_whole = self.early_stopping == "auto" and X.shape[0] < ENOUGH_TO_HOLD_OUT
+        return (X, None) if is_left_whole else super()._split(X, seed)
+
+    def _progress_unit(self, problem):
+        return problem.n_features
+
+    def _validation_score(self, problem, X):
+        if X is None:
+            return None
+        return lambda x: float(
+            evidence_bounds(problem.model(problem.weights(x)), X, problem.draws, elbo).mean()
+        )
+
+    # -------------------------------------------------------------------------------------- fitted attributes
+
+    def _store(self, theta, problem, X):
+        terms, mean, variance = super()._store(theta, problem, X)
+        self.active_units_ = int((variance > LEAST_ACTIVITY).sum())
+        return terms, mean, variance
+
+    def _named_weights(self, problem, theta):
+        networks = unflatten(theta.copy(), problem.shape)
+        variance = (
+            float(np.exp(np.float64(networks.log_variance[0])))
+            if problem.shape.n_parameters
+            else None
+        )
+        return {
+            "encoder_coefs_": [layer.coef.copy() for layer in networks.encoder],
+            "encoder_intercepts_": [layer.intercept.copy() for layer in networks.encoder],
+            "decoder_coefs_": [layer.coef.copy() for layer in networks.decoder],
+            "decoder_intercepts_": [layer.intercept.copy() for layer in networks.decoder],
+            "noise_variance_": variance,
+        }
+
+    def _flat_weights(self):
+        _check_weights(vars(self), self._shape(), type(self).__name__)
+        return flatten(self._networks(np.float64))
+
+    def _networks(self, dtype):
+        stacks = []
+        for names in STACKS.values():
+            parts = zip(*(getattr(self, name) for name in names), strict=True)
+            stacks.append(
+                [
+                    Layer(np.asarray(coef, dtype), np.asarray(intercept, dtype))
+                    for coef, intercept in parts
+                ]
+            )
+        log_variance = np.log([] if self.noise_variance_ is None else [self.noise_variance_])
+        return Networks(*stacks, log_variance)
+
+    def _model(self, dtype):
+        return Model(self._networks(dtype), self._fitted_shape(), self._objective(1.0))
+
+    @property
+    def _dtype(self):
+        return self.encoder_coefs_[0].dtype
+
+    @property
+    def _n_features_out(self):
+        return self.decoder_coefs_[0].shape[0]
+
+    # ------------------------------------------------------------------------------------- using a fitted model
+
+    @reading
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """The posterior mean of each row's code.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Any finite values, also outside the range seen in `fit`.
+
+        Returns
+        -------
+        code : ndarray of shape (n_samples, n_components)
+            In the dtype of X.
+
+        Raises
+        ------
+        ValueError
+            If X is so large that a code overflows, among scikit-learn's usual reasons.
+        """
+        return self.posterior(X)[0]
+
+    @reading
+    def posterior(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance of each row's code: ``q(z | x) = N(mean, diag(variance))``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            As in `transform`.
+
+        Returns
+        -------
+        mean, variance : ndarrays of shape (n_samples, n_components)
+            In the dtype of X. A variance near 1 beside a mean near 0 is the prior: that unit knows nothing of the row.
+        """
+        self._check_fitted()
+        X = check_rows(self, X, reset=False)
+        mean, log_variance = posterior_of(self._model(X.dtype), X)
+        return mean, np.exp(log_variance)
+
+    @reading
+    def sample_posterior(
+        self, X: ArrayLike, random_state: int | np.random.RandomState | None = None
+    ) -> np.ndarray:
+        """One draw of each row's code from its posterior; for more of them, repeat the rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            As in `transform`.
+        random_state : int, RandomState instance or None, default=None
+
+        Returns
+        -------
+        code : ndarray of shape (n_samples, n_components)
+            In the dtype of X.
+        """
+        self._check_fitted()
+        X = check_rows(self, X, reset=False)
+        mean, log_variance = posterior_of(self._model(X.dtype), X)
+        rng = np.random.default_rng(draw_seed(random_state))
+        return draw(mean, log_variance, rng.standard_normal(mean.shape, dtype=mean.dtype))[0]
+
+    @reading
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
+        """The rows that codes stand for: the mean of p(x | z).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, as `transform` returns them or made up.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            In the dtype of X; between 0 and 1 with ``loss="cross_entropy"``.
+
+        Raises
+        ------
+        ValueError
+            If X does not have `n_components` columns of finite numbers, or has such large ones that a row overflows.
+        """
+        self._check_fitted()
+        X = check_code(self, X, self._n_features_out)
+        return rows_of(self._model(X.dtype), X)
+
+    @reading
+    def reconstruct(self, X: ArrayLike) -> np.ndarray:
+        """``inverse_transform(transform(X))`` without the code of all rows in memory.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            As in `transform`.
+
+        Returns
+        -------
+        X_hat : ndarray of shape (n_samples, n_features)
+            In the dtype of X.
+        """
+        self._check_fitted()
+        X = check_rows(self, X, reset=False)
+        return reconstruct(self._model(X.dtype), X)
+
+    @reading
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        with_noise: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> np.ndarray:
+        """New rows: standard normal codes, decoded.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        with_noise : bool, default=False
+            False: the mean of p(x | z), which is what pictures of samples show. True: a draw from it, with Gaussian noise of
+            `noise_variance_` or, for ``loss="cross_entropy"``, of zeros and ones: all that the model says of rows.
+        random_state : int, RandomState instance or None, default=None
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            In the dtype of the weights.
+        """
+        self._check_fitted()
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        rng = np.random.default_rng(draw_seed(random_state))
+        model = self._model(self._dtype)
+        X = rows_of(
+            model, rng.standard_normal((n_samples, self._n_features_out), dtype=self._dtype)
+        )
+        return (
+            model.objective.likelihood.draw(X, model.networks.log_variance, rng)
+            if with_noise
+            else X
+        )
+
+    @reading
+    def interpolate(self, x_start: ArrayLike, x_end: ArrayLike, n_samples: int = 10) -> np.ndarray:
+        """Rows on the way from one to another: codes at equal steps on the line between their posterior means, decoded.
+
+        Parameters
+        ----------
+        x_start, x_end : array-like of shape (n_features,)
+            Also a pandas Series, or one row of a DataFrame, with the names of `fit` in their order.
+        n_samples : int, default=10
+            Number of rows, the reconstructions of both ends included; at least 2.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+        """
+        self._check_fitted()
+        check_scalar(n_samples, "n_samples", Integral, min_val=2)
+        has_names = hasattr(self, "feature_names_in_")
+        start, end = (self.posterior(as_one_row(x, has_names))[0] for x in (x_start, x_end))
+        share = np.linspace(0, 1, n_samples, dtype=np.result_type(start, end))[:, np.newaxis]
+        return self.inverse_transform((1 - share) * start + share * end)
+
+    @reading
+    def score_samples(
+        self,
+        X: ArrayLike,
+        *,
+        bound: Literal["elbo", "importance_weighted"] = "elbo",
+        n_draws: int = LOSS_DRAWS,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> np.ndarray:
+        """A lower bound on the log-likelihood of each row, in nats: low for rows unlike those seen in `fit`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            As in `transform`; with ``loss="cross_entropy"``, between 0 and 1 as in `fit`.
+        bound : {"elbo", "importance_weighted"}, default="elbo"
+            ``E log p(x | z) - KL(q(z | x) || N(0, I))``, whatever `kl_weight` is; or the logarithm of the mean of
+            ``p(x, z) / q(z | x)`` over the draws, which is tighter, and tends to log p(x) with their number.
+        n_draws : int, default=4
+            Draws of z that an expectation is taken over, made from the row and `random_state` alone: a row's score does not
+            depend on the rows around it.
+        random_state : int, RandomState instance or None, default=0
+            Of the draws.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Sum over features, float64. A log-density with ``loss="squared_error"``, so positive where features vary little.
+        """
+        self._check_fitted()
+        check_scalar(n_draws, "n_draws", Integral, min_val=1)
+        if bound not in BOUNDS:
+            raise ValueError(f"bound must be one of {sorted(BOUNDS)}, got {bound!r}.")
+        X = self._check_targets(X)
+        return evidence_bounds(
+            self._model(X.dtype), X, _draws(n_draws, random_state), BOUNDS[bound]
+        )
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """The mean of `score_samples`: ELBO per row, in nats; higher is better.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            As in `score_samples`.
+        y : ignored
+
+        Returns
+        -------
+        score : float
+        """
+        return float(self.score_samples(X).mean())
+
+    def _messages(self, status, figures, X, moments):
+        scale = float(np.sqrt(moments.variance.mean()))
+        if message := not_converged(self, "adam", status):
+            yield ConvergenceWarning, message
+        if message := collapsed_posterior(self, figures[2], scale):
+            yield ConvergenceWarning, message
+        elif self.noise_variance_ is not None:
+            variance = moments.variance
+            if message := unlike_scales(self.noise_variance_, variance):
+                yield UserWarning, message
+
+    # --------------------------------------------------------------------------------------------------- in files
+
+    @staticmethod
+    def _check_state(state, name):
+        """ValueError unless the fitted attributes in `state` fit together; the layers' sizes are those of the intercepts."""
+        huge = np.finfo(np.float64).max
+        numbers = {
+            "n_features_in_": (int, 1, np.inf),
+            "n_iter_": (int, 1, np.inf),
+            "loss_": (float, -huge, huge),
+        }
+        check_numbers(state, numbers, name)
+        shape = _shape_of(state, name)
+        check_numbers(state, {"active_units_": (int, 0, shape.n_components)}, name)
+        _check_weights(state, shape, name)
+        if state.get("_optimizer_state") is not None:
+            check_packed(
+                state["_optimizer_state"],
+                VariationalFrame,
+                shape.n_weights,
+                shape.n_features,
+                0,
+                name,
+            )
+
+
+def _draws(n_draws=LOSS_DRAWS, random_state=0):
+    return Draws(n_draws, draw_seed(random_state))
+
+
+def _shape_of(values, name):
+    """The `Shape` that the biases among fitted attributes ask for."""
+    intercepts = values.get("encoder_intercepts_")
+    sizes = [np.size(intercept) for intercept in intercepts] if isinstance(intercepts, list) else []
+    if not sizes or sizes[-1] < 2:
+        raise corrupted(name, "encoder_intercepts_", "a list of arrays")
+    n_parameters = int(values.get("noise_variance_") is not None)
+    return Shape(values["n_features_in_"], tuple(sizes[:-1]), sizes[-1] // 2, n_parameters)
+
+
+def _check_weights(values, shape, name):
+    """ValueError unless the weights among fitted attributes are of this shape."""
+    for stack, (coefs, intercepts) in STACKS.items():
+        sizes = getattr(shape, stack)
+        for attribute, shapes in (
+            (coefs, list(pairwise(sizes))),
+            (intercepts, [(size,) for size in sizes[1:]]),
+        ):
+            arrays = values.get(attribute)
+            if not isinstance(arrays, list) or len(arrays) != len(shapes):
+                raise corrupted(name, attribute, f"a list of {len(shapes)} arrays")
+            named = {f"{attribute}[{i}]": array for i, array in enumerate(arrays)}
+            check_arrays(named, dict(zip(named, shapes, strict=True)), name)
+    if shape.n_parameters:
+        check_numbers(
+            values,
+            {"noise_variance_": (float, np.finfo(np.float64).tiny, np.finfo(np.float64).max)},
+            name,
+        )
