@@ -605,7 +605,7 @@ from skl_sparse_ae._rows import thread_pool
 X = np.random.default_rng(0).normal(size=(20_000, 50))
 model = SparseAutoencoderTransformer(8, max_iter=2, tol=0, random_state=0).fit(X[:100])
 before = pickle.dumps(model)
-resource.setrlimit(resource.RLIMIT_AS, (_rows.thread_pool._address_space() + {room} * 2**20, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_AS, (thread_pool._address_space() + {room} * 2**20, resource.RLIM_INFINITY))
 try:
     model.fit(X)
 except MemoryError:
@@ -859,7 +859,7 @@ def test_a_handler_that_raises_anywhere_leaves_the_limit_of_blas_as_it_was():
         for number in count(1):
             raised = raise_at_line(number, names, model.transform, MANY)
             assert threadpool_info() == threads
-            assert not _rows.blas_threads._one_blas_thread.inside
+            assert not _rows.blas_threads.one_blas_thread.inside
             if not raised:
                 break
             n_raised += 1

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks (`sklearn.callback`, from 1.9, experimental), or nothing in their place before that."""
+"""scikit-learn's callbacks (`sklearn.callback`, from 1.9, experimental), or nothing in their place."""
 
 from functools import wraps
 
@@ -14,39 +14,38 @@ except ImportError:  # scikit-learn before 1.9
         return wraps(method)(lambda estimator, *args, **kwargs: method(estimator, *args, **kwargs))
 
 
-class Progress:
-    """Tells the callbacks of an estimator of its fit, and of each iteration or epoch as one subtask.
+class CallbackContext:
+    """Tells the callbacks of an estimator of its fit, and of each iteration or epoch as a subtask.
 
-    X is passed as the target too: it is what an autoencoder is to reproduce, and some callbacks score nothing without one.
+    X is passed as the target too: an autoencoder is to reproduce it, and some callbacks score nothing
+    without a target. `reconstruction_attributes` are functions that return the fitted attributes.
     """
 
     def __init__(self, estimator):
         self.context = None
-        if hasattr(estimator, "_init_callback_context"):
+        if hasattr(estimator, "_init_callback_context"):  # scikit-learn 1.9
             self.context = estimator._init_callback_context(max_subtasks=estimator.max_iter)
 
     def begin(self, X, estimator):
-        """The fit begins: of this estimator, which has by now what the rows say of themselves."""
+        """The fit of `estimator` to X begins; by now its attributes describe X."""
         self.data = {"estimator": estimator, "X": X, "y": X}
         if self.context:
             self.context.call_on_fit_task_begin(**self.data)
 
     def iterate(self, attributes):
-        """One more iteration is done; `attributes` is a function that returns the fitted attributes there. True: stop."""
+        """One more iteration is done. True if a callback asks the fit to stop."""
         if self.context is None:
             return False
         task = self.context.subcontext(task_name="iteration")
         try:
             task.call_on_fit_task_begin(**self.data)
             return task.call_on_fit_task_end(**self.data, reconstruction_attributes=attributes)
-        except (
-            StopIteration,
-            FloatingPointError,
-        ) as error:  # which mean something else to a solver
+        except (StopIteration, FloatingPointError) as error:  # which mean something to a solver
             raise RuntimeError(
                 f"A callback raised {error!r}. To end a fit, it returns True."
             ) from error
 
     def end(self, attributes):
+        """The fit is over."""
         if self.context:
             self.context.call_on_fit_task_end(**self.data, reconstruction_attributes=attributes)

@@ -16,7 +16,7 @@ TIME_TYPES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, n
 OBJECTS = {"object", "Object"}  # NumPy's and pandas' dtype, polars'
 
 
-def _in_memory(X, name):
+def in_memory(X, name):
     """X without what would have to be computed, or copied from another device, unasked for."""
     kind = type(X)
     if kind.__module__.startswith("polars.") and kind.__name__ == "LazyFrame":

@@ -1,4 +1,4 @@
-"""What Ctrl-C means during a fit."""
+"""What Ctrl-C means during a fit: the end of its training, or of whatever calls it as well."""
 
 import sys
 from time import monotonic
@@ -6,20 +6,19 @@ from time import monotonic
 import numpy as np
 
 SECONDS_TO_PRESS_TWICE = 2.0
-
-
-# Modules that fit copies of an estimator. Nobody gets those back, and they are compared as whole fits.
+# Modules that fit copies of an estimator. Users do not get those back, and they are compared as whole
+# fits, so half-trained ones are of no use.
 SEARCHES = ("sklearn.model_selection.", "skl_sparse_ae.model_selection")
 
 
 class CtrlC:
-    """What a Ctrl-C means that has ended the training of a fit: that alone, or whatever calls the fit too."""
+    """Decides what happens after a Ctrl-C has ended the training of a fit."""
 
     def __init__(self):
         self.pressed_at = -np.inf
 
     def pass_on(self):
-        """KeyboardInterrupt within a search, or if the last one was two seconds ago at most."""
+        """Raise KeyboardInterrupt within a search, or if the last call was at most 2 seconds ago."""
         before, self.pressed_at = self.pressed_at, monotonic()
         if self.pressed_at - before <= SECONDS_TO_PRESS_TWICE or _is_within_a_search():
             raise KeyboardInterrupt

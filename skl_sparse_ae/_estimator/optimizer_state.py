@@ -1,4 +1,10 @@
-"""Adam's state between calls of `partial_fit`, as plain arrays and numbers."""
+"""Adam's state between calls of `partial_fit`, as a dict of plain arrays and numbers.
+
+It pickles, adds no type to a skops file, and resumes bit for bit. The params are not in it: the
+estimator's own weights are.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -6,75 +12,66 @@ from skl_sparse_ae._estimator.persistence import check_arrays, check_numbers, co
 from skl_sparse_ae._rows.moments import Moments
 from skl_sparse_ae._solvers.adam import AdamState
 
-SEEN = "seen_"  # before the names of the moments of the rows so far
+SEEN = "seen_"  # before the names of the moments of all rows so far
+# Files of version 0.1 have none of these.
+LATER_NAMES = {"memory", *(SEEN + name for name in Moments._fields)}
 
 
-LATER_NAMES = {
-    "memory",
-    *(SEEN + name for name in Moments._fields),
-}  # which files of 0.1 do not have
+class Resumed(NamedTuple):
+    """Where `partial_fit` goes on."""
+
+    frame: NamedTuple
+    seed: int
+    seen: Moments | None  # of all rows so far; None in files of version 0.1
 
 
-def pack(state, frame, seed, seen):
-    """What `run_adam_once` needs to go on, as plain arrays and numbers; the weights are the estimator's own.
+def optimizer_state_to_dict(state, frame, seed, seen):
+    """All that the next epoch needs of an `AdamState` and of the `Moments` of all rows so far."""
+    optimizer = {name: value for name, value in state._asdict().items() if name != "params"}
+    moments = {SEEN + name: value for name, value in seen._asdict().items()}
+    return optimizer | frame._asdict() | {"seed": seed} | moments
 
-    `seen` are the `Moments` of all rows so far.
-    """
-    optimizer = {name: value for name, value in state._asdict().items() if name != "x"}
-    return (
-        optimizer
-        | frame._asdict()
-        | {"seed": seed}
-        | {f"{SEEN}{name}": value for name, value in seen._asdict().items()}
+
+def resume(saved, frame_type):
+    """The `Resumed` of a saved state. Its arrays are copies: saved ones may be mapped from a file."""
+    frame = frame_type(*(_copied(saved[field]) for field in frame_type._fields))
+    if SEEN + "n_rows" not in saved:
+        return Resumed(frame, saved["seed"], None)
+    return Resumed(
+        frame, saved["seed"], Moments(*(saved[SEEN + field] for field in Moments._fields))
     )
 
 
-def check_packed(packed, frame_type, n_parameters, n_features, n_memory, name):
-    """ValueError unless `packed` is what `pack` may have returned for an estimator of this class and shape.
+def adam_state_from_dict(saved, params, memory):
+    """The `AdamState` at `params`; `memory` is for files that have none. Arrays are copies."""
+    kept = saved.get("memory", memory)
+    moments = np.array(saved["first_moment"]), np.array(saved["second_moment"])
+    kept = {name: np.array(value) for name, value in kept.items()}
+    return AdamState(params, *moments, saved["n_steps"], kept)
 
-    Files of 0.1 have neither a memory nor the moments of the rows so far.
+
+def _copied(value):
+    return np.array(value) if isinstance(value, np.ndarray) else value
+
+
+def check_optimizer_state(saved, frame_type, n_params, n_features, memory_shapes, name):
+    """Raise ValueError unless an estimator called `name`, of these sizes, may have saved this.
+
+    `memory_shapes` are the shapes of the arrays in the problem's memory, by name.
     """
-    if not isinstance(packed, dict):
+    if not isinstance(saved, dict):
         raise corrupted(name, "_optimizer_state", "a dict")
     ranges, shapes = frame_type.limits(n_features)
-    check_numbers(packed, {"n_steps": (int, 0, np.inf), "seed": (int, 0, np.inf)} | ranges, name)
-    moments = dict.fromkeys(("first_moment", "second_moment"), (n_parameters,))
-    check_arrays(packed, moments | shapes, name)
-    if LATER_NAMES & packed.keys():
+    counts = {"n_steps": (int, 0, np.inf), "seed": (int, 0, np.inf)}
+    check_numbers(saved, counts | ranges, name)
+    moments = dict.fromkeys(("first_moment", "second_moment"), (n_params,))
+    check_arrays(saved, moments | shapes, name)
+    if LATER_NAMES & saved.keys():
         huge = float(np.finfo(np.float64).max)
-        check_numbers(
-            packed, {SEEN + "n_rows": (int, 1, np.inf), SEEN + "floor": (float, 0, huge)}, name
-        )
-        of_columns = dict.fromkeys((SEEN + "mean", SEEN + "variance"), (n_features,))
-        check_arrays(packed, {"memory": (n_memory,)} | of_columns, name)
-
-
-def unpack_frame(frame_type, packed):
-    """The frame of `packed`, copied: what is mapped from a file would die with it, and be saved with the next epoch."""
-    values = (packed[field] for field in frame_type._fields)
-    return frame_type(
-        *(np.array(value) if isinstance(value, np.ndarray) else value for value in values)
-    )
-
-
-def unpack_state(packed, x, memory):
-    """Adam at x with the moments of `packed`, copied: they may be on their way to be pickled, or mapped read-only.
-
-    `memory` is for files that have none.
-    """
-    moments = np.array(packed["first_moment"]), np.array(packed["second_moment"])
-    return AdamState(x, *moments, packed["n_steps"], np.array(packed.get("memory", memory)))
-
-
-def is_out_of_date(frame, suited):
-    """True if a frame is not that of the rows: their spread is another by a factor of 2, or their mean by all of it."""
-    ratio = frame.input_scale / suited.input_scale
-    shift = np.linalg.norm(frame.input_mean - suited.input_mean)
-    return not 0.5 <= ratio <= 2 or shift > suited.input_scale * np.sqrt(suited.total_variance)
-
-
-def unpack_seen(packed):
-    """The `Moments` of the rows so far; None for files that have none."""
-    if SEEN + "n_rows" not in packed:
-        return None
-    return Moments(*(packed[SEEN + name] for name in Moments._fields))
+        rows = {SEEN + "n_rows": (int, 1, np.inf), SEEN + "floor": (float, 0, huge)}
+        check_numbers(saved, rows, name)
+        check_arrays(saved, dict.fromkeys((SEEN + "mean", SEEN + "variance"), (n_features,)), name)
+        memory = saved.get("memory")
+        if not isinstance(memory, dict) or memory.keys() != memory_shapes.keys():
+            raise corrupted(name, "memory", f"a dict of {sorted(memory_shapes)}")
+        check_arrays(memory, memory_shapes, name)

@@ -1,16 +1,22 @@
-"""What a pickle, joblib or skops file of a fitted estimator carries besides: its version, and the right to be distrusted.
+"""Versioning of saved estimators, and validation of loaded state.
 
-The estimators call `stamped` from ``__getstate__``, and `unstamped` and `check_arrays` from ``__setstate__``. No file is
-opened here: how to write one safely is in ``docs/reliability.md``.
+A pickle, joblib or skops file may be damaged, or made by someone else. No file is opened here: how to
+write one safely is in ``docs/reliability.md``.
 """
 
 import warnings
 
 import numpy as np
 
+from skl_sparse_ae._estimator.transaction import is_sound_generator, python_number
 from skl_sparse_ae._version import __version__
 
 STAMP = "_skl_sparse_ae_version"
+# Attributes that a fitted estimator may have besides those of its class, and those that scikit-learn
+# sets beside the parameters.
+FITTED = {"n_features_in_", "feature_names_in_", "n_iter_", "loss_", "loss_curve_", "loss_terms_"}
+FITTED |= {"validation_scores_", "best_validation_score_", "_optimizer_state", "_meaning"}
+OF_SCIKIT_LEARN = {"_metadata_request", "_callback_fit_ctx", "_parent_callback_ctx"}
 
 
 class InconsistentVersionWarning(UserWarning):
@@ -151,3 +157,62 @@ def corrupted(name, attribute, expected):
     return ValueError(
         f"The state of {name} is corrupted: attribute {attribute!r} is not {expected}."
     )
+
+
+class SavedStateMixin:
+    """Stamps the state of an estimator with the version, and refuses state that no fit leaves."""
+
+    _terms: tuple = ()  # names of the objective's terms, in `loss_terms_`
+    _fitted_names: set = set()  # attributes that a fit leaves besides `FITTED`
+
+    @staticmethod
+    def _check_state(state, name):
+        """Raise ValueError unless the fitted attributes in `state` fit together."""
+        raise NotImplementedError
+
+    def __getstate__(self):
+        return stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        name = type(self).__name__
+        state = unstamped(state, name)
+        is_fitted = any(attribute.endswith("_") for attribute in state)  # scikit-learn's own rule
+        self._check_attributes(state, is_fitted)
+        if is_fitted:
+            self._check_state(state, name)
+            check_history(state, self._terms, name)
+            check_feature_names(state, name)
+            self._check_saved_parameters(state)
+            check_plain(state.get("_meaning", {}), name)
+        super().__setstate__(state)
+        if is_fitted and "_meaning" not in state:  # a file from before it was stored
+            self._meaning = self._functions()
+
+    def _check_attributes(self, state, is_fitted):
+        """Raise ValueError for a missing parameter, and for attributes that nobody puts there.
+
+        A user's subclass may have attributes of its own, but none in place of our methods.
+        """
+        name, parameters = type(self).__name__, set(self._get_param_names())
+        fitted = FITTED | self._fitted_names if is_fitted else set()
+        allowed = parameters | OF_SCIKIT_LEARN | fitted
+        allowed |= {
+            attribute for attribute in state if attribute.startswith(("_skl_", "_sklearn_"))
+        }
+        ours = next(
+            kind for kind in type(self).__mro__ if kind.__module__.split(".")[0] == "skl_sparse_ae"
+        )
+        if type(self) is not ours:
+            allowed |= {attribute for attribute in state if not hasattr(ours, attribute)}
+        check_names(state, parameters, allowed, name)
+        if not is_sound_generator(state.get("random_state")):
+            raise corrupted(name, "random_state", "a generator that can be drawn from")
+
+    def _check_saved_parameters(self, state):
+        """Raise ValueError unless `fit` accepts the parameters."""
+        twin = type(self).__new__(type(self))
+        vars(twin).update({attribute: python_number(value) for attribute, value in state.items()})
+        try:
+            twin._check_parameters()
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"The state of {type(self).__name__} is corrupted: {error}") from None

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 
-def _sound_csr(X):
+def canonical_csr(X):
     """A sparse matrix in canonical CSR, sharing what it can. SciPy's compiled loops trust indices, wherever they point."""
     if X.format in ("csr", "csc", "bsr"):
         X = copy.copy(X)  # what follows sets attributes, but not elements

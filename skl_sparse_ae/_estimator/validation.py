@@ -1,4 +1,4 @@
-"""The door: what the estimators check, and keep safe, before and around the work. Everything below assumes clean input."""
+"""Input validation: what the estimators check before any work. Code below assumes clean input."""
 
 import os
 from math import inf, isfinite
@@ -9,37 +9,36 @@ from scipy.sparse import issparse
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import assert_all_finite, check_array, validate_data
 
-from skl_sparse_ae._estimator.containers import _in_memory, refuse_times
-from skl_sparse_ae._estimator.sparse_formats import _sound_csr
-from skl_sparse_ae._rows.disk import RowSource, on_disk
+from skl_sparse_ae._estimator.containers import in_memory, refuse_times
+from skl_sparse_ae._estimator.sparse_formats import canonical_csr
+from skl_sparse_ae._rows.disk import DiskRows, on_disk
+from skl_sparse_ae._rows.in_memory import as_rows
 
 FLOATS = (np.float64, np.float32)
 
 
-BLOCK_ROWS = 1024  # of rows on disk, checked at a time
+CHECKED_ROWS = 1024  # of rows on disk, at a time
 
 
 def check_rows(estimator, X, reset):
-    """X finite, float32 or float64, as a 2-D array or a CSR matrix; feature names and number set (`reset`) or compared.
+    """X as `Rows`: finite, float32 or float64, a 2-D array, a CSR matrix or rows on disk.
 
-    Rows on disk that are too many to be read at once become a `RowSource`, which knows its least and largest value.
+    With `reset` the estimator's feature names and their number are set; without, X is compared with
+    them.
     """
-    X = on_disk(_sound(X, type(estimator).__name__))
-    if isinstance(X, RowSource):
-        return _check_source(
-            validate_data(estimator, X, reset=reset, skip_check_array=True),
-            type(estimator).__name__,
-        )
-    return validate_data(estimator, X, dtype=FLOATS, accept_sparse="csr", reset=reset)
+    name = type(estimator).__name__
+    X = on_disk(_refuse_unsupported(X, name))
+    if isinstance(X, DiskRows):
+        X = validate_data(estimator, X, reset=reset, skip_check_array=True)
+        return X if X.limits is not None else _with_limits(X, name)
+    return as_rows(validate_data(estimator, X, dtype=FLOATS, accept_sparse="csr", reset=reset))
 
 
-def _check_source(X, name):
-    """X with its limits, from one reading, a block at a time."""
-    if X.limits is not None:
-        return X
+def _with_limits(X, name):
+    """`DiskRows` that know their least and largest value; ValueError unless all are finite."""
     lows, highs = [], []
-    for start in range(0, len(X), BLOCK_ROWS):
-        block = X[start : start + BLOCK_ROWS]
+    for start in range(0, len(X), CHECKED_ROWS):
+        block = X[start : start + CHECKED_ROWS]
         rows = block.read()
         lows.append(rows.min())
         highs.append(rows.max())
@@ -52,15 +51,18 @@ def _check_source(X, name):
 
 
 def check_chunk(chunk, dtype, name):
-    """A chunk of rows in `dtype`, refused as rows in memory are; but it may be empty or hold what is not finite."""
+    """A chunk of rows as an array in `dtype`. It may be empty, and need not be finite."""
     anything = {"ensure_all_finite": False, "ensure_min_samples": 0, "ensure_min_features": 0}
-    chunk = check_array(_sound(chunk, name), dtype=FLOATS, estimator=name, **anything)
+    chunk = check_array(_refuse_unsupported(chunk, name), dtype=FLOATS, estimator=name, **anything)
     return np.ascontiguousarray(chunk, dtype=dtype)
 
 
 def check_code(estimator, H, n_components):
-    """A code to decode: as `check_rows`, dense, with one column a unit. A DataFrame's column names are not looked at."""
-    H = _sound(H, type(estimator).__name__)
+    """A code to decode: a finite 2-D array, float32 or float64, with one column a unit.
+
+    The column names of a DataFrame are ignored.
+    """
+    H = _refuse_unsupported(H, type(estimator).__name__)
     H = check_array(H, dtype=FLOATS, estimator=estimator)
     if H.shape[1] != n_components:
         name = type(estimator).__name__
@@ -70,17 +72,19 @@ def check_code(estimator, H, n_components):
     return H
 
 
-def _sound(X, name):
-    """X without what scikit-learn would let pass: times, masks, foreign byte orders, and indices that crash the process.
+def _refuse_unsupported(X, name):
+    """X, refused or converted where scikit-learn would accept what it must not.
 
-    And TypeError for a Dask collection, which it would gather into memory without a word.
+    That is: Dask collections, which it would gather into memory; times; masked values; foreign byte
+    orders; sparse indices that crash the process.
     """
     if getattr(X, "__dask_graph__", lambda: None)() is not None:
         raise TypeError(
-            f"{name} expects rows in memory or on disk, got a Dask collection of type {type(X).__name__}. Use "
-            "skl_sparse_ae.dask.DaskSparseAutoencoderTransformer, or X.compute() if it fits in memory."
+            f"{name} expects rows in memory or on disk, got a Dask collection of type "
+            f"{type(X).__name__}. Use skl_sparse_ae.dask.DaskSparseAutoencoderTransformer, or "
+            "X.compute() if it fits in memory."
         )
-    X = _in_memory(X, name)
+    X = in_memory(X, name)
     refuse_times(X, name)
     if np.ma.is_masked(X):
         raise ValueError(
@@ -88,7 +92,7 @@ def _sound(X, name):
         )
     if isinstance(X, np.ndarray) and not X.dtype.isnative:
         X = X.astype(X.dtype.newbyteorder("="))  # scikit-learn would make float64 of float32
-    return _sound_csr(X) if issparse(X) and X.ndim == 2 else X
+    return canonical_csr(X) if issparse(X) and X.ndim == 2 else X
 
 
 def check_real(value, name, **limits):
@@ -140,24 +144,18 @@ def check_unchanged(now, then, consequence):
         raise ValueError(f"{of_now} {verb} from {of_then} {consequence.format(them)}")
 
 
-def clip_to_unit_interval(X):
-    """X with rounding errors at the ends of [0, 1] removed (a copy only if there are any); ValueError beyond those.
+def clip_to_unit_interval(rows):
+    """`Rows` with rounding errors at the ends of [0, 1] removed; ValueError beyond those.
 
-    `MinMaxScaler` leaves them in one data set out of seven: up to 7e-15 in float64 and 1.5e-5 in float32.
+    `MinMaxScaler` leaves them in one data set out of seven: up to 7e-15 in float64 and 1.5e-5 in
+    float32.
     """
-    low, high = X.min(), X.max()
-    tolerance = np.sqrt(np.finfo(X.dtype).eps)
+    low, high = rows.min(), rows.max()
+    tolerance = np.sqrt(np.finfo(rows.dtype).eps)
     if low < -tolerance or high > 1 + tolerance:
         raise ValueError(
-            f"X must be in [0, 1] when loss='cross_entropy', got values in [{float(low)!r}, {float(high)!r}]. Scale X, "
-            "e.g. with MinMaxScaler(clip=True), or use loss='squared_error'."
+            f"X must be in [0, 1] when loss='cross_entropy', got values in [{float(low)!r}, "
+            f"{float(high)!r}]. Scale X, e.g. with MinMaxScaler(clip=True), or use "
+            "loss='squared_error'."
         )
-    if low >= 0 and high <= 1:
-        return X
-    if hasattr(X, "clipped"):  # rows that are not here
-        return X.clipped(0, 1)
-    if not issparse(X):
-        return np.clip(X, 0, 1)
-    X = X.copy()
-    np.clip(X.data, 0, 1, out=X.data)
-    return X
+    return rows if low >= 0 and high <= 1 else rows.clip(0, 1)

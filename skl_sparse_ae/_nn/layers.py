@@ -1,8 +1,8 @@
-"""Dense layers, forward beside backward: what a stack of them makes of rows, and the gradient of that.
+"""Stacks of dense layers, forward beside backward.
 
-A stack is a list of `Layer`. Between its layers there is an activation, which is one of `ACTIVATIONS`; its output is raw. All
-coefficients and intercepts of several stacks are views into one flat vector: layer after layer, each coef, intercept,
-row-major. `coef` has one column an output, as in scikit-learn's networks, so a layer is ``A @ coef + intercept``.
+A stack is a list of `Layer`, with an activation between its layers; its output is raw. The weights of
+a stack are views into one flat vector: layer after layer, coef then intercept, row-major. As in
+scikit-learn's networks `coef` has one column an output, so a layer is ``A @ coef + intercept``.
 """
 
 from itertools import pairwise
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skl_sparse_ae._arrays.kernels import column_sum
 from skl_sparse_ae._nn.activations import RECTIFIERS
 from skl_sparse_ae._rows.products import times
 
@@ -22,23 +23,28 @@ class Layer(NamedTuple):
 
 
 def count_weights(sizes):
-    """Of the stack that turns ``sizes[0]`` inputs into ``sizes[-1]`` outputs."""
+    """The number of weights of a stack from ``sizes[0]`` inputs to ``sizes[-1]`` outputs."""
     return sum((n_inputs + 1) * n_outputs for n_inputs, n_outputs in pairwise(sizes))
 
 
-def stack(theta, sizes):
-    """The layers whose coefficients are the first of theta: views into it."""
+def stack(weights, sizes):
+    """The layers whose weights come first in a flat vector: views into it."""
     layers, start = [], 0
     for n_inputs, n_outputs in pairwise(sizes):
         middle = start + n_inputs * n_outputs
         end = middle + n_outputs
-        layers.append(Layer(theta[start:middle].reshape(n_inputs, n_outputs), theta[middle:end]))
+        layers.append(
+            Layer(weights[start:middle].reshape(n_inputs, n_outputs), weights[middle:end])
+        )
         start = end
     return layers
 
 
 def forward(layers, activation, A):
-    """``[A, A1, ..., raw]``: the input (which may be sparse), the outputs of the hidden layers and the last one's, raw."""
+    """``[A, A1, ..., raw]``: the input, the hidden layers' outputs and the raw output of the last.
+
+    The input may be sparse.
+    """
     outputs = [A]
     for layer in layers:
         Z = times(outputs[-1], layer.coef.T)
@@ -48,26 +54,27 @@ def forward(layers, activation, A):
 
 
 def backward(layers, activation, outputs, d_raw, gradients):
-    """Write the gradient to `layers` into `gradients`, of their shapes, given that to the raw output (n_rows, n_outputs).
+    """Write the gradient with respect to `layers` into `gradients`, which have their shapes.
 
-    `outputs` are those of `forward`. Return the gradient to ``A @ coef + intercept`` of the first layer: who needs that to
-    the stack's input multiplies it by ``coef.T``, a product that a network's first layer can do without.
+    `outputs` are those of `forward`; hidden ones are overwritten. `d_raw` is the gradient with
+    respect to the raw output (n_rows, n_outputs). Returns the gradient with respect to
+    ``A @ coef + intercept`` of the first layer. Callers that need the gradient with respect to the
+    input multiply it by ``coef.T``, a product that an encoder does not need.
     """
     d_Z = d_raw
     for i in reversed(range(len(layers))):
         np.matmul(outputs[i].T, d_Z, out=gradients[i].coef)
-        np.matmul(
-            np.ones(len(d_Z), dtype=d_Z.dtype), d_Z, out=gradients[i].intercept
-        )  # faster than sum, see `column_sum`
+        gradients[i].intercept[...] = column_sum(d_Z)
         if i:
             d_Z = activation.backward(d_Z @ layers[i].coef.T, outputs[i])
     return d_Z
 
 
 def initialize(layers, activation, rng):
-    """Fill the layers: zero intercepts, and weights that keep the variance of what passes, forward and backward.
+    """Fill the layers: zero intercepts, and weights that keep the variance, forward and backward.
 
-    The last layer's, and all but rectifiers': X. Glorot & Y. Bengio (2010), eq. 16. Rectifiers': K. He et al. (2015), eq. 10.
+    Sources: X. Glorot & Y. Bengio (2010), eq. 16, for the last layer and for all activations but
+    rectifiers; K. He et al. (2015), eq. 10, for rectifiers.
     """
     for layer in layers:
         n_inputs, n_outputs = layer.coef.shape

@@ -1,39 +1,76 @@
 """Pointwise reconstruction losses: what the decoder's raw output means, and what an error costs.
 
-A loss knows one block of targets ``X`` and of raw decoder outputs ``raw = A @ Wd + bd``, both (n_rows, n_features),
-and nothing of weights or codes. Its functions:
-
-``output(raw)``               the reconstruction X_hat; overwrites raw
-``backward(raw, X, scale)``   (the loss summed over rows and features, `scale` times its gradient to raw); overwrites raw
-``per_row(raw, X)``           the loss of each row (n_rows,): mean over features, float64; overwrites raw
-``excess(raw, X)``            the same less what a perfect reconstruction of X would cost, so 0 for one; overwrites raw
-``raw_of_mean(mean)``         the raw output (n_features,) that reconstructs every row as the column means
-``raw_scale(variance)``       the size of the raw output's deviations from it, from the column variances
-
-and the facts that natural units (`_scale`) are made of, each a mean over features or over rows and features:
-
-``of_constant(mean, variance)``   the loss of the best constant row, from the column moments
-``floor(X)``                  the loss of a perfect reconstruction, summed over rows and features; None if it is always 0
-``curvature(mean)``           half the second derivative of the loss in raw, at the raw output `raw_of_mean`
+A loss knows one block of targets ``X`` and raw decoder outputs ``raw = A @ Wd + bd``, both
+(n_rows, n_features), and nothing of weights or codes. See `Loss`.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.sparse import issparse
 from scipy.special import entr, logit
 
+from skl_sparse_ae._arrays.kernels import sum_of_squares
 from skl_sparse_ae._nn.activations import sigmoid
 from skl_sparse_ae._rows.products import dense
 
-# The mean at which a column starts at least, of a logistic decoder under the squared error.
-LEAST_START = 0.1
+# A logistic decoder under the squared error starts each column at this mean at least.
+MIN_START = 0.1
+
+
+class Loss(Protocol):
+    """The contract of a loss. Functions of `raw` may overwrite it."""
+
+    is_quadratic: bool  # the squared error of raw itself: products can replace the residual
+    output_activation: str  # name of the decoder activation in `ACTIVATIONS`
+
+    @staticmethod
+    def output(raw: np.ndarray) -> np.ndarray:
+        """The reconstruction X_hat."""
+
+    @staticmethod
+    def backward(raw: np.ndarray, X: np.ndarray, scale: float) -> tuple[float, np.ndarray]:
+        """The loss summed over rows and features, and `scale` times its gradient to raw."""
+
+    @staticmethod
+    def per_row(raw: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """The loss of each row (n_rows,): mean over features, float64."""
+
+    @staticmethod
+    def excess(raw: np.ndarray, X: np.ndarray) -> np.ndarray:
+        """`per_row` less what a perfect reconstruction of X would cost; 0 for that."""
+
+    @staticmethod
+    def raw_of_mean(mean: np.ndarray) -> np.ndarray:
+        """The raw output (n_features,) that reconstructs every row as the column means."""
+
+    @staticmethod
+    def raw_scale(variance: np.ndarray) -> float:
+        """The size of the raw output's deviations from `raw_of_mean`, from column variances."""
+
+    # Facts that "scale" is made of (`_sparse.scale`), each a mean over features or rows and features.
+
+    @staticmethod
+    def of_constant(mean: np.ndarray, variance: np.ndarray) -> float:
+        """The loss of the best constant row, from the column moments."""
+
+    @staticmethod
+    def curvature(mean: np.ndarray) -> float:
+        """Half the second derivative of the loss in raw, at `raw_of_mean`."""
+
+    floor: Any
+    """A function of a block X: the loss of a perfect reconstruction, summed. None if always 0."""
 
 
 class SquaredError:
     """``(x_hat - x)^2`` with the identity decoder, ``x_hat = raw``."""
 
+    is_quadratic, output_activation = True, "identity"
     floor = None
+
+    def __init_subclass__(cls):
+        """A loss derived from this one is quadratic only if it says so."""
+        cls.is_quadratic = cls.__dict__.get("is_quadratic", False)
 
     @staticmethod
     def output(raw):
@@ -42,7 +79,7 @@ class SquaredError:
     @staticmethod
     def backward(raw, X, scale=1.0):
         raw -= X
-        value = _sum_of_squares(raw)
+        value = sum_of_squares(raw)
         raw *= 2 * scale
         return value, raw
 
@@ -72,19 +109,10 @@ class SquaredError:
         return 1.0
 
 
-class Multiple(NamedTuple):
-    """A loss so many times, for rows in another unit."""
-
-    loss: Any
-    factor: float
-
-    def backward(self, raw, X, scale=1.0):
-        value, gradient = self.loss.backward(raw, X, scale * self.factor)
-        return value * self.factor, gradient
-
-
 class _LogisticDecoder:
-    """``x_hat = sigmoid(raw)``: what the two losses below have in common."""
+    """``x_hat = sigmoid(raw)``: what the next two losses share."""
+
+    is_quadratic, output_activation = False, "logistic"
 
     @staticmethod
     def output(raw):
@@ -96,12 +124,12 @@ class _LogisticDecoder:
 
 
 class LogisticSquaredError(_LogisticDecoder):
-    """``(x_hat - x)^2`` with ``x_hat = sigmoid(raw)``. Values of X outside [0, 1] are out of the decoder's reach."""
+    """``(x_hat - x)^2`` with ``x_hat = sigmoid(raw)``, which cannot reach values outside [0, 1]."""
 
     @staticmethod
     def raw_of_mean(mean):
-        """Logits, kept where the gradient lives: it contains the sigmoid's slope, which is next to 0 beyond these means."""
-        return logit(np.clip(mean, LEAST_START, 1 - LEAST_START))
+        """Logits of clipped means: beyond, the sigmoid's slope and so the gradient are near 0."""
+        return logit(np.clip(mean, MIN_START, 1 - MIN_START))
 
     @staticmethod
     def of_constant(mean, variance):
@@ -110,18 +138,18 @@ class LogisticSquaredError(_LogisticDecoder):
     @staticmethod
     def floor(X):
         beyond = dense(X) - np.clip(dense(X), 0, 1)
-        return _sum_of_squares(beyond)
+        return sum_of_squares(beyond)
 
     @staticmethod
     def curvature(mean):
-        start = np.clip(mean, LEAST_START, 1 - LEAST_START)
+        start = np.clip(mean, MIN_START, 1 - MIN_START)
         return np.square(start * (1 - start)).mean()
 
     @staticmethod
     def backward(raw, X, scale=1.0):
         slope = sigmoid(raw)
         error = slope - X
-        value = _sum_of_squares(error)
+        value = sum_of_squares(error)
         error *= slope
         np.subtract(1, slope, out=slope)
         error *= slope
@@ -140,13 +168,14 @@ class LogisticSquaredError(_LogisticDecoder):
 class CrossEntropy(_LogisticDecoder):
     """``-x log(x_hat) - (1 - x) log(1 - x_hat)`` with ``x_hat = sigmoid(raw)``, from raw itself.
 
-    ``log1p(exp(-|r|)) + max(r, 0) (1 - x) - min(r, 0) x`` is the same for x in [0, 1] without a cancellation: exact
-    to rounding for the confident right answer, where the usual ``max(r, 0) - r x + log1p(exp(-|r|))`` loses every digit.
+    ``log1p(exp(-|r|)) + max(r, 0) (1 - x) - min(r, 0) x`` is the same for x in [0, 1], without a
+    cancellation. It is exact to rounding for a confident right answer, where the usual
+    ``max(r, 0) - r x + log1p(exp(-|r|))`` loses every digit.
     """
 
     @staticmethod
     def raw_of_mean(mean):
-        """Logits, kept finite: a column of zeros starts at 0.001, not at 0."""
+        """Logits of clipped means, which are finite: a column of zeros starts at 0.001."""
         return logit(np.clip(mean, 1e-3, 1 - 1e-3))
 
     @staticmethod
@@ -176,7 +205,10 @@ class CrossEntropy(_LogisticDecoder):
 
     @staticmethod
     def excess(raw, X):
-        """Kullback-Leibler divergence of X from its reconstruction. In float64: both terms are large where it is small."""
+        """Kullback-Leibler divergence of X from its reconstruction, mean over features.
+
+        In float64: it is a small difference of large terms.
+        """
         raw, X = raw.astype(np.float64, copy=False), X.astype(np.float64, copy=False)
         divergence = _cross_entropy(raw, X)
         divergence -= entr(X)
@@ -185,7 +217,10 @@ class CrossEntropy(_LogisticDecoder):
 
 
 def _cross_entropy(raw, X):
-    """The loss of every element. ``max(r, 0) (1 - x) - min(r, 0) x`` is abs(r) times the chance given to the wrong side."""
+    """The loss of every element.
+
+    ``max(r, 0) (1 - x) - min(r, 0) x`` is abs(r) times the probability of the wrong side.
+    """
     size = np.abs(raw)
     wrong = np.where(raw > 0, 1 - X, X)
     wrong *= size
@@ -196,10 +231,5 @@ def _cross_entropy(raw, X):
 
 
 def _entropy(x):
-    """Of a bit that is 1 with probability x, in nats."""
+    """The entropy of a bit that is 1 with probability x, in nats."""
     return entr(x) + entr(1 - x)
-
-
-def _sum_of_squares(error):
-    flat = error.reshape(-1)
-    return float(np.dot(flat, flat))

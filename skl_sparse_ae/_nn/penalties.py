@@ -1,31 +1,43 @@
-"""Penalties on the mean activations: value, and slopes with respect to the means' logarithms.
+"""Penalties on the mean activations: value, and slopes with respect to the logarithms of the means.
 
-A penalty is called with ``log_on = log(rho_hat)`` and ``log_off = log(1 - rho_hat)``, both (n_units,) float64,
-where ``rho_hat`` is the mean over rows of each code unit. It returns ``(value, slope_on, slope_off)``: a number
-and its derivatives (n_units,) with respect to `log_on` and `log_off`. Logarithms, because they stay finite and
-tell units apart where ``rho_hat`` has long been rounded to 0 or 1; both, because neither follows from the other there.
+A penalty is called with ``log_on = log(rho_hat)`` and ``log_off = log(1 - rho_hat)``, both (n_units,)
+float64, where ``rho_hat`` is the mean activation of each code unit over rows. It returns
+``(value, slope_on, slope_off)``: a number, and its derivatives (n_units,) with respect to `log_on` and
+`log_off`. Logarithms stay finite and distinguish units whose ``rho_hat`` has been rounded to 0 or 1.
+Both are given, because neither follows from the other there.
 
-A penalty linear in the means, say L1 on a code that is never negative, would be
+Codes that are not between 0 and 1 have no ``1 - rho_hat``: `log_off` is then 0, and `slope_off` is
+ignored. L1 on a code that is never negative is
 ``mean = exp(log_on); return weight * mean.sum(), weight * mean, 0 * mean``.
 """
 
 from math import log, log1p
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 
+class Penalty(Protocol):
+    """A function of the mean activations; see above."""
+
+    def __call__(
+        self, log_on: np.ndarray, log_off: np.ndarray
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """``(value, slope_on, slope_off)``."""
+
+
 def divergences(rho, log_on, log_off):
-    """``KL(rho || rho_hat_j)`` of each unit (n_units,), in nats, from the logarithms of its mean and of one minus it."""
+    """``KL(rho || rho_hat_j)`` of each unit (n_units,) in nats, given the logarithms of its mean."""
     per_unit = rho * (log(rho) - log_on) + (1 - rho) * (log1p(-rho) - log_off)
     return np.maximum(per_unit, 0)  # rounding can leave -1e-17 at the target
 
 
 class KullbackLeibler(NamedTuple):
-    """``weight * sum_j KL(rho || rho_hat_j)``, with ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))``.
+    """``weight * sum_j KL(target || rho_hat_j)``.
 
-    Summed over units. The slopes are constant, so the gradient to the pre-activations is bounded by
-    ``-weight * rho <= sum_i g_ij <= weight * (1 - rho)`` for every unit, however far it is from its target.
+    ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))``, summed over units. The slopes are constant,
+    so the gradient with respect to pre-activations is bounded for every unit, however far it is from
+    its target: ``-weight * rho <= sum_i g_ij <= weight * (1 - rho)``.
     Source: A. Ng, Sparse autoencoder, CS294A lecture notes (2011), section 3.
     """
 
@@ -33,25 +45,21 @@ class KullbackLeibler(NamedTuple):
     weight: float
 
     def __call__(self, log_on, log_off):
-        rho = self.target
-        value = self.weight * float(np.add.reduce(divergences(rho, log_on, log_off)))
-        return (
-            value,
-            np.full_like(log_on, -rho * self.weight),
-            np.full_like(log_on, (rho - 1) * self.weight),
-        )
+        rho, weight = self.target, self.weight
+        value = weight * float(np.add.reduce(divergences(rho, log_on, log_off)))
+        return value, np.full_like(log_on, -rho * weight), np.full_like(log_on, (rho - 1) * weight)
 
 
-class OfRunningMean(NamedTuple):
-    """A penalty on the running mean of the activations, for mini-batches whose own mean says little.
+class RunningMeanPenalty(NamedTuple):
+    """A penalty on a running mean of the activations, for mini-batches whose own mean says little.
 
-    The mean of a batch counts as `share` of the running mean, and `running`, (n_units,) float64, is overwritten by the new one.
-    The gradient is the one that the whole of the rows would have at that mean: it is divided among the rows of the batch, and
-    not multiplied by `share`. With a share of 1 this is the penalty itself. The mean over all rows is what the penalty is
-    defined by, and the running mean is an estimate of it.
+    The mean of a batch counts as `share` of the running mean. `running` (n_units,) float64 is
+    overwritten. The penalty is defined by the mean over all rows, of which the running mean is an
+    estimate. So the gradient is that of all rows at this mean, divided among the rows of the batch;
+    it is not multiplied by `share`. With a share of 1 this is the penalty itself.
     """
 
-    penalty: Any
+    penalty: Penalty
     running: np.ndarray
     share: float
 

@@ -1,12 +1,12 @@
-"""The logistic unit, and its mean over the rows however saturated it is.
+"""Mean activations of logistic units, however saturated.
 
-A unit that is on everywhere has ``1 - mean == 0`` in floating point (float32: from a pre-activation of 17),
-one that is off everywhere has ``mean == 0`` (float32: from -88). A penalty on the mean is then infinite and its
-gradient either NaN or, after clipping, exactly zero: the unit is lost for good. So the mean of such *saturated*
-units, and that of their complement, is kept as a logarithm; `Tails` are the sums that it takes. The other
-units, nearly always all of them, never pay for it.
+A unit that is on everywhere has ``1 - mean == 0`` in floating point (float32: from a pre-activation
+of 17), and one that is off everywhere has ``mean == 0`` (float32: from -88). A penalty on the mean is
+then infinite. Its gradient is NaN or, after clipping, exactly zero, and the unit is lost for good. So
+the mean of such *saturated* units, and that of its complement, is kept as a logarithm. `Tails` are
+the sums that this takes. The other units, nearly always all of them, do not pay for it.
 
-Notation: ``Z`` pre-activations and ``A = sigmoid(Z)``, both (n_rows, n_units).
+Notation: ``Z`` are pre-activations and ``A = sigmoid(Z)``, both (n_rows, n_units).
 """
 
 from typing import NamedTuple
@@ -14,21 +14,23 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_expit
 
-# Above this mean, 1 - A has lost too many digits to rounding: measured against 50-digit arithmetic, float32, the
-# gradient of the KL penalty is within 1e-6 of its bound up to here and off by 1e-2 at a mean of 0.999.
-HIGHEST_PLAIN_MEAN = 0.9
+# Above this mean, 1 - A has lost too many digits to rounding. Measured against 50-digit arithmetic in
+# float32, the gradient of the KL penalty is within 1e-6 of its bound up to here, and off by 1e-2 at a
+# mean of 0.999.
+MAX_PLAIN_MEAN = 0.9
 
 
 def is_saturated(mean, dtype):
-    """Which units' means (n_units,) are beyond plain arithmetic in `dtype`; NaN counts as saturated."""
+    """A mask (n_units,) of the means too near 0 or 1 for plain arithmetic in `dtype`, and NaN."""
     limits = np.finfo(dtype)
-    return ~((mean >= limits.tiny / limits.eps) & (mean <= HIGHEST_PLAIN_MEAN))
+    return ~((mean >= limits.tiny / limits.eps) & (mean <= MAX_PLAIN_MEAN))
 
 
 class Tails(NamedTuple):
-    """Sums over rows with the largest term taken out, so that none over- or underflows; all (n_units,), float64.
+    """Sums over rows, scaled by their largest term, so that none over- or underflows.
 
-    ``sum_i sigmoid(z_ij) = on_sum_j * exp(on_peak_j)`` and ``sum_i sigmoid(-z_ij) = off_sum_j * exp(off_peak_j)``.
+    ``sum_i sigmoid(z_ij) = on_sum_j * exp(on_peak_j)`` and
+    ``sum_i sigmoid(-z_ij) = off_sum_j * exp(off_peak_j)``; all (n_units,), float64.
     """
 
     on_peak: np.ndarray
@@ -40,12 +42,10 @@ class Tails(NamedTuple):
         """The tails of both sets of rows together."""
         on_peak = np.maximum(self.on_peak, other.on_peak)
         off_peak = np.maximum(self.off_peak, other.off_peak)
-        on = self.on_sum * np.exp(self.on_peak - on_peak) + other.on_sum * np.exp(
-            other.on_peak - on_peak
-        )
-        off = self.off_sum * np.exp(self.off_peak - off_peak) + other.off_sum * np.exp(
-            other.off_peak - off_peak
-        )
+        on = self.on_sum * np.exp(self.on_peak - on_peak)
+        on += other.on_sum * np.exp(other.on_peak - on_peak)
+        off = self.off_sum * np.exp(self.off_peak - off_peak)
+        off += other.off_sum * np.exp(other.off_peak - off_peak)
         return Tails(on_peak, on, off_peak, off)
 
     def log_means(self, n_rows):
@@ -68,11 +68,12 @@ def tails(Z):
 
 
 def log_mean_gradient(Z, all_rows, slope_on, slope_off):
-    """Gradient to Z of a function of the log-means, given its slopes (n_units,) with respect to each of them.
+    """Gradient with respect to Z of a function of the log-means, given its slopes (n_units,).
 
-    ``d log mean(A)_j / d z_ij = softmax_i(log a_ij) * (1 - a_ij)``, and for the complement the same with the sign
-    turned; the softmax is over all rows, whose `Tails` are `all_rows`. Taking ``log a + log(1 - a) - log mean``
-    through one exponential instead loses a factor of n_rows to rounding once abs(z) > 1e15.
+    ``d log mean(A)_j / d z_ij = softmax_i(log a_ij) * (1 - a_ij)``; for the complement the same with
+    the sign reversed. The softmax is over all rows, whose `Tails` are `all_rows`. Taking
+    ``log a + log(1 - a) - log mean`` through one exponential instead loses a factor of n_rows to
+    rounding once abs(z) > 1e15.
     """
     log_on, log_off = _log_sigmoids(Z)
     on = np.exp(log_on - all_rows.on_peak) / all_rows.on_sum

@@ -92,4 +92,4 @@ def _insist(function):
         raise
 
 
-_one_blas_thread = _OneBlasThread()
+one_blas_thread = _OneBlasThread()

@@ -1,114 +1,117 @@
-"""Rows in pieces: blocks for the exact objective, shuffled mini-batches for Adam, and who works on the blocks."""
+"""Rows in blocks: consecutive rows for the exact objective, one block a worker for a mini-batch."""
 
-from typing import NamedTuple
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
-from scipy.sparse import issparse
 
 from skl_sparse_ae._arrays.workspace import empty_code
-from skl_sparse_ae._rows.lazy import Centred
+from skl_sparse_ae._rows.executor import Executor, executor
+from skl_sparse_ae._rows.lazy import Centred, is_in_memory, read
+from skl_sparse_ae._rows.products import dense
 
-# A block should stay in the cache, but a matrix product on a handful of rows wastes its set-up, and workers take turns at the
-# interpreter between any two operations. Measured over 64 to 784 features and 50 to 200 units, one thread cares little between
-# 0.5 and 4 MiB (within 5%); two are up to 10% slower with 1 MiB and, by blocks that do not come out even, with 4.
+# A block should fit in the cache, but a product with few rows wastes its set-up, and workers contend
+# for the GIL between operations. Measured over 64 to 784 features and 50 to 200 units: one thread
+# is within 5% from 0.5 to 4 MiB. Two threads are up to 10% slower with 1 MiB, and with 4 MiB, where
+# the blocks do not come out even.
 BLOCK_BYTES = 2**21
+MIN_ROWS, MAX_ROWS = 256, 4096  # float32 sums over more rows lose digits
+BLOCK_COUNT_MULTIPLE = (
+    2  # for two workers to have equally many blocks; no sum depends on the number
+)
 
 
-FEWEST_ROWS, MOST_ROWS = (
-    256,
-    4096,
-)  # more rows than that would lose float32 digits in the block's own sums
+class RowBlocks:
+    """Blocks of rows in memory or in a file, and the executor that works on them.
 
-
-EVEN = 2  # blocks come in multiples of this, for two workers to have equally many; no sum depends on how many there are
-
-
-def row_blocks(X, n_components, block_bytes=BLOCK_BYTES):
-    """Consecutive rows of X (views, if it is dense), as many to a block as suit the cache, and all blocks of one size.
-
-    Rows on a cluster have blocks of their own, each worker's rows being one, and with them a `map` of their own.
+    `rows` is a list of arrays, CSR matrices or `LazyRows`. See `protocols.Blocks`.
     """
-    if hasattr(X, "blocks_on_workers"):
-        return X.blocks_on_workers(n_components)
-    bytes_per_row = X.dtype.itemsize * max(X.shape[1], n_components)
-    n_rows = int(np.clip(block_bytes // bytes_per_row, FEWEST_ROWS, MOST_ROWS))
-    if X.shape[0] >= EVEN * FEWEST_ROWS and X.shape[0] * bytes_per_row > block_bytes // 4:
-        n_blocks = EVEN * -(-X.shape[0] // (EVEN * n_rows))
-        n_rows = -(-X.shape[0] // n_blocks)
-    return [X[start : start + n_rows] for start in range(0, X.shape[0], n_rows)]
 
+    def __init__(self, rows):
+        self.rows, self.executor, self._is_open = rows, Executor(), False
+        self.n_rows = sum(block.shape[0] for block in rows)
+        self.n_features, self.dtype = rows[0].shape[1], rows[0].dtype
+        self.is_in_memory = is_in_memory(rows[0])
 
-def centred_blocks(blocks, origin):
-    """The same blocks with `origin` (n_features,) taken from their rows; as they are if it is None."""
-    if origin is None:
-        return blocks
-    return (
-        blocks.centred(origin)
-        if hasattr(blocks, "centred")
-        else [Centred(block, origin) for block in blocks]
-    )
+    def __len__(self):
+        return len(self.rows)
 
+    def first_row(self):
+        return dense(read(self.rows[0][:1]))[0]
 
-def on_centred(origin, function, X, *others):
-    """The function of the rows of one block less `origin`."""
-    return function(Centred(X, origin).read(), *others)
+    @contextmanager
+    def workers(self):
+        if self._is_open:
+            yield
+            return
+        with executor(len(self.rows)) as workers:
+            alone = self.executor
+            try:
+                self.executor, self._is_open = workers, True
+                yield
+            finally:
+                self.executor, self._is_open = alone, False
 
+    def map(self, function, *others):
+        return self.executor.map(function, self.rows, *others)
 
-def batch_blocks(batch, n_workers):
-    """A mini-batch as one block for each worker, unless those have too many rows for float32 sums.
+    def sum(self, function, *others, dtype=np.float64):
+        return self.executor.sum(function, self.rows, *others, dtype=dtype)
 
-    Blocks that suit the cache cost more than they save here: the gradients of a few blocks are the larger arrays to add.
-    """
-    n_rows = min(MOST_ROWS, -(-batch.shape[0] // n_workers))
-    return [batch[start : start + n_rows] for start in range(0, batch.shape[0], n_rows)]
+    def code_buffers(self, n_units):
+        if not self.is_in_memory:
+            return [None] * len(self)
+        allocate = partial(empty_code, n_units=n_units, dtype=self.dtype, empty=np.empty)
+        return [
+            self.executor.buffer(("code", i), allocate, block.shape[0])
+            for i, block in enumerate(self.rows)
+        ]
 
+    def gradient_buffers(self, size):
+        return [None] * len(self)
 
-class Room(NamedTuple):
-    """Memory for what becomes of a block of rows; what has none is put where there is some."""
-
-    code: np.ndarray | None = None  # (n_rows, n_components)
-    raw: np.ndarray | None = None  # (n_rows, n_features)
-    d_code: np.ndarray | None = None  # (n_rows, n_components)
-    gradient: np.ndarray | None = None  # flat
-
-    def of(self, n_rows):
-        """For so many of its rows."""
-        if n_rows == len(self.code):
+    def centred(self, origin):
+        if origin is None:
             return self
-        return Room(self.code[:n_rows], self.raw[:n_rows], self.d_code[:n_rows], self.gradient)
+        return RowBlocks([Centred(block, origin) for block in self.rows])
 
 
-def rooms_for_code(blocks, n_components):
-    """For the code of each block, or None if the rows are not in memory: nor will their code be."""
-    if not is_in_memory(blocks):
-        return None
-    return [Room(empty_code(block.shape[0], n_components, block.dtype)) for block in blocks]
+class BatchBlocks(RowBlocks):
+    """The rows of a mini-batch, one block for each worker of `executor`, whose memory is reused.
 
-
-def rooms_for_batches(batch_size, n_workers, shape, n_weights, dtype):
-    """For each of the `batch_blocks`, batch after batch, or None where they are so many that their gradients would fill it.
-
-    The system clears memory that it hands out anew, which takes as long as a pass over it.
+    More blocks if a worker's rows are too many for float32 sums. Blocks that suit the cache cost more
+    than they save here: the gradients of a few blocks are the larger arrays to add.
     """
-    n_rows = -(-batch_size // n_workers)
-    if n_rows > MOST_ROWS:
-        return None
-    n_components, n_features = shape
-    return [
-        Room(
-            code=empty_code(n_rows, n_components, dtype),
-            raw=np.empty((n_rows, n_features), dtype),
-            d_code=empty_code(n_rows, n_components, dtype),
-            gradient=np.empty(n_weights, dtype),
-        )
-        for _ in range(n_workers)
-    ]
+
+    def __init__(self, batch, executor):
+        n_rows = min(MAX_ROWS, -(-batch.shape[0] // executor.n_workers))
+        super().__init__([batch[i : i + n_rows] for i in range(0, batch.shape[0], n_rows)])
+        self.executor, self._is_open = executor, True
+
+    def code_buffers(self, n_units):
+        return [None] * len(self) if self._has_many_blocks else super().code_buffers(n_units)
+
+    def gradient_buffers(self, size):
+        if self._has_many_blocks:
+            return super().gradient_buffers(size)
+        allocate = partial(np.empty, dtype=self.dtype)
+        return [self.executor.buffer(("gradient", i), allocate, size) for i in range(len(self))]
+
+    @property
+    def _has_many_blocks(self):
+        """True for more blocks than workers, whose gradients would fill the memory."""
+        return len(self.rows) > self.executor.n_workers
 
 
-def is_in_memory(blocks):
-    rows = getattr(blocks[0], "rows", blocks[0])  # of `Centred` ones
-    return isinstance(rows, np.ndarray) or issparse(rows)
+def row_blocks(X, width, block_bytes=BLOCK_BYTES):
+    """Consecutive rows of X in equal blocks that suit the cache: `RowBlocks`, views of X if dense.
 
-
-def count_rows(blocks):
-    return sum(X.shape[0] for X in blocks)
+    `width` is the number of columns of the widest array, other than X, that a block is turned into.
+    """
+    bytes_per_row = X.dtype.itemsize * max(X.shape[1], width)
+    n_rows = int(np.clip(block_bytes // bytes_per_row, MIN_ROWS, MAX_ROWS))
+    is_large = X.shape[0] * bytes_per_row > block_bytes // 4
+    if X.shape[0] >= BLOCK_COUNT_MULTIPLE * MIN_ROWS and is_large:
+        n_blocks = BLOCK_COUNT_MULTIPLE * -(-X.shape[0] // (BLOCK_COUNT_MULTIPLE * n_rows))
+        n_rows = -(-X.shape[0] // n_blocks)
+    return RowBlocks([X[start : start + n_rows] for start in range(0, X.shape[0], n_rows)])

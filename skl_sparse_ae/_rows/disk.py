@@ -1,6 +1,6 @@
 """Rows on disk, read a block at a time: memory maps, and whatever else is sliced by rows (an HDF5 or Zarr data set).
 
-A slice of a `RowSource` is another one, so blocks of rows are made as of an array; `read` makes the array. Where an executor
+A slice of a `DiskRows` is another one, so blocks of rows are made as of an array; `read` makes the array. Where an executor
 of blocks (`_blocks.row_workers`) hands them to a function, it reads them first: once for each call, in the worker.
 """
 
@@ -11,16 +11,20 @@ from weakref import finalize
 
 import numpy as np
 
-# Rows of no more bytes than this are read into memory once, and all is as with any array. Adam's shuffle mixes as many.
-POOL_BYTES = 2**28
+from skl_sparse_ae._rows.batches import mini_batches
+from skl_sparse_ae._rows.blocks import BLOCK_BYTES, row_blocks
+from skl_sparse_ae._rows.lazy import LazyRows
+from skl_sparse_ae._rows.local import LocalRows
+
+# X of no more bytes than this is read into memory once, and treated like any array.
+MAX_READ_BYTES = 2**28
+POOL_BYTES = MAX_READ_BYTES  # rows that Adam's shuffle mixes at a time
+# Consecutive rows that random choices keep together: reading these takes a disk longer than finding
+# them.
+CHUNK_BYTES = 2**22
 
 
-CHUNK_BYTES = (
-    2**22
-)  # consecutive rows that random choices keep together: reading so many takes a disk longer than finding them
-
-
-class RowSource:
+class DiskRows(LazyRows, LocalRows):
     """Consecutive rows of something on disk, with the shape and dtype of the array that `read` returns.
 
     `rows_at(start, stop)` returns those rows in whatever dtype they are stored in. `limits`, if any, are the least and the
@@ -30,6 +34,8 @@ class RowSource:
     def __init__(self, rows_at, shape, dtype, start=0, limits=None, clip=None):
         self.rows_at, self.shape, self.dtype, self.start = rows_at, shape, np.dtype(dtype), start
         self.limits, self.clip = limits, clip
+
+    is_in_memory = is_sparse = is_very_sparse = False
 
     def __len__(self):
         return self.shape[0]
@@ -78,8 +84,13 @@ class RowSource:
     def name(self):
         return f"Rows {self.start} to {self.start + len(self) - 1}"
 
-    def astype(self, dtype, copy=True):
+    def astype(self, dtype):
         return self._with(dtype=dtype)
+
+    @property
+    def data(self):
+        """What callbacks are shown as X: NumPy reads it as an array."""
+        return self
 
     def min(self):
         return self.limits[0]
@@ -90,11 +101,31 @@ class RowSource:
     def with_limits(self, low, high):
         return self._with(limits=(low, high))
 
-    def clipped(self, low, high):
+    def clip(self, low, high):
         return self._with(clip=(low, high))
 
-    def hold_out(self, fraction, rng):
+    def blocks(self, width, block_bytes=BLOCK_BYTES):
+        return row_blocks(self, width, block_bytes)
+
+    def batches(self, size, rng):
+        """Yield mini-batches of pools of chunks, which are read in random order and shuffled."""
+        for pool in self._pools(rng):
+            yield from mini_batches(pool, size, rng)
+
+    def _pools(self, rng):
+        """Yield arrays of randomly chosen chunks of up to `POOL_BYTES`, each row once."""
+        starts, n_rows = chunk_starts(self)
+        for of_pool in np.array_split(rng.permutation(starts), -(-self.nbytes // POOL_BYTES)):
+            chunks = [self[start : start + n_rows] for start in of_pool]
+            ends = np.cumsum([len(chunk) for chunk in chunks])
+            pool = np.empty((ends[-1], self.shape[1]), dtype=self.dtype)
+            for chunk, part in zip(chunks, np.split(pool, ends[:-1]), strict=True):
+                part[...] = chunk.read()
+            yield pool
+
+    def hold_out(self, fraction, seed):
         """``(train, held_out)``: the rows without some `fraction` of the chunks, chosen at random, and those."""
+        rng = np.random.default_rng(seed)
         starts, n_rows = chunk_starts(self)
         is_out = np.zeros(len(starts), dtype=bool)
         is_out[rng.permutation(len(starts) - 1)[: round(fraction * len(starts))]] = (
@@ -104,22 +135,22 @@ class RowSource:
 
     def _chunks(self, starts, n_rows):
         size = sum(min(n_rows, len(self) - start) for start in starts)
-        return RowSource(
+        return DiskRows(
             _Chunks(self, starts, n_rows), (size, self.shape[1]), self.dtype, limits=self.limits
         )
 
     def _with(self, **changes):
-        return RowSource(**vars(self) | changes)
+        return DiskRows(**vars(self) | changes)
 
 
 def chunk_starts(X):
-    """The first rows of the chunks of a `RowSource`, and the rows in each but the last."""
+    """The first rows of the chunks of a `DiskRows`, and the rows in each but the last."""
     n_rows = max(1, CHUNK_BYTES * len(X) // X.nbytes)
     return np.arange(0, len(X), n_rows), n_rows
 
 
 class _Chunks:
-    """Some chunks of a `RowSource`, of which the last alone may be short, as if they were all."""
+    """Some chunks of a `DiskRows`, of which the last alone may be short, as if they were all."""
 
     def __init__(self, X, starts, n_rows):
         self.X, self.starts, self.n_rows = X, starts, n_rows
@@ -136,7 +167,7 @@ class _Chunks:
 
 
 def on_disk(X):
-    """X as a `RowSource` if it is a memory map or sliced like one, and large; a map of no more bytes is read; or X itself."""
+    """X as a `DiskRows` if it is a memory map or sliced like one, and large; a map of no more bytes is read; or X itself."""
     is_map = (
         isinstance(X, np.memmap) and X._mmap is not None
     )  # what is computed from a map is of its class
@@ -144,8 +175,8 @@ def on_disk(X):
         return X
     dtype = np.float32 if X.dtype.kind == "f" and X.dtype.itemsize == 4 else np.float64
     rows_at = _file_of(X) if is_map else None
-    source = RowSource(rows_at or _Slices(X), X.shape, dtype)
-    if source.nbytes > POOL_BYTES:
+    source = DiskRows(rows_at or _Slices(X), X.shape, dtype)
+    if source.nbytes > MAX_READ_BYTES:
         return source
     return source.read() if is_map and len(source) else X
 
@@ -159,7 +190,7 @@ def _is_sliced_by_rows(X):
     )
     return (
         is_like_an_array
-        and not isinstance(X, np.ndarray | np.generic | RowSource)
+        and not isinstance(X, np.ndarray | np.generic | DiskRows)
         and not hasattr(X, "format")
     )
 

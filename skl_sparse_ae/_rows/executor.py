@@ -1,57 +1,98 @@
-"""Who works on row blocks: the calling thread, or several."""
+"""Who works on blocks of rows: the calling thread, or several threads with one BLAS thread each.
+
+BLAS threads split every product, wait for each other after it, and leave what lies in between to
+one core. On busy cores each wait costs a scheduling quantum. Whole row blocks synchronise twice an
+evaluation. `benchmarks/speed/objective.py` measures both ways.
+"""
 
 from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 
-from skl_sparse_ae._rows.blas_threads import _one_blas_thread
+from skl_sparse_ae._arrays.workspace import Workspace
+from skl_sparse_ae._rows.blas_threads import one_blas_thread
 from skl_sparse_ae._rows.lazy import read
+from skl_sparse_ae._rows.sums import add_up
 from skl_sparse_ae._rows.thread_pool import thread_pool
 
-# Multiplications in one product of a mini-batch that make a second worker worth the two meetings, some 0.2 ms.
-WORK_OF_A_WORKER = 2**23
+LONGEST_RUN = 4  # blocks that a worker adds up in one call, for which Ctrl-C has to wait
+MIN_SHARES = 8  # runs are short enough that this number of them can be shared out
+# Multiplications in a mini-batch's largest product for each worker: two synchronisations take about
+# 0.2 ms, which is what this many multiplications take.
+MIN_FLOPS_PER_WORKER = 2**23
+
+
+class Executor:
+    """Calls a function of rows for each block, and adds up the results.
+
+    `map` yields results in order, as the built-in one. Lazy blocks are read by the thread that works
+    on them. NumPy's floating-point warnings are off within the function: threads have settings of
+    their own.
+    """
+
+    def __init__(self, map=map, n_workers=1, longest_run=LONGEST_RUN):
+        self._map, self.n_workers, self.longest_run = map, n_workers, longest_run
+        self._workspace, self._buffers = Workspace(), {}
+
+    def map(self, function, blocks, *others):
+        """An iterator over ``function(rows, *others)`` for each block. Results are new arrays."""
+        return self._map(partial(_of_rows, function), blocks, *others)
+
+    def sum(self, function, blocks, *others, dtype=np.float64):
+        """The sum of ``function(rows, *others)`` over blocks: see `add_up`.
+
+        Temporaries that `function` gets from `empty` share scratch memory. A worker adds up runs of
+        neighbouring blocks, so that few results are handed over.
+        """
+        length = int(np.clip(len(blocks) // MIN_SHARES, 1, self.longest_run))
+        runs = (
+            [all_[i : i + length] for i in range(0, len(blocks), length)]
+            for all_ in (blocks, *others)
+        )
+        return add_up(
+            self._map(partial(_sum_of_run, self._workspace, function, dtype), *runs), dtype
+        )
+
+    def buffer(self, key, allocate, n_rows):
+        """The first `n_rows` rows of the array under `key`, made by ``allocate(n_rows)`` if need be.
+
+        The same memory at every call, while this executor lasts.
+        """
+        kept = self._buffers.get(key)
+        if kept is None or len(kept) < n_rows:
+            kept = self._buffers[key] = allocate(n_rows)
+        return kept if len(kept) == n_rows else kept[:n_rows]
+
+
+def _of_rows(function, block, *others):
+    with np.errstate(all="ignore"):
+        return function(read(block), *others)
+
+
+def _sum_of_run(workspace, function, dtype, *run):
+    with np.errstate(all="ignore"):
+        return add_up(_one_by_one(workspace, function, *run), dtype)
+
+
+def _one_by_one(workspace, function, *run):
+    for block, *others in zip(*run, strict=True):
+        with workspace.for_block():
+            result = function(read(block), *others)
+        yield result
 
 
 @contextmanager
-def row_workers(most):
-    """``(map, n_workers)`` for row blocks: at most so many threads, or as BLAS had, each with BLAS to itself; built-in for one.
+def executor(max_workers):
+    """An `Executor` of up to `max_workers` threads, and no more than BLAS was using.
 
-    BLAS threads split every product and wait for each other after it, and leave all that lies in between to one core; on
-    busy cores each wait costs a scheduling quantum. Whole row blocks have two meetings an evaluation
-    (`benchmarks/objective.py` has both). Under a caller's own limit, say joblib's one thread a worker, or beside another
-    fit in this process, there is one worker. Blocks on disk are read before the function sees them, by who calls it.
+    Each has one BLAS thread. Under a caller's own limit, such as joblib's one thread for each worker
+    process, or beside another fit in this process, it is the calling thread alone.
     """
-    with _one_blas_thread() as n_threads:
-        n_workers = max(1, min(n_threads, most))
+    with one_blas_thread() as n_threads:
+        n_workers = max(1, min(n_threads, max_workers))
         if n_workers == 1:
-            yield map_rows, 1
+            yield Executor()
             return
         with thread_pool(n_workers) as map:
-            yield partial(map_quietly, map), n_workers
-
-
-@contextmanager
-def block_workers(blocks):
-    """``(map, n_workers)`` for these blocks: the `row_workers`, or those that have the rows already."""
-    with row_workers(1 if hasattr(blocks, "map") else len(blocks)) as (map, n_workers):
-        yield getattr(blocks, "map", map), n_workers
-
-
-def map_rows(function, *iterables):
-    """The built-in `map`, but for blocks on disk: those are read first."""
-    return map(partial(_with_rows, function), *iterables)
-
-
-def _with_rows(function, block, *args):
-    return function(read(block), *args)
-
-
-def map_quietly(map, function, *iterables):
-    """`map_rows` by a `map` whose threads have their own settings of how NumPy meets an overflow: it is ignored."""
-    return map(partial(_quietly, function), *iterables)
-
-
-def _quietly(function, *args):
-    with np.errstate(all="ignore"):
-        return _with_rows(function, *args)
+            yield Executor(map, n_workers)

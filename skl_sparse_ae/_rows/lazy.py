@@ -1,28 +1,48 @@
-"""Rows that are made when they are read: on disk, or less an origin."""
+"""Blocks of rows that are made when they are read: from a file, or less an origin."""
+
+from abc import ABC, abstractmethod
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 
 from skl_sparse_ae._arrays.workspace import empty
-from skl_sparse_ae._rows.disk import RowSource
+
+
+class LazyRows(ABC):
+    """Rows with the `shape` and `dtype` of the array that `read` returns."""
+
+    shape: tuple[int, int]
+    dtype: np.dtype
+    is_in_memory: bool
+
+    @abstractmethod
+    def read(self):
+        """The rows, an array or a CSR matrix that the caller may keep for one block."""
+
+
+def is_in_memory(X):
+    """False if reading the block costs more than computing with it."""
+    return not isinstance(X, LazyRows) or X.is_in_memory
 
 
 def read(X):
-    """X itself, or the rows of a `RowSource` or of `Centred` rows."""
-    return X.read() if isinstance(X, RowSource | Centred) else X
+    """The array or CSR matrix of a block, which may be lazy."""
+    return X.read() if isinstance(X, LazyRows) else X
 
 
-class Centred:
-    """Rows less `origin` (n_features,), which has their dtype: made when they are read.
+class Centred(LazyRows):
+    """Rows less `origin` (n_features,), which has their dtype.
 
-    A product with rows that lie far from 0 rounds relative to their offset. The difference from an
-    origin among the rows rounds relative to what is left.
+    A product with rows far from 0 rounds relative to their offset. The difference from an origin
+    among the rows rounds relative to what is left.
     """
 
     def __init__(self, rows, origin):
         self.rows, self.origin, self.shape, self.dtype = rows, origin, rows.shape, rows.dtype
+        self.is_in_memory = is_in_memory(rows)
 
     def read(self):
+        """The rows less the origin, in scratch memory if they are dense."""
         rows = read(self.rows)
         if issparse(rows):
             return rows - _repeated(self.origin, rows.shape[0])
@@ -30,9 +50,8 @@ class Centred:
 
 
 def _repeated(row, n_rows):
-    """A CSR matrix of equal rows, which stores what is not 0."""
+    """A CSR matrix of `n_rows` equal rows, which stores the elements that are not 0."""
     columns = np.flatnonzero(row)
+    data, indices = np.tile(row[columns], n_rows), np.tile(columns, n_rows)
     starts = len(columns) * np.arange(n_rows + 1)
-    return csr_matrix(
-        (np.tile(row[columns], n_rows), np.tile(columns, n_rows), starts), (n_rows, len(row))
-    )
+    return csr_matrix((data, indices, starts), (n_rows, len(row)))

@@ -1,4 +1,4 @@
-"""Column moments of rows, and of more and more rows as `partial_fit` sees them."""
+"""Column moments: of all rows, and of more and more rows as `partial_fit` sees them."""
 
 from functools import partial
 from typing import NamedTuple
@@ -6,70 +6,55 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from skl_sparse_ae._rows.blocks import row_blocks
-from skl_sparse_ae._rows.executor import block_workers
-from skl_sparse_ae._rows.products import dense
-from skl_sparse_ae._rows.sums import sum_over
+# Earlier rows are forgotten if at least as many new ones account for less than this share of the
+# variance of both: the earlier ones were an odd first batch.
+ODD_SHARE = 0.01
+MIN_ROWS = 16  # fewer new rows than this can be close to each other by chance
 
 
-def column_moments(blocks, map=map):
-    """Mean and variance of each column (n_features,) over the rows of all blocks, in float64 and two passes.
+def column_moments(blocks):
+    """Mean and variance of each column (n_features,) over all rows, float64, in two passes.
 
-    Measured from the first row, so that the variance of a constant column is 0 and not a rounding error, which whoever
-    divides by it would take for a scale. Infinite or NaN, without a warning, where the sums overflow.
+    Deviations are taken from the first row, so that the variance of a constant column is 0 and not a
+    rounding error, by which callers would divide. Infinite or NaN if the sums overflow.
     """
-    n_rows, first = sum(X.shape[0] for X in blocks), dense(blocks[0][:1])[0].astype(np.float64)
-    mean = first + sum_over(partial(_deviations, first), blocks, map=map) / n_rows
-    variance = sum_over(partial(_square_deviations, mean), blocks, map=map) / n_rows
-    return mean, variance
+    first = blocks.first_row().astype(np.float64)
+    mean = first + blocks.sum(partial(_deviations, first)) / blocks.n_rows
+    return mean, blocks.sum(partial(_square_deviations, mean)) / blocks.n_rows
 
 
 def _deviations(origin, X):
     """Sums over the rows of a block (n_features,) of the deviations from `origin`."""
-    return (
-        _sum_of_sparse(X, -origin, X.data - origin[X.indices])
-        if issparse(X)
-        else (dense(X) - origin).sum(axis=0)
-    )
+    if issparse(X):
+        return _sparse_column_sums(X, -origin, X.data - origin[X.indices])
+    return (X - origin).sum(axis=0)
 
 
 def _square_deviations(origin, X):
+    """Sums over the rows of a block (n_features,) of the squared deviations from `origin`."""
     if issparse(X):
-        return _sum_of_sparse(X, np.square(origin), np.square(X.data - origin[X.indices]))
-    deviations = dense(X) - origin
+        return _sparse_column_sums(X, np.square(origin), np.square(X.data - origin[X.indices]))
+    deviations = X - origin
     return np.einsum("ij,ij->j", deviations, deviations)  # without an array of squares
 
 
-def _sum_of_sparse(X, of_a_zero, of_stored):
-    """Sums over the rows of CSR X of what is `of_stored` for stored elements and `of_a_zero` (n_features,) for the others."""
+def _sparse_column_sums(X, of_zero, of_stored):
+    """Column sums (n_features,) of `of_stored` for stored elements, `of_zero` for the others."""
     n_stored = np.bincount(X.indices, minlength=X.shape[1])
-    return (
-        np.bincount(X.indices, of_stored, minlength=X.shape[1])
-        + (X.shape[0] - n_stored) * of_a_zero
-    )
+    stored = np.bincount(X.indices, of_stored, minlength=X.shape[1])
+    return stored + (X.shape[0] - n_stored) * of_zero
 
 
-def moments_of(X, n_components, floor=None):
-    """The `Moments` of all rows of X, by the workers that a fit of so many units has; `floor` is that of a loss."""
-    blocks = row_blocks(X, n_components)
-    with block_workers(blocks) as (map, _):
-        least = (
-            0.0
-            if floor is None
-            else float(sum_over(floor, blocks, map=map)) / (X.shape[0] * X.shape[1])
-        )
-        return Moments(X.shape[0], *column_moments(blocks, map), least)
-
-
-# Rows before are forgotten if more rows come whose variance is less than this share of that of both together, ...
-ODD_SHARE = 0.01
-
-
-MIN_ROWS = 16  # ... but for so few rows: they can be close to each other by chance.
+def moments_of(rows, width, floor=None):
+    """The `Moments` of `rows`. `floor` is a loss's: the loss of a perfect reconstruction, summed."""
+    blocks = rows.blocks(width)
+    with blocks.workers():
+        least = 0.0 if floor is None else float(blocks.sum(floor)) / (rows.shape[0] * rows.shape[1])
+        return Moments(rows.shape[0], *column_moments(blocks), least)
 
 
 class Moments(NamedTuple):
-    """Of `n_rows` rows: mean and variance of each column, and the loss of a perfect reconstruction."""
+    """Mean and variance of each column over `n_rows` rows, and the loss of a perfect reconstruction."""
 
     n_rows: int
     mean: np.ndarray  # (n_features,) float64
@@ -79,30 +64,28 @@ class Moments(NamedTuple):
     def merged(self, other):
         """The moments of both sets of rows together.
 
-        Source: T. Chan, G. Golub & R. LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances
-        (1979).
+        Source: T. Chan, G. Golub & R. LeVeque, Updating Formulae and a Pairwise Algorithm for
+        Computing Sample Variances (1979).
         """
         n_rows = self.n_rows + other.n_rows
         share = other.n_rows / n_rows
         shift = other.mean - self.mean
-        variance = (
-            (1 - share) * self.variance
-            + share * other.variance
-            + share * (1 - share) * np.square(shift)
-        )
+        within = (1 - share) * self.variance + share * other.variance
+        variance = within + share * (1 - share) * np.square(shift)
         floor = (1 - share) * self.floor + share * other.floor
         return Moments(n_rows, self.mean + share * shift, variance, floor)
 
-    def updated(self, other):
-        """The moments of all rows so far, of which `other` are the latest.
+    def updated(self, latest):
+        """The moments of all rows so far, given those of the latest rows.
 
-        Of the latest alone, if fewer rows before them account for nearly all of the variance of both: an odd first batch.
+        Only the latest count if the rows before, no more of them, account for nearly all variance.
         """
-        both, of_latest = self.merged(other), other.variance.sum()
-        has_more_rows = other.n_rows >= max(self.n_rows, MIN_ROWS)
-        return other if has_more_rows and 0 < of_latest < ODD_SHARE * both.variance.sum() else both
+        both, of_latest = self.merged(latest), latest.variance.sum()
+        has_more_rows = latest.n_rows >= max(self.n_rows, MIN_ROWS)
+        is_odd = has_more_rows and 0 < of_latest < ODD_SHARE * both.variance.sum()
+        return latest if is_odd else both
 
 
 def least_scale(dtype):
-    """The smallest scale to divide rows by: Adam squares the gradient, which then holds ``1 / scale**2``."""
+    """The smallest scale to divide rows by: Adam squares a gradient that holds ``1 / scale**2``."""
     return float(np.finfo(dtype).tiny) ** 0.25

@@ -1,21 +1,22 @@
-"""Rows X, dense, in compressed sparse rows (CSR), or still on disk: the few operations in which they differ.
+"""Products with blocks of rows, dense or in compressed sparse rows (CSR).
 
-A product with X costs what X stores. What the loss compares elementwise is made dense, one block of rows at a time.
+A product with X costs what X stores. What the loss compares elementwise is made dense, one block of
+rows at a time.
 """
 
 import numpy as np
 from scipy.sparse import issparse
 
 from skl_sparse_ae._arrays.workspace import empty_code
-from skl_sparse_ae._rows.lazy import read
 
-# Sparse products run at a fraction of the speed of dense ones: with more elements than this stored, dense blocks are faster.
-MOST_DENSITY = 0.05
+# Sparse products run at a fraction of the speed of dense ones. Above this share of stored elements,
+# dense blocks are faster.
+MAX_DENSITY = 0.05
 
 
 def is_very_sparse(X):
-    """Whether products are the cheaper way, even where they are more."""
-    return issparse(X) and X.nnz <= MOST_DENSITY * X.shape[0] * X.shape[1]
+    """True if sparse products are faster than dense ones, even a few more of them."""
+    return issparse(X) and X.nnz <= MAX_DENSITY * X.shape[0] * X.shape[1]
 
 
 def times(X, W, out=None):
@@ -38,11 +39,5 @@ def transposed_times(D, X, out):
 
 
 def dense(X):
-    """X itself, or a dense copy of a sparse block or of one on disk."""
-    X = read(X)
+    """The rows of a block as an array: X itself, or a dense copy of a CSR matrix."""
     return X.toarray() if issparse(X) else X
-
-
-def take(X, rows, out):
-    """The given rows of X: in `out`, which has room for them, unless X is sparse."""
-    return X[rows] if issparse(X) else X.take(rows, 0, out[: len(rows)], "clip")

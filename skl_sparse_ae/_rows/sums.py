@@ -1,60 +1,37 @@
-"""Sums over blocks of rows, in order and in float64."""
+"""Sums of what a function returns for each block of rows.
 
-from functools import partial, reduce
+The function returns new arrays, numbers, tuples of those, or objects with a method `plus` (`Sum`).
+The first result becomes the sum, so it is overwritten.
+"""
+
+from functools import reduce
+from typing import Any, Protocol, Self
 
 import numpy as np
 
-from skl_sparse_ae._arrays.workspace import scratch
-from skl_sparse_ae._rows.executor import _with_rows
 
-LONGEST_RUN = 4  # blocks that a worker does in one go, and Ctrl-C has to wait for
+class Sum(Protocol):
+    """A result that knows how to add another one."""
 
-
-def sum_over(function, blocks, *others, map=map, longest=LONGEST_RUN):
-    """The sum, by `add_up`, of what a function of blocks, and of others, one for each block, returns.
-
-    Runs of neighbouring blocks are added up by whoever works on them, so that little is handed over; as long runs as leave
-    some eight to share.
-    """
-    if hasattr(blocks, "map"):  # they are sums of many already
-        return add_up(map(function, blocks, *others))
-    length = int(np.clip(len(blocks) // 8, 1, longest))
-    runs = (
-        [of_all[i : i + length] for i in range(0, len(blocks), length)]
-        for of_all in (blocks, *others)
-    )
-    return add_up(map(partial(_sum_of_run, function), *runs))
+    def plus(self, other: Self) -> Self:
+        """The sum of both, a new object."""
 
 
-def _sum_of_run(function, *run):
-    with scratch() as begin:
-        return add_up(_one_after_another(function, begin, *run))
-
-
-def _one_after_another(function, begin, *run):
-    for block, *others in zip(*run, strict=True):
-        begin()
-        yield _with_rows(function, block, *others)
-
-
-def add_up(results):
-    """The sum of what a function of rows returned for each block, in order and in float64.
-
-    Results are arrays, numbers, tuples of those, or have a method `plus`. They are new objects: the first becomes the sum.
-    """
+def add_up(results, dtype=np.float64):
+    """The sum of `results`, in their order: in `dtype`, or for None in the dtype that they have."""
     results = iter(results)
-    return reduce(_add, results, _as_float64(next(results)))
+    return reduce(_add, results, _as_dtype(next(results), dtype))
 
 
-def _as_float64(result):
-    if hasattr(result, "plus"):
+def _as_dtype(result: Any, dtype):
+    if dtype is None or hasattr(result, "plus"):
         return result
     if isinstance(result, tuple):
-        return _rebuilt(result, [_as_float64(part) for part in result])
-    return np.asarray(result, dtype=np.float64)[()]
+        return _rebuilt(result, [_as_dtype(part, dtype) for part in result])
+    return np.asarray(result, dtype=dtype)[()]
 
 
-def _add(total, other):
+def _add(total: Any, other):
     if hasattr(total, "plus"):
         return total.plus(other)
     if isinstance(total, tuple):
@@ -64,4 +41,5 @@ def _add(total, other):
 
 
 def _rebuilt(result, parts):
+    """A tuple of the type of `result`, which may be a named tuple."""
     return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)

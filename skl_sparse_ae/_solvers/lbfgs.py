@@ -1,85 +1,98 @@
-"""L-BFGS: `scipy.optimize.minimize` behind a guard."""
+"""L-BFGS: `scipy.optimize.minimize` behind a guard.
+
+SciPy reports success after one infinite value, returns points worse than its start, hands out its
+live buffer, and crashes on more parameters than its 32-bit workspace can index. The guard refuses
+what is not finite, keeps the best iterate, and restarts.
+"""
 
 import numpy as np
 from scipy.optimize import minimize
 
 from skl_sparse_ae._solvers.solution import NOT_FINITE_AT_START, Iterate, Solution
 
-LBFGS_HISTORY = 10  # pairs of vectors, of the size of the parameters
+HISTORY = 10  # pairs of vectors, of the size of the params
+# With more params than this the history would take 640 MiB: half as many pairs are kept.
+MANY_PARAMS, SHORT_HISTORY = 2**22, 5
+# SciPy's workspace is indexed by 32-bit integers: more params crash the process (scipy #5102).
+MAX_PARAMS = 2**31 // (2 * HISTORY)
+MAX_RESTARTS = 30
+# As a share of the first value: squares of smaller gradients underflow, and SciPy divides by them.
+MIN_GRADIENT = 1e-150
 
 
-# Of more parameters than this, whose history would take 640 MiB, half as many pairs are kept.
-MANY_PARAMETERS, SHORT_HISTORY = 2**22, 5
-
-
-# SciPy's workspace is indexed by 32-bit integers: beyond this many parameters it crashes the process (scipy #5102).
-LBFGS_MOST_PARAMETERS = 2**31 // (2 * LBFGS_HISTORY)
-
-
-LBFGS_RESTARTS = 30
-
-
-LEAST_GRADIENT = 1e-150  # as a share of the first value: the squares of smaller ones underflow, and SciPy divides by them
-
-
-class _NotFinite(Exception):
-    """A value or gradient that SciPy must never see: after one `inf` it reports success, wherever it is."""
-
-
-class _Converged(StopIteration):
-    """Our own stopping rule, through the one door that SciPy leaves open."""
+class _NotFiniteError(Exception):
+    """A value or gradient that SciPy must not see: after one `inf` it reports success."""
 
 
 class _Guard:
-    """Stands between SciPy and the function: refuses what is not finite, keeps the best iterate, counts.
+    """Stands between SciPy and the function: refuses what is not finite, keeps the best iterate.
 
-    SciPy sees the function divided by its first value, because its tolerances and first step are absolute.
+    SciPy sees the function divided by its first value, because its tolerances and its first step
+    are absolute. `ended_by` is the status of a run that the monitor or the patience ended.
     """
 
-    def __init__(self, function, start, watch, patience):
-        self.function, self.watch, self.patience = function, watch, patience
-        self.n_iter, self.scale = 0, 1.0
+    def __init__(self, function, start, monitor, patience):
+        self.function, self.monitor, self.patience = function, monitor, patience
+        self.n_iter, self.scale, self.ended_by = 0, 1.0, None
         self.evaluate(start)
         self.scale = abs(self.last.value) or 1.0
-        self.best, self.best_watched = self.last, np.inf
+        self.best, self.best_criterion = self.last, np.inf
 
-    def evaluate(self, x):
-        value, gradient, details = self.function(x)
+    def evaluate(self, params):
+        """Value and gradient, scaled, for SciPy."""
+        value, gradient, terms = self.function(params)
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
-            raise _NotFinite
-        self.last = Iterate(0, x.copy(), float(value), details)
+            raise _NotFiniteError
+        self.last = Iterate(0, params.copy(), float(value), terms)
         return self.last.value / self.scale, gradient / self.scale
 
     def accept(self, intermediate_result):
-        # The accepted point is the one evaluated last; the x in SciPy's result is its live buffer.
+        """SciPy's callback: the point evaluated last is accepted. Its own `x` is a live buffer."""
         self.n_iter += 1
         iterate = self.last._replace(number=self.n_iter)
-        try:
-            watched = self.watch(iterate)
-        except StopIteration as stop:
-            self.keep_the_better(iterate, stop.value)
-            raise
-        self.keep_the_better(iterate, watched)
-        if self.patience.is_exhausted_by(watched):
-            raise _Converged
-
-    def keep_the_better(self, iterate, watched):
-        watched = np.inf if watched is None else watched
-        if watched <= self.best_watched:
-            self.best, self.best_watched = iterate, watched
+        criterion, stop = self.monitor(iterate)
+        if criterion <= self.best_criterion:
+            self.best, self.best_criterion = iterate, criterion
+        if stop:
+            self.ended_by = "stopped"
+        elif self.patience.is_exhausted_by(criterion):
+            self.ended_by = "converged"
+        if self.ended_by:
+            raise StopIteration  # the only way in which a callback can end SciPy's run
 
 
-def minimize_lbfgs(function, start, *, max_iter, patience, watch):
-    """Minimise ``function(x) -> (value, gradient, details)`` from `start` (float64); return a `Solution`.
+def minimize_lbfgs(function, start, *, max_iter, patience, monitor):
+    """Minimise ``function(params) -> (value, gradient, terms)`` from `start` (float64).
 
-    Restarts from the best point with an empty history when the function is not finite, at most `LBFGS_RESTARTS` times,
-    and once when the line search finds nothing: if it then finds nothing again, rounding is reached. Raises ValueError
-    for more parameters than SciPy can index, and if the function is not finite at `start`.
+    Parameters
+    ----------
+    function : callable
+        `FullBatch.value_and_gradient`, for example.
+    start : ndarray of shape (n_params,)
+    max_iter : int
+        Iterations in all runs together.
+    patience : Patience
+    monitor : Monitor
+
+    Returns
+    -------
+    solution : Solution
+
+    Raises
+    ------
+    ValueError
+        For more params than SciPy can index, and if the function is not finite at `start`.
+
+    Notes
+    -----
+    If the function is not finite, the search restarts from the best point with an empty history, at
+    most `MAX_RESTARTS` times. It restarts once if the line search finds nothing: if that happens
+    again, rounding is reached.
     """
-    refuse_too_many_parameters(len(start))
+    refuse_too_many_params(len(start))
     try:
-        guard = _Guard(function, start, watch, patience)
-    except _NotFinite:
+        guard = _Guard(function, start, monitor, patience)
+    except _NotFiniteError:
         raise ValueError(NOT_FINITE_AT_START) from None
     try:
         status = _run_with_restarts(guard, max_iter)
@@ -90,22 +103,22 @@ def minimize_lbfgs(function, start, *, max_iter, patience, watch):
     return Solution(guard.best, guard.n_iter, status)
 
 
-def refuse_too_many_parameters(n_parameters):
-    """ValueError for more than SciPy's L-BFGS-B can index, which would crash the process."""
-    if n_parameters > LBFGS_MOST_PARAMETERS:
+def refuse_too_many_params(n_params):
+    """Raise ValueError for more params than SciPy can index, which would crash the process."""
+    if n_params > MAX_PARAMS:
         raise ValueError(
-            f"solver='lbfgs' supports at most {LBFGS_MOST_PARAMETERS} parameters because SciPy's L-BFGS-B does, got "
-            f"{n_parameters}. Use solver='adam'."
+            f"solver='lbfgs' supports at most {MAX_PARAMS} parameters because SciPy's L-BFGS-B does, "
+            f"got {n_params}. Use solver='adam'."
         )
 
 
 def _run_with_restarts(guard, max_iter):
-    """How it ended: "converged", "max_iter", "stopped" or "not_finite"."""
+    """The status of a `Solution`, "interrupted" excepted."""
     n_not_finite, stalled_at = 0, None
     while True:
-        status = _run_lbfgs(guard, max_iter - guard.n_iter)
+        status = _run_scipy(guard, max_iter - guard.n_iter)
         n_not_finite += status == "not_finite"
-        if status not in ("not_finite", "abnormal") or n_not_finite > LBFGS_RESTARTS:
+        if status not in ("not_finite", "abnormal") or n_not_finite > MAX_RESTARTS:
             return status
         if guard.n_iter >= max_iter:
             return "max_iter" if status == "abnormal" else status
@@ -115,36 +128,18 @@ def _run_with_restarts(guard, max_iter):
             stalled_at = guard.n_iter
 
 
-def _run_lbfgs(guard, max_iter):
-    """One uninterrupted run of SciPy from the guard's best point: how it ended."""
-    n_pairs = LBFGS_HISTORY if len(guard.best.x) <= MANY_PARAMETERS else SHORT_HISTORY
+def _run_scipy(guard, max_iter):
+    """One run of SciPy from the guard's best point: its status, or "abnormal"."""
     options = {
         "maxiter": max_iter,
         "maxfun": 2**31 - 1,
-        "maxcor": n_pairs,
+        "maxcor": HISTORY if len(guard.best.params) <= MANY_PARAMS else SHORT_HISTORY,
         "ftol": 0.0,
-        "gtol": LEAST_GRADIENT,
+        "gtol": MIN_GRADIENT,
     }
-    ended_by = []
-
-    def accept(intermediate_result):
-        try:
-            guard.accept(intermediate_result)
-        except StopIteration as reason:
-            ended_by.append("converged" if isinstance(reason, _Converged) else "stopped")
-            raise
-
+    start, settings = guard.best.params, {"jac": True, "method": "L-BFGS-B", "options": options}
     try:
-        result = minimize(
-            guard.evaluate,
-            guard.best.x,
-            jac=True,
-            method="L-BFGS-B",
-            callback=accept,
-            options=options,
-        )
-    except _NotFinite:
+        result = minimize(guard.evaluate, start, callback=guard.accept, **settings)
+    except _NotFiniteError:
         return "not_finite"
-    if ended_by:
-        return ended_by[0]
-    return {0: "converged", 1: "max_iter"}.get(result.status, "abnormal")
+    return guard.ended_by or {0: "converged", 1: "max_iter"}.get(result.status, "abnormal")

@@ -1,56 +1,63 @@
 """The objective of the sparse autoencoder, its parts and its gradient.
 
-    A      = sigmoid(X @ We.T + be)                      the code
+    A      = f(X @ We.T + be)                            the code; f is the sigmoid
     X_hat  = g(A @ Wd + bd)                              the reconstruction
 
     J = R(X, X_hat)  +  sparsity_weight * sum_j KL(rho || rho_hat_j)
                      +  (encoder_alpha * ||We||^2 + decoder_alpha * ||Wd||^2) / (2 d)
 
-| here    | shape        | is                                          | public name                                 |
-|---------|--------------|---------------------------------------------|---------------------------------------------|
-| X       | (n, d)       | rows                                        |                                             |
-| We, be  | (k, d), (k,) | encoder                                     | `components_`, `intercept_`                 |
-| Wd, bd  | (k, d), (d,) | decoder                                     | `decoder_components_`, `decoder_intercept_` |
-| A       | (n, k)       | code                                        | `transform(X)`                              |
-| g       |              | decoder activation                          | `decoder_activation`                        |
-| R       | scalar       | loss, mean over rows AND features           | `loss`                                      |
-| rho     | scalar       | target                                      | `sparsity_target`                           |
-| rho_hat | (k,)         | mean of A over rows; KL is summed over units | `mean_activations_`                         |
+| here    | shape        | is                                  | public name                              |
+|---------|--------------|-------------------------------------|------------------------------------------|
+| X       | (n, d)       | rows                                |                                          |
+| We, be  | (k, d), (k,) | encoder                             | `components_`, `intercept_`              |
+| Wd, bd  | (k, d), (d,) | decoder                             | `decoder_components_` / `_intercept_`    |
+| A       | (n, k)       | code                                | `transform(X)`                           |
+| g       |              | decoder activation                  | `decoder_activation`                     |
+| R       | scalar       | loss, mean over rows AND features   | `loss`                                   |
+| rho     | scalar       | target                              | `sparsity_target`                        |
+| rho_hat | (k,)         | mean of A over rows                 | `mean_activations_`                      |
 
-Weight decay is divided by the number of features d, never by that of rows; biases have none.
+KL is summed over units. Weight decay is divided by the number of features d, never by that of rows;
+biases have none.
 
-The rows meet in one place only, the mean activations. So everything is built around `backpropagate` for one block of rows,
-which is told by its `Coupling` what the penalty asks of each unit; `value_and_gradient` is the policy that gets the
-coupling from the mean over all the blocks it is given: two passes over X, the code kept in between. A mini-batch is
-one block. Sums over rows are added block by block, in order and in float64, and divided once.
+Rows interact only through the mean activations. So the gradient is assembled block by block:
+`backpropagate` is given one block of rows and a `Coupling`, the penalty's gradient for each unit.
+`value_and_gradient` takes the coupling from the mean over all the blocks it is given, in two passes
+over X, with the code kept in between. Sums over rows are added block by block, in order and in
+float64, and divided once.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from skl_sparse_ae._arrays.kernels import add_multiple, column_sum
 from skl_sparse_ae._arrays.workspace import empty
-from skl_sparse_ae._nn.activations import sigmoid
-from skl_sparse_ae._nn.coupling import couple, saturated_gradient
-from skl_sparse_ae._rows.blocks import Room, count_rows
+from skl_sparse_ae._estimator.contracts import Summary
+from skl_sparse_ae._nn.activations import Activation
+from skl_sparse_ae._nn.coupling import couple
+from skl_sparse_ae._nn.losses import Loss
+from skl_sparse_ae._nn.penalties import Penalty
+from skl_sparse_ae._nn.saturation import tails
 from skl_sparse_ae._rows.products import dense, times, transposed_times
-from skl_sparse_ae._rows.sums import sum_over
-from skl_sparse_ae._sparse.sparse_products import errors_of_rows, is_worthwhile, through_decoder
+from skl_sparse_ae._sparse import sparse_products
 from skl_sparse_ae._sparse.weights import n_weights, unflatten
 
-# The workers of a mini-batch: their gradients are added in its own precision, whose rounding drowns in its noise.
+# Gradients of no more blocks than this are added in their own precision: that is a mini-batch, whose
+# noise is larger than the rounding.
 FEW_BLOCKS = 4
 
 
 class Objective(NamedTuple):
-    """What is minimised: a loss of `_losses`, a penalty of `_penalties`, and the two weight decays."""
+    """What is minimised."""
 
-    loss: Any
-    penalty: Any
+    loss: type[Loss]
+    activation: type[Activation]
+    penalty: Penalty
     encoder_alpha: float
     decoder_alpha: float
+    loss_weight: float = 1.0  # 1 unless rows are in another unit than the objective
 
 
 class Terms(NamedTuple):
@@ -61,138 +68,150 @@ class Terms(NamedTuple):
     weight_decay: float
 
 
-def encode(w, X, out=None):
-    """The code A of some rows."""
-    Z = times(X, w.We, out)
-    Z += w.be
-    return sigmoid(Z)
+def pre_activations(w, X, units=slice(None), out=None):
+    """``X @ We.T + be``, for some code units or for all."""
+    Z = times(X, w.We[units], out)
+    Z += w.be[units]
+    return Z
 
 
-def _encode_and_sum(w, X, out):
-    A = encode(w, X, out)
-    return A, column_sum(A)
+def encode(activation, w, X, out=None):
+    """The code A of a block of rows, in `out` if that is given."""
+    return activation.forward(pre_activations(w, X, out=out))
 
 
-def decode(w, A, out=None):
-    """The decoder's raw output for some codes; `loss.output` makes the reconstruction of it."""
-    raw = np.matmul(A, w.Wd, out=empty((len(A), len(w.bd)), A.dtype) if out is None else out)
+def decode(w, A):
+    """The decoder's raw output for codes A; `loss.output` makes the reconstruction of it."""
+    raw = np.matmul(A, w.Wd, out=empty((len(A), len(w.bd)), A.dtype))
     raw += w.bd
     return raw
 
 
-def backpropagate(w, X, A, room, coupling, loss, scale):
-    """Loss of one block of rows, summed over rows and features, and gradient of `scale` times that and of the coupling.
+def backpropagate(objective, w, coupling, scale, X, A, gradient=None):
+    """``(loss, gradient)`` of one block of rows.
 
-    Overwrites A. What `room` has is used.
+    Parameters
+    ----------
+    objective : Objective
+    w : Weights
+    coupling : Coupling
+    scale : float
+        Of the loss in the gradient; the coupling is not scaled.
+    X : array or CSR matrix of shape (n_rows, n_features)
+    A : ndarray of shape (n_rows, n_components)
+        The code, which is overwritten.
+    gradient : ndarray of shape (n_weights,), optional
+        Overwritten, and returned.
+
+    Returns
+    -------
+    loss : float
+        Summed over rows and features.
+    gradient : ndarray of shape (n_weights,)
+        Of `scale` times the loss, and of the coupling.
     """
-    gradient = (
-        np.empty(n_weights(*w.We.shape), dtype=X.dtype) if room.gradient is None else room.gradient
-    )
+    if gradient is None:
+        gradient = np.empty(n_weights(*w.We.shape), dtype=X.dtype)
     g = unflatten(gradient, *w.We.shape)
-    by_products = is_worthwhile(loss, X, len(w.be))
-    value, d_A = (
-        through_decoder(w, X, A, scale, g)
-        if by_products
-        else _through_residual(w, X, A, room, loss, scale, g)
-    )
-    d_Z = to_pre_activations(w, X, A, d_A, coupling)
+    scale = scale * objective.loss_weight
+    if sparse_products.are_faster(objective.loss, X, len(w.be)):
+        value, d_A = sparse_products.through_decoder(w, X, A, scale, g)
+    else:
+        value, d_raw = objective.loss.backward(decode(w, A), dense(X), scale)
+        np.matmul(A.T, d_raw, out=g.Wd)
+        g.bd[...] = column_sum(d_raw)
+        d_A = times(d_raw, w.Wd)
+    d_Z = to_pre_activations(objective.activation, w, X, A, d_A, coupling)
     transposed_times(d_Z, X, out=g.We)
     g.be[...] = column_sum(d_Z)
-    return value, gradient
+    return value * objective.loss_weight, gradient
 
 
-def _through_residual(w, X, A, room, loss, scale, g):
-    """The loss of a block and its gradient to the code; that to the decoder is left in `g`."""
-    value, d_raw = loss.backward(decode(w, A, room.raw), dense(X), scale)
-    np.matmul(A.T, d_raw, out=g.Wd)
-    g.bd[...] = column_sum(d_raw)
-    return value, times(d_raw, w.Wd, room.d_code)
+def to_pre_activations(activation, w, X, A, d_A, coupling):
+    """The gradient of loss and coupling with respect to the pre-activations.
 
-
-def losses_of(loss, w, X, A):
-    """The reconstruction loss (n_rows,) of rows with code A: mean over features, float64."""
-    if is_worthwhile(loss, X, len(w.be)):
-        return errors_of_rows(w, X, A) / X.shape[1]
-    return loss.per_row(decode(w, A), dense(X))
-
-
-def to_pre_activations(w, X, A, d_A, coupling):
-    """Turn the gradient of the loss to the code into that of loss and coupling to the pre-activations, in place.
-
-    Overwrites A.
+    `d_A` is that of the loss with respect to the code A. Both are overwritten.
     """
     d_A += coupling.plain
-    d_A *= A
-    d_A *= np.subtract(1, A, out=A)
+    d_Z = activation.backward(d_A, A)
     if len(coupling.saturated):
-        d_A[:, coupling.saturated] += saturated_gradient(w, X, coupling)
-    return d_A
+        Z = pre_activations(w, X, coupling.saturated)
+        d_Z[:, coupling.saturated] += coupling.saturated_gradient(Z)
+    return d_Z
 
 
-def value_and_gradient(objective, w, blocks, rooms=None, map=map):
-    """``(J, gradient, Terms)`` over all rows of `blocks`: J a float, the gradient flat.
+def value_and_gradient(objective, w, blocks):
+    """``(J, gradient, Terms)`` over all rows of `blocks`: two passes.
 
-    `rooms` is a list of `Room`, one for each block, whose memory is used. `map` runs the blocks: the built-in one, a thread
-    pool's, or any function of that signature that yields results in order. The gradient has the dtype of X for a few blocks
-    and is float64 for more.
+    The gradient is flat. It has the dtype of X for a few blocks, and is float64 for more.
     """
-    rooms = [Room()] * len(blocks) if rooms is None else rooms
-    code, sums = zip(
-        *map(partial(_encode_and_sum, w), blocks, [room.code for room in rooms]), strict=True
-    )  # pass 1
-    mean = mean_of(sums, count_rows(blocks))
-    sparsity, coupling = couple(objective.penalty, w, blocks, mean, map)
-    scale = 1 / (count_rows(blocks) * w.We.shape[1])
-    step = partial(backpropagate, w, coupling=coupling, loss=objective.loss, scale=scale)
-    if len(blocks) > FEW_BLOCKS:  # in float64, because float32 sums would lose digits
-        loss, gradient = sum_over(step, blocks, code, rooms, map=map)  # pass 2
-    else:
-        loss, gradient = _total(map(step, blocks, code, rooms))
-    add_weight_decay(objective, w, unflatten(gradient, *w.We.shape))
+    k, n_features = w.We.shape
+    codes, sums = zip(
+        *blocks.map(partial(_encode_and_sum, objective.activation, w), blocks.code_buffers(k)),
+        strict=True,
+    )
+    code_sum = sum(total.astype(np.float64) for total in sums)
+    sparsity, coupling = couple_rows(objective, w, blocks, code_sum)
+    scale = 1 / (blocks.n_rows * n_features)
+    step = partial(backpropagate, objective, w, coupling, scale)
+    dtype = None if len(blocks) <= FEW_BLOCKS else np.float64
+    gradients = blocks.gradient_buffers(n_weights(k, n_features))
+    loss, gradient = blocks.sum(step, codes, gradients, dtype=dtype)
+    add_weight_decay(objective, w, unflatten(gradient, k, n_features))
     terms = Terms(loss * scale, sparsity, weight_decay(objective, w))
     return sum(terms), gradient, terms
 
 
-def evaluate(objective, w, blocks, map=map):
-    """``(Terms, mean, variance)`` over all rows of `blocks`, the latter two of each code unit (k,). No gradient."""
-    loss, total, squares = sum_over(partial(_forward, w, objective.loss), blocks, map=map)
-    n_rows = count_rows(blocks)
-    mean = total / n_rows
-    sparsity, _ = couple(objective.penalty, w, blocks, mean, map)
-    terms = Terms(loss / n_rows, sparsity, weight_decay(objective, w))
-    return terms, mean, np.maximum(squares / n_rows - mean**2, 0)
+def _encode_and_sum(activation, w, X, out):
+    A = encode(activation, w, X, out)
+    return A, column_sum(A)
+
+
+def couple_rows(objective, w, blocks, code_sum):
+    """The penalty's value, and its `Coupling`, given the code summed over all rows (k,) float64."""
+
+    def tails_of(units):
+        return blocks.sum(partial(_tails, w, units))
+
+    mean, dtype = code_sum / blocks.n_rows, w.We.dtype
+    return couple(objective.penalty, objective.activation, mean, blocks.n_rows, dtype, tails_of)
+
+
+def _tails(w, units, X):
+    return tails(pre_activations(w, X, units))
+
+
+def summarize(objective, w, blocks):
+    """The `Summary` over all rows. No gradient."""
+    loss, total, squares = blocks.sum(partial(_summarize_block, objective, w))
+    mean = total / blocks.n_rows
+    sparsity, _ = couple_rows(objective, w, blocks, total)
+    terms = Terms(loss / blocks.n_rows, sparsity, weight_decay(objective, w))
+    return Summary(terms, mean, np.maximum(squares / blocks.n_rows - mean**2, 0))
+
+
+def _summarize_block(objective, w, X):
+    """Sums over rows: the loss (mean over features), the code, its square."""
+    A = encode(objective.activation, w, X)
+    return losses_of(objective.loss, w, X, A).sum(), column_sum(A), column_sum(A * A)
+
+
+def losses_of(loss, w, X, A):
+    """The reconstruction loss (n_rows,) of rows with code A: mean over features, float64."""
+    if sparse_products.are_faster(loss, X, len(w.be)):
+        return sparse_products.errors_of_rows(w, X, A) / X.shape[1]
+    return loss.per_row(decode(w, A), dense(X))
 
 
 def weight_decay(objective, w):
     """``(encoder_alpha * ||We||^2 + decoder_alpha * ||Wd||^2) / (2 d)``."""
     encoder, decoder = float(np.vdot(w.We, w.We)), float(np.vdot(w.Wd, w.Wd))
-    return (objective.encoder_alpha * encoder + objective.decoder_alpha * decoder) / (
-        2 * w.We.shape[1]
-    )
+    total = objective.encoder_alpha * encoder + objective.decoder_alpha * decoder
+    return total / (2 * w.We.shape[1])
 
 
 def add_weight_decay(objective, w, g):
+    """Add the gradient of `weight_decay` to g, the `Weights` of a gradient."""
     n_features = w.We.shape[1]
     add_multiple(g.We, objective.encoder_alpha / n_features, w.We)
     add_multiple(g.Wd, objective.decoder_alpha / n_features, w.Wd)
-
-
-def _forward(w, loss, X):
-    """Sums over the rows of a block: the loss (mean over features), the code, its square."""
-    A = encode(w, X)
-    return losses_of(loss, w, X, A).sum(), column_sum(A), column_sum(A * A)
-
-
-def mean_of(sums, n_rows):
-    """Of the blocks' sums (k,), added in order and in float64."""
-    return sum(total.astype(np.float64) for total in sums) / n_rows
-
-
-def _total(parts):
-    """Sums of the blocks' losses and gradients, in the latter's own precision."""
-    parts = iter(parts)
-    loss, gradient = next(parts)
-    for other_loss, other_gradient in parts:
-        loss += other_loss
-        gradient += other_gradient
-    return loss, gradient

@@ -1,159 +1,174 @@
-"""What given weights do to rows, block by block: codes, reconstructions, scores.
+"""What a trained network does to rows, block by block: codes, reconstructions, errors.
 
-Results have the dtype of X; `w` are `Weights` of any, since rounding them to that of X comes last.
+Results have the dtype of the rows. The weights may have another one: rounding them comes last.
 """
 
 from collections import deque
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-from skl_sparse_ae._nn.losses import SquaredError
+from skl_sparse_ae._nn.activations import Activation, Logistic
+from skl_sparse_ae._nn.losses import Loss
 from skl_sparse_ae._nn.origin import origin_of_weights
-from skl_sparse_ae._rows.blocks import BLOCK_BYTES, centred_blocks, row_blocks
-from skl_sparse_ae._rows.executor import block_workers, map_rows, row_workers
+from skl_sparse_ae._rows.blocks import BLOCK_BYTES
 from skl_sparse_ae._rows.lazy import read
 from skl_sparse_ae._rows.moments import column_moments
 from skl_sparse_ae._rows.products import dense
-from skl_sparse_ae._rows.sums import sum_over
-from skl_sparse_ae._sparse.objective import decode, encode, evaluate, losses_of
-from skl_sparse_ae._sparse.sparse_products import blocks_for, errors_of_columns, is_worthwhile
+from skl_sparse_ae._sparse.objective import decode, encode, losses_of, summarize
+from skl_sparse_ae._sparse.sparse_products import are_faster, blocks_for, errors_of_columns
 from skl_sparse_ae._sparse.weights import Weights, of_centred
 
-ENCODING_BYTES = (
-    2 * BLOCK_BYTES
-)  # encoding alone has no temporaries, and larger products run faster
+ENCODING_BYTES = 2 * BLOCK_BYTES  # encoding has no temporaries, and larger products run faster
+MIN_SCORE = float(np.finfo(np.float64).min)  # finite, so that a search can sort by it
 
 
-LOWEST_SCORE = float(
-    np.finfo(np.float64).min
-)  # of rows whose variance is next to nothing: a search sorts by finite scores
+class Network(NamedTuple):
+    """A trained network, and the loss that it was trained on."""
+
+    weights: Weights
+    loss: type[Loss]
+    activation: type[Activation] = Logistic
+
+    def astype(self, dtype):
+        """The same with weights in `dtype`."""
+        parts = (part.astype(dtype, copy=False) for part in self.weights)
+        return self._replace(weights=Weights(*parts))
 
 
-def centred(w, loss, blocks):
-    """Weights in the dtype of the blocks, and the blocks: less an origin, if products need one.
+def centred(network, blocks):
+    """The network in the dtype of the blocks, and the blocks: less an origin if products need one.
 
-    That takes a loss for which the decoder's biases are in the unit of the rows, and say where
-    those are.
+    That takes a loss for which the decoder's biases are in the unit of the rows, and tell where the
+    rows are.
     """
-    dtype = blocks[0].dtype
-    origin = origin_of_weights(w.We, w.be, w.bd, dtype) if loss is SquaredError else None
-    w = Weights(*(part.astype(dtype, copy=False) for part in of_centred(w, origin)))
-    return w, centred_blocks(blocks, origin)
+    w, origin = network.weights, None
+    if network.loss.is_quadratic:
+        origin = origin_of_weights(w.We, w.be, w.bd, blocks.dtype)
+    network = network._replace(weights=of_centred(w, origin)).astype(blocks.dtype)
+    return network, blocks.centred(origin)
 
 
-def evaluate_rows(objective, w, blocks):
-    """`_objective.evaluate`, of weights in the user's frame."""
-    w, blocks = centred(w, objective.loss, blocks)
-    with block_workers(blocks) as (map, _):
-        return evaluate(objective, w, blocks, map)
+def summarize_rows(objective, w, rows):
+    """`objective.summarize` of `Rows`, for weights in their units."""
+    network, blocks = Network(w, objective.loss), blocks_for(objective.loss, rows, len(w.be))
+    network, blocks = centred(network, blocks)
+    with blocks.workers():
+        return summarize(objective, network.weights, blocks)
 
 
-def code_of(w, loss, X):
+def code_of(network, rows):
     """The code of every row (n_rows, n_components)."""
-    w, blocks = centred(w, loss, row_blocks(X, len(w.be), ENCODING_BYTES))
-    code = np.empty((X.shape[0], len(w.be)), dtype=X.dtype)
-    if len(blocks) == 1:  # a row or two of a service: setting up workers would be most of its time
-        return _encode(w, read(blocks[0]), code)
-    parts = np.split(code, np.cumsum([block.shape[0] for block in blocks])[:-1])
-    with row_workers(len(blocks)) as (map, _):
-        deque(map(partial(_encode, w), blocks, parts), maxlen=0)
+    n_components = len(network.weights.be)
+    network, blocks = centred(network, rows.blocks(n_components, ENCODING_BYTES))
+    code = np.empty((rows.shape[0], n_components), dtype=rows.dtype)
+    if len(blocks) == 1:  # for a row or two, setting up workers would take most of the time
+        return _encode(network, read(blocks.rows[0]), code)
+    ends = np.cumsum([block.shape[0] for block in blocks.rows])
+    with blocks.workers():
+        deque(blocks.map(partial(_encode, network), np.split(code, ends[:-1])), maxlen=0)
     return code
 
 
-def rows_of(w, loss, A):
-    """The rows that codes A (n_rows, n_components) stand for, by weights in their dtype."""
-    X_hat = loss.output(decode(w, A))
+def rows_of(network, A):
+    """The rows that codes A (n_rows, n_components) stand for, by weights in the dtype of A."""
+    X_hat = network.loss.output(decode(network.weights, A))
     if not np.isfinite(X_hat).all():
+        low, high = network.activation.bounds
         raise ValueError(
-            f"The reconstruction overflows: the code has values up to {_largest(A)} and the decoder weights up to "
-            f"{_largest(w.Wd)}. A code that `transform` returns is between 0 and 1."
+            f"The reconstruction overflows: the code has values up to {_largest(A)} and the decoder "
+            f"weights up to {_largest(network.weights.Wd)}. A code that `transform` returns is "
+            f"between {low:g} and {high:g}."
         )
     return X_hat
 
 
-def reconstructions(w, loss, X):
+def reconstructions(network, rows):
     """Yield X_hat for each block of rows."""
-    encoder, blocks = centred(w, loss, row_blocks(X, len(w.be)))
-    decoder = Weights(*(part.astype(X.dtype, copy=False) for part in w))
-    for code in map_rows(partial(_encode, encoder), blocks):
-        yield rows_of(decoder, loss, code)
+    decoder = network.astype(rows.dtype)
+    encoder, blocks = centred(network, rows.blocks(len(network.weights.be)))
+    for code in blocks.map(partial(_encode, encoder)):
+        yield rows_of(decoder, code)
 
 
-def losses_of_rows(w, loss, X):
+def losses_of_rows(network, rows):
     """The reconstruction loss of every row (n_rows,): mean over features, float64."""
-    return _for_rows(_losses, w, loss, X)
+    return _for_rows(_losses, network, rows)
 
 
-def excess_of_rows(w, loss, X):
-    """The same less what a perfect reconstruction of the row would cost."""
-    return _for_rows(_excess, w, loss, X)
+def excess_of_rows(network, rows):
+    """`losses_of_rows` less what a perfect reconstruction of each row would cost."""
+    return _for_rows(_excess, network, rows)
 
 
-def _for_rows(function, w, loss, X):
-    w, blocks = centred(w, loss, blocks_for(loss, X, len(w.be)))
-    losses = list(map_rows(partial(function, w, loss), blocks))
+def _for_rows(function, network, rows):
+    blocks = blocks_for(network.loss, rows, len(network.weights.be))
+    network, blocks = centred(network, blocks)
+    losses = list(blocks.map(partial(function, network)))
     if not all(np.isfinite(of_block).all() for of_block in losses):
-        raise _overflow("losses", X)
+        raise _overflow("losses", rows)
     return np.concatenate(losses)
 
 
-def explained_variance(w, loss, X):
-    """Variance-weighted R2: ``1 - sum of squared errors / sum of squared deviations from the column means``.
+def explained_variance(network, rows):
+    """Variance-weighted R2: ``1 - sum of squared errors / sum of squares about the column means``.
 
-    Equals ``r2_score(X, X_hat, multioutput="variance_weighted")`` without holding X_hat. Columns that are constant have
-    no variance to explain and weigh nothing, their own errors included; if all are, the score is 0.
+    Equals ``r2_score(X, X_hat, multioutput="variance_weighted")`` without holding X_hat. Columns that
+    are constant have no variance to explain, and their errors do not count; if all are constant, the
+    score is 0.
     """
-    errors, variance = errors_of_columns_and_variance(w, loss, X)
+    errors, variance = errors_of_columns_and_variance(network, rows)
     varies = variance != 0
     error, total = errors[varies].sum(), variance[varies].sum()
     if not np.isfinite([error, total]).all():
-        raise _overflow("squared errors", X)
-    return max(1 - float(error / total), LOWEST_SCORE) if total else 0.0
+        raise _overflow("squared errors", rows)
+    return max(1 - float(error / total), MIN_SCORE) if total else 0.0
 
 
-def errors_of_columns_and_variance(w, loss, X):
-    """Mean squared error of the reconstruction, and variance, of each column, both (n_features,) float64."""
-    rows = blocks_for(loss, X, len(w.be))
-    w, blocks = centred(w, loss, rows)
-    with block_workers(rows) as (map, _):
-        _, variance = column_moments(rows, map)
-    with block_workers(blocks) as (map, _):
-        return sum_over(partial(_square_errors, w, loss), blocks, map=map) / X.shape[0], variance
+def errors_of_columns_and_variance(network, rows):
+    """Mean squared error of the reconstruction, and variance, of each column (n_features,) float64."""
+    blocks = blocks_for(network.loss, rows, len(network.weights.be))
+    with blocks.workers():
+        _, variance = column_moments(blocks)
+    network, blocks = centred(network, blocks)
+    with blocks.workers():
+        return blocks.sum(partial(_square_errors, network)) / rows.shape[0], variance
 
 
-def _losses(w, loss, X):
-    return losses_of(loss, w, X, _encode(w, X))
+def _losses(network, X):
+    return losses_of(network.loss, network.weights, X, _encode(network, X))
 
 
-def _excess(w, loss, X):
-    if is_worthwhile(loss, X, len(w.be)):
-        return _losses(w, loss, X)
-    return loss.excess(decode(w, _encode(w, X)), dense(X))
+def _excess(network, X):
+    if are_faster(network.loss, X, len(network.weights.be)):
+        return _losses(network, X)
+    return network.loss.excess(decode(network.weights, _encode(network, X)), dense(X))
 
 
-def _square_errors(w, loss, X):
+def _square_errors(network, X):
     """Sums over the rows of a block (n_features,)."""
-    A = _encode(w, X)
-    if is_worthwhile(loss, X, len(w.be)):
-        return errors_of_columns(w, X, A)
-    errors = np.subtract(rows_of(w, loss, A), dense(X), dtype=np.float64)
+    A = _encode(network, X)
+    if are_faster(network.loss, X, A.shape[1]):
+        return errors_of_columns(network.weights, X, A)
+    errors = np.subtract(rows_of(network, A), dense(X), dtype=np.float64)
     return np.einsum("ij,ij->j", errors, errors)
 
 
-def _encode(w, X, out=None):
-    A = encode(w, X, out)
-    if np.isnan(A.sum()):  # codes are within [0, 1], so only a NaN makes their sum one
+def _encode(network, X, out=None):
+    A = encode(network.activation, network.weights, X, out)
+    if np.isnan(A.sum()):  # bounded activations add up to NaN only if one of them is NaN
         raise ValueError(
-            f"The pre-activations overflow: X has values up to {_largest(X)} and the encoder weights up to {_largest(w.We)}. "
-            "Scale X as the rows given to fit were."
+            f"The pre-activations overflow: X has values up to {_largest(X)} and the encoder weights "
+            f"up to {_largest(network.weights.We)}. Scale X as the rows given to fit were."
         )
     return A
 
 
-def _overflow(what, X):
+def _overflow(what, rows):
     return ValueError(
-        f"The {what} overflow: X has values up to {_largest(X)}. Scale X as the rows given to fit were."
+        f"The {what} overflow: X has values up to {_largest(rows)}. Scale X as the rows given to fit "
+        "were."
     )
 
 

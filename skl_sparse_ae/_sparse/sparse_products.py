@@ -1,41 +1,46 @@
-"""Squared error with an identity decoder from products alone, where nothing of the size of X but X itself should exist.
+"""Squared error with an identity decoder from products alone, for sparse X.
 
-With ``G = Wd Wd'``, ``S = A'A`` and 1 for a column of ones, the squared errors E = (A Wd + 1 bd' - X)^2, elementwise, have
+Nothing of the size of X exists but X itself. With ``G = Wd Wd'``, ``S = A'A`` and 1 for a column of
+ones, the squared errors E = (A Wd + 1 bd' - X)^2, elementwise, have
 
-    sums over columns            diag(A G A') + 2 A Wd bd + 1 bd'bd - 2 diag(A Wd X') - 2 X bd + (X^2) 1
-    sums over rows               diag(Wd' S Wd) + 2 (1'A Wd) bd + n bd^2 - 2 diag(Wd' A'X) - 2 (1'X) bd + 1'(X^2)
-    half the gradient to A       A G - X Wd' + 1 (Wd bd)'
-    half the gradient to Wd, bd  S Wd + (1'A)' bd' - A'X  and  1'A Wd + n bd' - 1'X
+    sums over columns       diag(A G A') + 2 A Wd bd + 1 bd'bd - 2 diag(A Wd X') - 2 X bd + (X^2) 1
+    sums over rows          diag(Wd' S Wd) + 2 (1'A Wd) bd + n bd^2
+                            - 2 diag(Wd' A'X) - 2 (1'X) bd + 1'(X^2)
+    half the gradient to A  A G - X Wd' + 1 (Wd bd)'
+    half the gradient to Wd S Wd + (1'A)' bd' - A'X
+    half the gradient to bd 1'A Wd + n bd' - 1'X
 
-Rounding is relative to X^2, not to E: in float32, errors below a millionth of the squares of X are lost.
+Rounding is relative to X^2, not to E: in float32, errors below a millionth of the squares of X are
+lost.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from skl_sparse_ae._nn.losses import SquaredError
-from skl_sparse_ae._rows.blocks import BLOCK_BYTES, row_blocks
+from skl_sparse_ae._rows.blocks import BLOCK_BYTES
 from skl_sparse_ae._rows.products import is_very_sparse, times, transposed_times
 
 
-def is_worthwhile(loss, X, n_components):
-    """Whether products alone are faster than dense blocks: the loss allows it, X is very sparse and the units are few."""
-    return loss is SquaredError and n_components < X.shape[1] and is_very_sparse(X)
+def are_faster(loss, X, n_components):
+    """True if products alone are faster than dense blocks, for a block X."""
+    return loss.is_quadratic and n_components < X.shape[1] and is_very_sparse(X)
 
 
-def blocks_for(loss, X, n_components):
-    """Row blocks for what is done with them: where nothing as wide as X is made dense, of more rows, and so fewer."""
-    wider = X.shape[1] // n_components if is_worthwhile(loss, X, n_components) else 1
-    return row_blocks(X, n_components, BLOCK_BYTES * wider)
+def blocks_for(loss, rows, n_components):
+    """Row blocks of `Rows`: larger, hence fewer, if no dense array of X's width is formed."""
+    n_features = rows.shape[1]
+    by_products = loss.is_quadratic and n_components < n_features and rows.is_very_sparse
+    wider = n_features // n_components if by_products else 1
+    return rows.blocks(n_components, BLOCK_BYTES * wider)
 
 
 class HalfGradient(NamedTuple):
-    """A function of codes and rows: `scale` times half the gradient to A, where G and the shift are multiples already."""
+    """A function of a block's code and rows: `scale` times half the gradient with respect to A."""
 
-    G: np.ndarray  # (n_components, n_components)
+    G: np.ndarray  # (n_components, n_components), times scale
     Wd: np.ndarray  # (n_components, n_features)
-    shift: np.ndarray  # (n_components,)
+    shift: np.ndarray  # (n_components,), times scale
     scale: float
 
     @classmethod
@@ -57,9 +62,8 @@ def errors_of_rows(w, X, A):
 
 
 def _errors_of_rows(w, X, A, AG, XW, shift):
-    squares = np.einsum("ij,ij->i", AG - 2 * XW + 2 * shift, A, dtype=np.float64) + float(
-        w.bd @ w.bd
-    )
+    from_code = np.einsum("ij,ij->i", AG - 2 * XW + 2 * shift, A, dtype=np.float64)
+    squares = from_code + float(w.bd @ w.bd)
     return np.maximum(squares - 2 * (X @ w.bd) + X.power(2) @ np.ones(X.shape[1]), 0)
 
 
@@ -69,13 +73,15 @@ def errors_of_columns(w, X, A):
     from_code = ones @ A @ Wd
     with_X = transposed_times(A, X, out=np.empty_like(w.Wd))
     quadratic = np.einsum("jd,jd->d", Wd, (A.T @ A) @ Wd - 2 * with_X)
-    return np.maximum(
-        quadratic + bd * (2 * from_code + len(A) * bd - 2 * (ones @ X)) + ones @ X.power(2), 0
-    )
+    linear = bd * (2 * from_code + len(A) * bd - 2 * (ones @ X))
+    return np.maximum(quadratic + linear + ones @ X.power(2), 0)
 
 
 def through_decoder(w, X, A, scale, g):
-    """``(E summed, d_A)``: write `scale` times the gradient of the sum to `g`.Wd and `g`.bd, and return that to the code."""
+    """``(E summed, d_A)``, where d_A is the gradient of `scale` times the sum with respect to A.
+
+    That with respect to Wd and bd is written to `g`.
+    """
     ones = np.ones(len(A), dtype=X.dtype)
     total, x_total = ones @ A, ones @ X
     transposed_times(A, X, out=g.Wd)

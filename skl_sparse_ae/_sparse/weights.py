@@ -1,4 +1,4 @@
-"""The weights of the sparse autoencoder as one flat vector: We, be, Wd, bd, row-major."""
+"""The weights of the sparse autoencoder, and their flat vector: We, be, Wd, bd, each row-major."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from skl_sparse_ae._nn.origin import bias_at
 
 
 class Weights(NamedTuple):
-    """Encoder ``sigmoid(X @ We.T + be)`` and decoder ``A @ Wd + bd``. Row j of both matrices is code unit j."""
+    """Encoder ``X @ We.T + be`` and decoder ``A @ Wd + bd``. Row j of both is code unit j."""
 
     We: np.ndarray  # (n_components, n_features)
     be: np.ndarray  # (n_components,)
@@ -17,19 +17,16 @@ class Weights(NamedTuple):
 
 
 def n_weights(n_components, n_features):
+    """The length of the flat vector."""
     return 2 * n_components * n_features + n_components + n_features
 
 
-def unflatten(theta, n_components, n_features):
-    """Views into theta: writing to them writes to theta."""
+def unflatten(flat, n_components, n_features):
+    """`Weights` that are views into `flat`: writing to them writes to it."""
     k, d = n_components, n_features
-    decoder = theta[k * d + k :]  # slices, because np.split costs as much as a small matrix product
-    return Weights(
-        theta[: k * d].reshape(k, d),
-        theta[k * d : k * d + k],
-        decoder[: k * d].reshape(k, d),
-        decoder[k * d :],
-    )
+    decoder = flat[k * d + k :]  # slices: np.split costs as much as a small matrix product
+    We, be = flat[: k * d].reshape(k, d), flat[k * d : k * d + k]
+    return Weights(We, be, decoder[: k * d].reshape(k, d), decoder[k * d :])
 
 
 def flatten(weights, dtype=np.float64):
@@ -38,12 +35,12 @@ def flatten(weights, dtype=np.float64):
 
 
 def of_centred(w, origin):
-    """The weights that do to rows less `origin` what `w` do to the rows."""
+    """The weights that do to rows less `origin` what `w` do to the rows; `w` if origin is None."""
     if origin is None:
         return w
     return Weights(w.We, bias_at(w.We, w.be, origin), w.Wd, w.bd - origin)
 
 
 def of_rows(w, origin):
-    """The inverse of `of_centred`."""
+    """The inverse of `of_centred`, for an origin that is not None."""
     return of_centred(w, -origin)

@@ -1,4 +1,4 @@
-"""The variational autoencoder as an estimator: parameters, fitted attributes, warnings. No formula."""
+"""The variational autoencoder as an estimator: parameters, attributes, warnings. No formula."""
 
 from collections.abc import Mapping, Set
 from itertools import pairwise
@@ -14,33 +14,32 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skl_sparse_ae._estimator.base import BaseAutoencoder
 from skl_sparse_ae._estimator.containers import as_one_row
 from skl_sparse_ae._estimator.diagnostics import not_converged
-from skl_sparse_ae._estimator.optimizer_state import check_packed, unpack_frame
+from skl_sparse_ae._estimator.optimizer_state import check_optimizer_state
 from skl_sparse_ae._estimator.persistence import check_arrays, check_numbers, corrupted
 from skl_sparse_ae._estimator.transaction import draw_seed, reading
-from skl_sparse_ae._estimator.validation import check_code, check_rows
+from skl_sparse_ae._estimator.validation import check_code
 from skl_sparse_ae._nn.activations import ACTIVATIONS
 from skl_sparse_ae._nn.layers import Layer
 from skl_sparse_ae._rows.moments import moments_of
-from skl_sparse_ae._solvers.solution import NOT_FINITE_AT_START
 from skl_sparse_ae._variational.diagnostics import (
-    LEAST_ACTIVITY,
+    MIN_ACTIVITY,
     collapsed_posterior,
     unlike_scales,
 )
 from skl_sparse_ae._variational.frame import VariationalFrame
 from skl_sparse_ae._variational.likelihoods import Bernoulli, Gaussian
 from skl_sparse_ae._variational.objective import (
+    Architecture,
     Networks,
     Objective,
-    Shape,
     Terms,
     draw,
     flatten,
     unflatten,
 )
 from skl_sparse_ae._variational.predict import (
-    Draws,
-    Model,
+    MonteCarlo,
+    TrainedModel,
     elbo,
     evidence_bounds,
     importance_weighted,
@@ -48,7 +47,7 @@ from skl_sparse_ae._variational.predict import (
     reconstruct,
     rows_of,
 )
-from skl_sparse_ae._variational.problem import VariationalProblem
+from skl_sparse_ae._variational.problem import VariationalProblem, VariationalSpec
 
 LIKELIHOODS = {"squared_error": Gaussian, "cross_entropy": Bernoulli}
 
@@ -195,6 +194,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     }
 
     _terms = Terms._fields
+    _frame_type = VariationalFrame
     _fitted_names = {name for names in STACKS.values() for name in names} | {
         "noise_variance_",
         "active_units_",
@@ -290,85 +290,59 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         return tuple(sizes) if np.iterable(sizes) else (sizes,)
 
     def _count_weights(self, n_features):
-        return self._shape(n_features).n_weights
+        return self._architecture(n_features).n_weights
 
-    def _shape(self, n_features=None):
-        """What the parameters ask for."""
+    def _architecture(self, n_features=None):
+        """The sizes that the parameters ask for."""
         k, hidden = self._sizes().values()
-        return Shape(
-            int(n_features or self.n_features_in_), hidden, k, LIKELIHOODS[self.loss].n_parameters
-        )
-
-    def _fitted_shape(self):
-        return _shape_of(vars(self), type(self).__name__)
+        n_features = int(n_features or self.n_features_in_)
+        return Architecture(n_features, hidden, k, LIKELIHOODS[self.loss].n_parameters)
 
     def _objective(self, kl_weight):
-        return Objective(LIKELIHOODS[self.loss], ACTIVATIONS[self.activation], float(kl_weight))
+        likelihood, activation = LIKELIHOODS[self.loss], ACTIVATIONS[self.activation]
+        return Objective(likelihood, activation, float(kl_weight))
 
-    def _problem(self, frame, dtype):
-        return VariationalProblem(
-            self._objective(self.kl_weight),
-            frame,
-            self._shape(len(frame.input_mean)),
-            dtype,
-            _draws(),
-        )
+    def _moments(self, rows):
+        return moments_of(rows, self.n_components)
 
-    def _moments(self, X):
-        return moments_of(X, self.n_components)
+    def _make_frame(self, moments, dtype):
+        is_scaled = self.loss == "squared_error"
+        return VariationalFrame.of(moments.mean, moments.variance, is_scaled, dtype)
 
-    def _new_problem(self, moments, dtype):
-        if not np.isfinite(moments.variance.sum()):
-            raise ValueError(NOT_FINITE_AT_START)
-        frame = VariationalFrame.of(
-            moments.mean, moments.variance, self.loss == "squared_error", dtype
-        )
-        return self._problem(frame, dtype)
+    def _stochastic_problem(self, frame, moments, dtype):
+        architecture = self._architecture(len(frame.input_mean))
+        objective = self._objective(self.kl_weight)
+        spec = VariationalSpec(objective, frame, architecture, dtype, _expectation())
+        return VariationalProblem(spec)
 
-    def _kept_problem(self, kept, moments, dtype):
-        return self._problem(unpack_frame(VariationalFrame, kept), dtype)
-
-    def _first(self, problem, mean, rng):
-        return problem.first(LIKELIHOODS[self.loss].loss.raw_of_mean(mean), rng)
-
-    def _split(self, X, seed):
-        is_left_whole = self.early_stopping == "auto" and X.shape[0] < ENOUGH_TO_HOLD_OUT
-        return (X, None) if is_left_whole else super()._split(X, seed)
+    def _split(self, rows, seed):
+        is_left_whole = self.early_stopping == "auto" and rows.shape[0] < ENOUGH_TO_HOLD_OUT
+        return (rows, None) if is_left_whole else super()._split(rows, seed)
 
     def _progress_unit(self, problem):
-        return problem.n_features
+        return problem.spec.architecture.n_features
 
-    def _validation_score(self, problem, X):
-        if X is None:
-            return None
-        return lambda x: float(
-            evidence_bounds(problem.model(problem.weights(x)), X, problem.draws, elbo).mean()
-        )
+    def _validation_score(self, spec, weights, rows):
+        return float(evidence_bounds(spec.model(weights), rows, spec.expectation, elbo).mean())
 
     # -------------------------------------------------------------------------------------- fitted attributes
 
-    def _store(self, theta, problem, X):
-        terms, mean, variance = super()._store(theta, problem, X)
-        self.active_units_ = int((variance > LEAST_ACTIVITY).sum())
-        return terms, mean, variance
+    def _store(self, spec, weights, rows):
+        summary = super()._store(spec, weights, rows)
+        self.active_units_ = int((summary.code_variance > MIN_ACTIVITY).sum())
+        return summary
 
-    def _named_weights(self, problem, theta):
-        networks = unflatten(theta.copy(), problem.shape)
-        variance = (
-            float(np.exp(np.float64(networks.log_variance[0])))
-            if problem.shape.n_parameters
-            else None
-        )
-        return {
-            "encoder_coefs_": [layer.coef.copy() for layer in networks.encoder],
-            "encoder_intercepts_": [layer.intercept.copy() for layer in networks.encoder],
-            "decoder_coefs_": [layer.coef.copy() for layer in networks.decoder],
-            "decoder_intercepts_": [layer.intercept.copy() for layer in networks.decoder],
-            "noise_variance_": variance,
-        }
+    def _named_weights(self, spec, weights):
+        networks, has_noise = unflatten(weights, spec.architecture), spec.architecture.n_parameters
+        variance = float(np.exp(np.float64(networks.log_variance[0]))) if has_noise else None
+        named = {"noise_variance_": variance}
+        for layers, (coefs, intercepts) in zip(networks[:2], STACKS.values(), strict=True):
+            named[coefs] = [layer.coef.copy() for layer in layers]
+            named[intercepts] = [layer.intercept.copy() for layer in layers]
+        return named
 
     def _flat_weights(self):
-        _check_weights(vars(self), self._shape(), type(self).__name__)
+        _check_weights(vars(self), self._architecture(), type(self).__name__)
         return flatten(self._networks(np.float64))
 
     def _networks(self, dtype):
@@ -385,7 +359,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         return Networks(*stacks, log_variance)
 
     def _model(self, dtype):
-        return Model(self._networks(dtype), self._fitted_shape(), self._objective(1.0))
+        architecture = _architecture_of(vars(self), type(self).__name__)
+        return TrainedModel(self._networks(dtype), architecture, self._objective(1.0))
 
     @property
     def _dtype(self):
@@ -433,7 +408,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
             In the dtype of X. A variance near 1 beside a mean near 0 is the prior: that unit knows nothing of the row.
         """
         self._check_fitted()
-        X = check_rows(self, X, reset=False)
+        X = self._check_rows(X)
         mean, log_variance = posterior_of(self._model(X.dtype), X)
         return mean, np.exp(log_variance)
 
@@ -455,7 +430,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
             In the dtype of X.
         """
         self._check_fitted()
-        X = check_rows(self, X, reset=False)
+        X = self._check_rows(X)
         mean, log_variance = posterior_of(self._model(X.dtype), X)
         rng = np.random.default_rng(draw_seed(random_state))
         return draw(mean, log_variance, rng.standard_normal(mean.shape, dtype=mean.dtype))[0]
@@ -498,7 +473,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
             In the dtype of X.
         """
         self._check_fitted()
-        X = check_rows(self, X, reset=False)
+        X = self._check_rows(X)
         return reconstruct(self._model(X.dtype), X)
 
     @reading
@@ -594,7 +569,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
             raise ValueError(f"bound must be one of {sorted(BOUNDS)}, got {bound!r}.")
         X = self._check_targets(X)
         return evidence_bounds(
-            self._model(X.dtype), X, _draws(n_draws, random_state), BOUNDS[bound]
+            self._model(X.dtype), X, _expectation(n_draws, random_state), BOUNDS[bound]
         )
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
@@ -612,73 +587,59 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         """
         return float(self.score_samples(X).mean())
 
-    def _messages(self, status, figures, X, moments):
+    def _messages(self, status, summary, rows, moments):
         scale = float(np.sqrt(moments.variance.mean()))
-        if message := not_converged(self, "adam", status):
+        if message := not_converged(self, self._solver, status):
             yield ConvergenceWarning, message
-        if message := collapsed_posterior(self, figures[2], scale):
+        if message := collapsed_posterior(self, summary.code_variance, scale):
             yield ConvergenceWarning, message
-        elif self.noise_variance_ is not None:
-            variance = moments.variance
-            if message := unlike_scales(self.noise_variance_, variance):
-                yield UserWarning, message
-
-    # --------------------------------------------------------------------------------------------------- in files
+        elif self.noise_variance_ and (
+            message := unlike_scales(self.noise_variance_, moments.variance)
+        ):
+            yield UserWarning, message
 
     @staticmethod
     def _check_state(state, name):
-        """ValueError unless the fitted attributes in `state` fit together; the layers' sizes are those of the intercepts."""
         huge = np.finfo(np.float64).max
-        numbers = {
-            "n_features_in_": (int, 1, np.inf),
-            "n_iter_": (int, 1, np.inf),
-            "loss_": (float, -huge, huge),
-        }
-        check_numbers(state, numbers, name)
-        shape = _shape_of(state, name)
-        check_numbers(state, {"active_units_": (int, 0, shape.n_components)}, name)
-        _check_weights(state, shape, name)
+        counts = dict.fromkeys(("n_features_in_", "n_iter_"), (int, 1, np.inf))
+        check_numbers(state, counts | {"loss_": (float, -huge, huge)}, name)
+        architecture = _architecture_of(state, name)
+        check_numbers(state, {"active_units_": (int, 0, architecture.n_components)}, name)
+        _check_weights(state, architecture, name)
         if state.get("_optimizer_state") is not None:
-            check_packed(
-                state["_optimizer_state"],
-                VariationalFrame,
-                shape.n_weights,
-                shape.n_features,
-                0,
-                name,
-            )
+            sizes = architecture.n_weights, architecture.n_features, {}
+            check_optimizer_state(state["_optimizer_state"], VariationalFrame, *sizes, name)
 
 
-def _draws(n_draws=LOSS_DRAWS, random_state=0):
-    return Draws(n_draws, draw_seed(random_state))
+def _expectation(n_draws=LOSS_DRAWS, random_state=0):
+    return MonteCarlo(n_draws, draw_seed(random_state))
 
 
-def _shape_of(values, name):
-    """The `Shape` that the biases among fitted attributes ask for."""
+def _architecture_of(values, name):
+    """The `Architecture` that the biases among fitted attributes ask for."""
     intercepts = values.get("encoder_intercepts_")
-    sizes = [np.size(intercept) for intercept in intercepts] if isinstance(intercepts, list) else []
+    sizes = [np.size(part) for part in intercepts] if isinstance(intercepts, list) else []
     if not sizes or sizes[-1] < 2:
         raise corrupted(name, "encoder_intercepts_", "a list of arrays")
     n_parameters = int(values.get("noise_variance_") is not None)
-    return Shape(values["n_features_in_"], tuple(sizes[:-1]), sizes[-1] // 2, n_parameters)
+    return Architecture(values["n_features_in_"], tuple(sizes[:-1]), sizes[-1] // 2, n_parameters)
 
 
-def _check_weights(values, shape, name):
-    """ValueError unless the weights among fitted attributes are of this shape."""
+def _check_weights(values, architecture, name):
+    """Raise ValueError unless the weights among fitted attributes have these sizes."""
     for stack, (coefs, intercepts) in STACKS.items():
-        sizes = getattr(shape, stack)
-        for attribute, shapes in (
-            (coefs, list(pairwise(sizes))),
-            (intercepts, [(size,) for size in sizes[1:]]),
-        ):
-            arrays = values.get(attribute)
-            if not isinstance(arrays, list) or len(arrays) != len(shapes):
-                raise corrupted(name, attribute, f"a list of {len(shapes)} arrays")
-            named = {f"{attribute}[{i}]": array for i, array in enumerate(arrays)}
-            check_arrays(named, dict(zip(named, shapes, strict=True)), name)
-    if shape.n_parameters:
-        check_numbers(
-            values,
-            {"noise_variance_": (float, np.finfo(np.float64).tiny, np.finfo(np.float64).max)},
-            name,
-        )
+        sizes = getattr(architecture, stack)
+        _check_arrays_of(values, coefs, list(pairwise(sizes)), name)
+        _check_arrays_of(values, intercepts, [(size,) for size in sizes[1:]], name)
+    if architecture.n_parameters:
+        limits = float, np.finfo(np.float64).tiny, np.finfo(np.float64).max
+        check_numbers(values, {"noise_variance_": limits}, name)
+
+
+def _check_arrays_of(values, attribute, shapes, name):
+    """Raise ValueError unless this attribute is a list of arrays of these shapes."""
+    arrays = values.get(attribute)
+    if not isinstance(arrays, list) or len(arrays) != len(shapes):
+        raise corrupted(name, attribute, f"a list of {len(shapes)} arrays")
+    named = {f"{attribute}[{i}]": array for i, array in enumerate(arrays)}
+    check_arrays(named, dict(zip(named, shapes, strict=True)), name)

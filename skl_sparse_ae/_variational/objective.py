@@ -8,27 +8,30 @@
     J = mean over rows of  -log p(x | z)  +  kl_weight * KL(q(z | x) || N(0, I))
 
     KL(q || N(0, I))  = 1/2 sum_j (mu_j^2 + exp(l_j) - 1 - l_j)
-    -log p(x | z)     = 1/2 sum_i ((x_i - raw_i)^2 / v + log(2 pi v))                              squared error: Gaussian
-    -log p(x | z)     = -sum_i (x_i log s(raw_i) + (1 - x_i) log(1 - s(raw_i))), s the sigmoid     cross-entropy: Bernoulli
+    -log p(x | z)     = 1/2 sum_i ((x_i - raw_i)^2 / v + log(2 pi v))             squared error
+    -log p(x | z)     = -sum_i (x_i log s_i + (1 - x_i) log(1 - s_i))             cross-entropy
 
-| here      | shape            | is                                             | public name                             |
-|-----------|------------------|------------------------------------------------|-----------------------------------------|
-| X         | (n, d)           | rows                                           |                                         |
-| encoder   | layers d to 2k   | hidden layers, then mu and r                   | `encoder_coefs_`, `encoder_intercepts_` |
-| decoder   | layers k to d    | hidden layers in reverse, then raw             | `decoder_coefs_`, `decoder_intercepts_` |
-| mu        | (n, k)           | posterior mean                                 | `transform(X)`, `posterior(X)[0]`       |
-| exp(l)    | (n, k)           | posterior variance                             | `posterior(X)[1]`                       |
-| v         | scalar           | variance of X about its reconstruction, learned | `noise_variance_`                       |
-| noise     | (n, k)           | drawn from N(0, I), given                      |                                         |
+    The first is Gaussian, the second Bernoulli with s = sigmoid(raw).
 
-Sums are over features and over units, means over rows only. Given the noise, J is a deterministic function, which is what is
-differentiated here: the reparametrisation of D. P. Kingma & M. Welling, Auto-Encoding Variational Bayes (2014), eq. 10.
+| here    | shape         | is                                          | public name                   |
+|---------|---------------|---------------------------------------------|-------------------------------|
+| X       | (n, d)        | rows                                        |                               |
+| encoder | layers d - 2k | hidden layers, then mu and r                | `encoder_coefs_/_intercepts_` |
+| decoder | layers k - d  | hidden layers in reverse, then raw          | `decoder_coefs_/_intercepts_` |
+| mu      | (n, k)        | posterior mean                              | `transform(X)`                |
+| exp(l)  | (n, k)        | posterior variance                          | `posterior(X)[1]`             |
+| v       | scalar        | variance of X about its reconstruction      | `noise_variance_`             |
+| noise   | (n, k)        | drawn from N(0, I), given                   |                               |
 
-The log-variance is bounded smoothly, never clipped: a clipped one has no gradient, and an unbounded one overflows in float32
-from 88. Near 0 the bound does nothing: it takes 3% off a log-variance of 6.
+Sums are over features and over units, means over rows only. Given the noise, J is a deterministic
+function, and its gradient is the one computed here: the reparametrisation of D. P. Kingma & M.
+Welling, Auto-Encoding Variational Bayes (2014), eq. 10.
+
+The log-variance is bounded smoothly, never clipped: a clipped one has no gradient, and an unbounded
+one overflows in float32 from 88. Near 0 the bound does nothing: it takes 3% off a log-variance of 6.
 """
 
-from functools import partial, reduce
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,16 +39,15 @@ import numpy as np
 from skl_sparse_ae._nn.layers import Layer, backward, count_weights, forward, stack
 from skl_sparse_ae._rows.products import dense
 
-LOG_VARIANCE_BOUND = (
-    20.0  # variances from 2e-9 to 5e8: float32 can square their roots and their products with X
-)
+# Variances from 2e-9 to 5e8: float32 can square their roots and their products with X.
+LOG_VARIANCE_BOUND = 20.0
 
 
 class Objective(NamedTuple):
-    """What is minimised: `Gaussian` or `Bernoulli`, one of the `ACTIVATIONS`, the weight of the KL."""
+    """What is minimised."""
 
-    likelihood: Any
-    activation: Any
+    likelihood: Any  # `Gaussian` or `Bernoulli`
+    activation: Any  # one of `ACTIVATIONS`
     kl_weight: float
 
 
@@ -56,45 +58,49 @@ class Terms(NamedTuple):
     kl_divergence: float
 
 
-class Shape(NamedTuple):
-    """Of both networks: numbers of features, of units in the hidden layers, of code units, of parameters of the likelihood."""
+class Architecture(NamedTuple):
+    """The sizes of both networks."""
 
     n_features: int
-    hidden: tuple
+    hidden: tuple[int, ...]  # units in the hidden layers
     n_components: int
-    n_parameters: int
+    n_parameters: int  # of the likelihood
 
     @property
     def encoder(self):
+        """Layer sizes from X to the two halves of the encoder's raw output."""
         return self.n_features, *self.hidden, 2 * self.n_components
 
     @property
     def decoder(self):
+        """Layer sizes from the code to the decoder's raw output."""
         return self.n_components, *reversed(self.hidden), self.n_features
 
     @property
     def widest(self):
+        """The size of the largest layer."""
         return max(*self.encoder, *self.decoder)
 
     @property
     def n_weights(self):
+        """The length of the flat vector."""
         return count_weights(self.encoder) + count_weights(self.decoder) + self.n_parameters
 
 
 class Networks(NamedTuple):
-    """Both networks, and the likelihood's own parameter."""
+    """Both networks, and the parameter of the likelihood."""
 
     encoder: list[Layer]
     decoder: list[Layer]
     log_variance: np.ndarray
 
 
-def unflatten(theta, shape):
-    """Views into theta: writing to them writes to theta."""
-    middle, end = count_weights(shape.encoder), shape.n_weights - shape.n_parameters
-    return Networks(
-        stack(theta[:middle], shape.encoder), stack(theta[middle:end], shape.decoder), theta[end:]
-    )
+def unflatten(flat, architecture):
+    """`Networks` that are views into `flat`: writing to them writes to it."""
+    middle = count_weights(architecture.encoder)
+    end = architecture.n_weights - architecture.n_parameters
+    encoder = stack(flat[:middle], architecture.encoder)
+    return Networks(encoder, stack(flat[middle:end], architecture.decoder), flat[end:])
 
 
 def flatten(networks, dtype=np.float64):
@@ -109,12 +115,12 @@ def bounded(r):
 
 
 def bounded_slope(log_variance):
-    """The derivative of `bounded`, from its value."""
+    """The derivative of `bounded`, given its value."""
     return 1 - np.square(log_variance / LOG_VARIANCE_BOUND)
 
 
 def posterior(raw):
-    """Mean and log-variance (n_rows, n_components) in the encoder's raw output."""
+    """Mean and log-variance (n_rows, n_components), given the encoder's raw output."""
     mean, r = np.split(raw, 2, axis=1)
     return mean, bounded(r)
 
@@ -122,28 +128,30 @@ def posterior(raw):
 def kl_divergence(mean, log_variance):
     """KL(N(mean, exp(log_variance)) || N(0, I)) of each row (n_rows,), float64, summed over units.
 
-    ``exp(l) - 1 - l`` through `expm1`, without which a float32 posterior near the prior has no digit right.
+    ``exp(l) - 1 - l`` is computed by `expm1`: otherwise a float32 posterior near the prior has no
+    correct digit.
     """
     excess = np.expm1(log_variance, dtype=np.float64) - log_variance
     return 0.5 * (np.einsum("ij,ij->i", mean, mean, dtype=np.float64) + excess.sum(axis=1))
 
 
 def draw(mean, log_variance, noise):
-    """z, and its deviations from the mean, from noise of their shape."""
+    """z, and its deviations from the mean, given noise of their shape."""
     deviation = np.exp(0.5 * log_variance)
     deviation *= noise
     return mean + deviation, deviation
 
 
-def backpropagate(objective, frame, networks, shape, block, scale):
-    """Both terms of one block ``(X, noise)`` of rows, summed over rows, and the flat gradient of `scale` times J's sum.
+def backpropagate(objective, frame, networks, architecture, scale, X, noise):
+    """``(fit, divergence, gradient)`` of one block of rows.
 
-    The networks see ``frame.inputs(X)`` and are to reproduce ``frame.targets(X)``.
+    The first two are the terms of J, summed over rows; the gradient, flat, is that of `scale` times
+    their sum. The encoder sees ``frame.inputs(X)``, the decoder reproduces ``frame.targets(X)``.
     """
-    X, noise = dense(block[0]), block[1]
+    X = dense(X)
     likelihood, activation, kl_weight = objective
-    gradient = np.empty(shape.n_weights, dtype=X.dtype)
-    g = unflatten(gradient, shape)
+    gradient = np.empty(architecture.n_weights, dtype=X.dtype)
+    g = unflatten(gradient, architecture)
     hidden = forward(networks.encoder, activation, frame.inputs(X))
     mean, log_variance = posterior(hidden[-1])
     z, deviation = draw(mean, log_variance, noise)
@@ -152,31 +160,27 @@ def backpropagate(objective, frame, networks, shape, block, scale):
         outputs[-1], frame.targets(X), networks.log_variance, scale
     )
     d_first = backward(networks.decoder, activation, outputs, d_raw, g.decoder)
-    d_posterior = to_posterior(
-        mean, log_variance, deviation, d_first @ networks.decoder[0].coef.T, kl_weight * scale
-    )
+    d_z = d_first @ networks.decoder[0].coef.T
+    d_posterior = to_posterior(mean, log_variance, deviation, d_z, kl_weight * scale)
     backward(networks.encoder, activation, hidden, d_posterior, g.encoder)
     return fit, kl_weight * kl_divergence(mean, log_variance).sum(), gradient
 
 
 def to_posterior(mean, log_variance, deviation, d_z, kl_scale):
-    """The gradient to the encoder's raw output, of the loss through z and of the KL; a new array (n_rows, 2 n_components)."""
+    """The gradient with respect to the encoder's raw output (n_rows, 2 n_components).
+
+    `d_z` is that of the loss with respect to z; `kl_scale` is the factor of the KL.
+    """
     d_log_variance = d_z * deviation
     d_log_variance += kl_scale * np.expm1(log_variance)
     d_log_variance *= 0.5 * bounded_slope(log_variance)
     return np.concatenate([d_z + kl_scale * mean, d_log_variance], axis=1)
 
 
-def value_and_gradient(objective, frame, networks, shape, blocks, map=map):
-    """``(J, gradient, Terms)`` over the rows of `blocks`, pairs of rows and noise. `map` runs them, as in `_objective`."""
-    n_rows = sum(noise.shape[0] for _, noise in blocks)
-    step = partial(backpropagate, objective, frame, networks, shape, scale=1 / n_rows)
-    fit, divergence, gradient = reduce(_add, map(step, blocks))
-    terms = Terms(fit / n_rows, divergence / n_rows)
+def value_and_gradient(objective, frame, networks, architecture, blocks, noise):
+    """``(J, gradient, Terms)`` over the rows of `blocks`; `noise` has an array for each block."""
+    scale = 1 / blocks.n_rows
+    step = partial(backpropagate, objective, frame, networks, architecture, scale)
+    fit, divergence, gradient = blocks.sum(step, noise, dtype=None)
+    terms = Terms(fit / blocks.n_rows, divergence / blocks.n_rows)
     return sum(terms), gradient, terms
-
-
-def _add(total, other):
-    gradient = total[2]
-    gradient += other[2]
-    return total[0] + other[0], total[1] + other[1], gradient

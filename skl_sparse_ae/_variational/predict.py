@@ -1,175 +1,180 @@
-"""What given networks do to rows, block by block: posteriors, reconstructions, bounds on the likelihood, draws of new rows.
-
-A `Model` holds the networks in the user's frame, in the dtype of X.
-"""
+"""What trained networks do to rows, block by block: posteriors, reconstructions, bounds, draws."""
 
 from collections import deque
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
 
+from skl_sparse_ae._estimator.contracts import Summary
 from skl_sparse_ae._nn.layers import forward
-from skl_sparse_ae._nn.losses import SquaredError
 from skl_sparse_ae._nn.origin import bias_at, origin_of_weights
-from skl_sparse_ae._rows.blocks import centred_blocks, row_blocks
-from skl_sparse_ae._rows.executor import row_workers
+from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae._rows.lazy import Centred, read
 from skl_sparse_ae._rows.products import dense
 from skl_sparse_ae._variational.noise import noise_of_rows
-from skl_sparse_ae._variational.objective import Networks, Shape, draw, kl_divergence, posterior
+from skl_sparse_ae._variational.objective import (
+    Architecture,
+    Networks,
+    Objective,
+    Terms,
+    draw,
+    kl_divergence,
+    posterior,
+)
 
 
-class Model(NamedTuple):
-    """Networks, their shape, and the objective they were made for."""
+class TrainedModel(NamedTuple):
+    """Networks for rows in their own units, and in their dtype."""
 
     networks: Networks
-    shape: Shape
-    objective: Any
+    architecture: Architecture
+    objective: Objective
 
 
-def centred(model, dtype):
-    """The model of rows less an origin, and that: None where products with the rows lose no digits.
-
-    As `_inference.centred`: with squared error, the decoder's last biases say where the rows are.
-    """
-    encoder, decoder = model.networks.encoder, model.networks.decoder
-    We, be, bd = encoder[0].coef.T, encoder[0].intercept, decoder[-1].intercept
-    is_squared = model.objective.likelihood.loss is SquaredError
-    origin = origin_of_weights(We, be, bd, dtype) if is_squared else None
-    if origin is None:
-        return model, None
-    encoder = [encoder[0]._replace(intercept=bias_at(We, be, origin)), *encoder[1:]]
-    decoder = [*decoder[:-1], decoder[-1]._replace(intercept=bd - origin)]
-    return model._replace(
-        networks=model.networks._replace(encoder=encoder, decoder=decoder)
-    ), origin
-
-
-def _less(X, origin):
-    """The rows of a block less an origin, if there is one."""
-    return X if origin is None else Centred(X, origin).read()
-
-
-def posterior_of(model, X):
-    """Mean and log-variance of the posterior of every row, both (n_rows, n_components)."""
-    k = model.shape.n_components
-    model, origin = centred(model, X.dtype)
-    blocks = centred_blocks(row_blocks(X, model.shape.widest), origin)
-    both = np.empty((2, X.shape[0], k), dtype=X.dtype)
-    parts = np.split(both, np.cumsum([block.shape[0] for block in blocks])[:-1], axis=1)
-    if len(blocks) == 1:  # a row or two of a service: setting up workers would be most of its time
-        _encode_into(model, read(blocks[0]), both)
-        return both
-    with row_workers(len(blocks)) as (map, _):
-        deque(map(partial(_encode_into, model), blocks, parts), maxlen=0)
-    return both
-
-
-def rows_of(model, Z):
-    """The rows that codes Z (n_rows, n_components) stand for: the means of p(x | z)."""
-    X_hat = np.empty((Z.shape[0], model.shape.n_features), dtype=Z.dtype)
-    for start, block in _numbered(row_blocks(Z, model.shape.widest)):
-        X_hat[start : start + len(block)] = model.objective.likelihood.loss.output(
-            _decode(model, block)
-        )
-    if not np.isfinite(X_hat).all():
-        raise ValueError(
-            f"The reconstruction overflows: the code has values up to {_largest(Z)}. A code that `transform` returns is "
-            "hardly ever beyond 10."
-        )
-    return X_hat
-
-
-def reconstruct(model, X):
-    """``rows_of`` the posterior means, without the code of all rows in memory."""
-    X_hat = np.empty(X.shape, dtype=X.dtype)
-    seen, origin = centred(model, X.dtype)
-    for start, block in _numbered(centred_blocks(row_blocks(X, model.shape.widest), origin)):
-        X_hat[start : start + block.shape[0]] = rows_of(model, _encode(seen, block)[0])
-    return X_hat
-
-
-class Draws(NamedTuple):
-    """How an expectation over the code of each row is taken: see `noise_of_rows`."""
+class MonteCarlo(NamedTuple):
+    """How an expectation over the code of each row is computed: see `noise_of_rows`."""
 
     n_draws: int
     seed: int
 
     def noise(self, X, n_components):
+        """Noise (n_draws, n_rows, n_components) for dense rows."""
         return noise_of_rows(X, self.n_draws, n_components, self.seed)
 
 
-def evidence_bounds(model, X, draws, bound):
-    """`bound` on log p(x) of every row (n_rows,), in nats: a function of (model, dense rows, mean, log_variance, noise)."""
-    bounds, (model, origin) = [], centred(model, X.dtype)
-    for block in map(read, row_blocks(X, model.shape.widest)):
-        noise, rows = draws.noise(dense(block), model.shape.n_components), _less(block, origin)
-        bounds.append(bound(model, dense(rows), *_encode(model, rows), noise))
-    return _finite(np.concatenate(bounds), X)
+def centred(model, dtype):
+    """The model for rows less an origin, and the origin; None if products need none.
+
+    With squared error, the biases of the last layer tell where the rows are.
+    """
+    encoder, decoder = model.networks.encoder, model.networks.decoder
+    We, be, bd = encoder[0].coef.T, encoder[0].intercept, decoder[-1].intercept
+    is_quadratic = model.objective.likelihood.loss.is_quadratic
+    origin = origin_of_weights(We, be, bd, dtype) if is_quadratic else None
+    if origin is None:
+        return model, None
+    encoder = [encoder[0]._replace(intercept=bias_at(We, be, origin)), *encoder[1:]]
+    decoder = [*decoder[:-1], decoder[-1]._replace(intercept=bd - origin)]
+    networks = model.networks._replace(encoder=encoder, decoder=decoder)
+    return model._replace(networks=networks), origin
+
+
+def posterior_of(model, rows):
+    """Mean and log-variance of the posterior of every row: (2, n_rows, n_components)."""
+    k = model.architecture.n_components
+    model, origin = centred(model, rows.dtype)
+    blocks = rows.blocks(model.architecture.widest).centred(origin)
+    both = np.empty((2, rows.shape[0], k), dtype=rows.dtype)
+    if len(blocks) == 1:  # for a row or two, setting up workers would take most of the time
+        _encode_into(model, read(blocks.rows[0]), both)
+        return both
+    ends = np.cumsum([block.shape[0] for block in blocks.rows])
+    with blocks.workers():
+        parts = np.split(both, ends[:-1], axis=1)
+        deque(blocks.map(partial(_encode_into, model), parts), maxlen=0)
+    return both
+
+
+def rows_of(model, Z):
+    """The rows that codes Z (n_rows, n_components) stand for: the means of p(x | z)."""
+    X_hat = np.empty((Z.shape[0], model.architecture.n_features), dtype=Z.dtype)
+    for start, block in _numbered(row_blocks(Z, model.architecture.widest)):
+        raw = _decode(model, block)
+        X_hat[start : start + len(block)] = model.objective.likelihood.loss.output(raw)
+    if not np.isfinite(X_hat).all():
+        raise ValueError(
+            f"The reconstruction overflows: the code has values up to {_largest(Z)}. A code that "
+            "`transform` returns is hardly ever beyond 10."
+        )
+    return X_hat
+
+
+def reconstruct(model, rows):
+    """``rows_of`` the posterior means, without the code of all rows in memory."""
+    X_hat = np.empty(rows.shape, dtype=rows.dtype)
+    encoder, origin = centred(model, rows.dtype)
+    for start, block in _numbered(rows.blocks(model.architecture.widest).centred(origin)):
+        X_hat[start : start + block.shape[0]] = rows_of(model, _encode(encoder, block)[0])
+    return X_hat
+
+
+def evidence_bounds(model, rows, expectation, bound):
+    """A bound on log p(x) of every row (n_rows,), in nats.
+
+    `bound` is `elbo` or `importance_weighted`: a function of ``(model, dense rows, mean,
+    log_variance, noise)``.
+    """
+    bounds = np.concatenate([bound(*parts) for parts in _encoded(model, rows, expectation)])
+    if not np.isfinite(bounds).all():
+        raise ValueError(
+            f"The bounds overflow: X has values up to {_largest(rows)}. Scale X as the rows given to "
+            "fit were."
+        )
+    return bounds
+
+
+def _encoded(model, rows, expectation):
+    """Yield ``(model, dense rows, mean, log_variance, noise)`` for each block, less an origin."""
+    model, origin = centred(model, rows.dtype)
+    for block in map(read, rows.blocks(model.architecture.widest).rows):
+        noise = expectation.noise(dense(block), model.architecture.n_components)
+        X = block if origin is None else Centred(block, origin).read()
+        yield model, dense(X), *_encode(model, X), noise
 
 
 def elbo(model, X, mean, log_variance, noise):
     """``E log p(x | z) - KL(q || p)``: the evidence lower bound."""
-    return -reconstruction_losses(model, X, mean, log_variance, noise) - kl_divergence(
-        mean, log_variance
-    )
+    losses = reconstruction_losses(model, X, mean, log_variance, noise)
+    return -losses - kl_divergence(mean, log_variance)
 
 
 def importance_weighted(model, X, mean, log_variance, noise):
-    """``log mean over draws of p(x, z) / q(z | x)``: tighter than `elbo`, and tight with many draws.
+    """``log mean over draws of p(x, z) / q(z | x)``: tighter than `elbo`, exact with many draws.
 
     Source: Y. Burda, R. Grosse & R. Salakhutdinov, Importance Weighted Autoencoders (2016), eq. 8.
     """
     log_weights = np.empty(noise.shape[:2])
+    log_deviations = log_variance.sum(axis=1, dtype=np.float64)
     for weights, one in zip(log_weights, noise, strict=True):
         z, _ = draw(mean, log_variance, one)
-        log_prior = -0.5 * np.einsum("ij,ij->i", z, z, dtype=np.float64)
-        log_posterior = -0.5 * (
-            log_variance.sum(axis=1, dtype=np.float64)
-            + np.einsum("ij,ij->i", one, one, dtype=np.float64)
-        )
+        log_prior = -0.5 * _squared_norms(z)
+        log_posterior = -0.5 * (log_deviations + _squared_norms(one))
         weights[...] = log_prior - log_posterior - _losses(model, X, z)
     return logsumexp(log_weights, axis=0) - np.log(len(noise))
 
 
+def _squared_norms(Z):
+    return np.einsum("ij,ij->i", Z, Z, dtype=np.float64)
+
+
 def reconstruction_losses(model, X, mean, log_variance, noise):
-    """``-E log p(x | z)`` of each row (n_rows,), over the draws of `noise` (n_draws, n_rows, n_components)."""
-    return sum(_losses(model, X, draw(mean, log_variance, one)[0]) for one in noise) / len(noise)
+    """``-E log p(x | z)`` of each row (n_rows,), over the draws of `noise`."""
+    total = sum(_losses(model, X, draw(mean, log_variance, one)[0]) for one in noise)
+    return total / len(noise)
 
 
-class Figures(NamedTuple):
-    """Means over rows: both terms of J, and for each code unit the mean and variance of its posterior mean."""
-
-    reconstruction: float
-    kl_divergence: float
-    mean: np.ndarray
-    variance: np.ndarray
-
-
-def evaluate(model, X, draws):
-    """`Figures` of all rows."""
-    totals, n_rows, (model, origin) = [0.0, 0.0, 0.0, 0.0], X.shape[0], centred(model, X.dtype)
-    for block in map(read, row_blocks(X, model.shape.widest)):
-        noise, rows = draws.noise(dense(block), model.shape.n_components), _less(block, origin)
-        mean, log_variance = _encode(model, rows)
+def summarize(model, rows, expectation):
+    """The `Summary` of all rows: both terms of J, and moments of the posterior means."""
+    totals = [0.0, 0.0, 0.0, 0.0]
+    for of_block, X, mean, log_variance, noise in _encoded(model, rows, expectation):
         means = mean.astype(np.float64)
-        totals[0] += reconstruction_losses(model, dense(rows), mean, log_variance, noise).sum()
+        totals[0] += reconstruction_losses(of_block, X, mean, log_variance, noise).sum()
         totals[1] += kl_divergence(mean, log_variance).sum()
         totals[2] = totals[2] + means.sum(axis=0)
         totals[3] = totals[3] + np.square(means).sum(axis=0)
-    fit, divergence, mean, square = (total / n_rows for total in totals)
-    return Figures(
-        float(fit), float(model.objective.kl_weight * divergence), mean, square - np.square(mean)
-    )
+    fit, divergence, mean, square = (total / rows.shape[0] for total in totals)
+    terms = Terms(float(fit), float(model.objective.kl_weight * divergence))
+    return Summary(terms, mean, square - np.square(mean))
 
 
 def _encode(model, X):
     raw = forward(model.networks.encoder, model.objective.activation, X)[-1]
     if not np.isfinite(raw).all():
         raise ValueError(
-            f"The code overflows: X has values up to {_largest(X)}. Scale X as the rows given to fit were."
+            f"The code overflows: X has values up to {_largest(X)}. Scale X as the rows given to fit "
+            "were."
         )
     return posterior(raw)
 
@@ -183,23 +188,16 @@ def _decode(model, Z):
 
 
 def _losses(model, X, Z):
-    return model.objective.likelihood.per_row(_decode(model, Z), X, model.networks.log_variance)
+    raw = _decode(model, Z)
+    return model.objective.likelihood.per_row(raw, X, model.networks.log_variance)
 
 
 def _numbered(blocks):
-    """Each block with the number of its first row."""
+    """Yield the number of each block's first row, and the block."""
     start = 0
-    for block in map(read, blocks):
+    for block in map(read, blocks.rows):
         yield start, block
         start += block.shape[0]
-
-
-def _finite(bounds, X):
-    if not np.isfinite(bounds).all():
-        raise ValueError(
-            f"The bounds overflow: X has values up to {_largest(X)}. Scale X as the rows given to fit were."
-        )
-    return bounds
 
 
 def _largest(X):

@@ -1,94 +1,108 @@
-"""The form of the variational objective that Adam is handed: a function of one flat vector, in a frame that suits it.
+"""The variational problem for Adam, in a frame that suits it; see `_solvers.problem`."""
 
-See `_problems` for what a problem is.
-"""
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from skl_sparse_ae._nn.layers import initialize
-from skl_sparse_ae._rows.blocks import batch_blocks
-from skl_sparse_ae._variational.frame import NOISE_STRIDE, TOTAL_VARIANCE
+from skl_sparse_ae._rows.blocks import BatchBlocks
+from skl_sparse_ae._variational.frame import TOTAL_VARIANCE, VariationalFrame
 from skl_sparse_ae._variational.objective import (
+    Architecture,
+    Objective,
     Terms,
-    bounded,
-    bounded_slope,
     unflatten,
     value_and_gradient,
 )
-from skl_sparse_ae._variational.predict import Model, evaluate
+from skl_sparse_ae._variational.predict import MonteCarlo, TrainedModel, summarize
+
+
+class VariationalSpec(NamedTuple):
+    """What is minimised, in which frame, by networks of which sizes."""
+
+    objective: Objective
+    frame: VariationalFrame
+    architecture: Architecture
+    dtype: np.dtype  # of the weights
+    expectation: MonteCarlo  # over codes, in `summarize`
+
+    def model(self, weights):
+        """The `TrainedModel` of flat weights."""
+        networks = unflatten(weights, self.architecture)
+        return TrainedModel(networks, self.architecture, self.objective)
+
+    def summarize(self, weights, rows):
+        """The `Summary` of flat weights at all rows."""
+        return summarize(self.model(weights), rows, self.expectation)
+
+
+class NoisyBatch(NamedTuple):
+    """A mini-batch in blocks, and the noise for each block (rows of the block, n_components)."""
+
+    blocks: BatchBlocks
+    noise: list[np.ndarray]
+
+    @property
+    def n_rows(self):
+        return self.blocks.n_rows
 
 
 class VariationalProblem:
-    """All weights free, in a `VariationalFrame`. `draws` are those with which `evaluate` takes expectations."""
+    """All weights free: a `Stochastic` problem."""
 
     terms = Terms
-    unit = 1.0  # nats, whatever X is measured in
-    strides = ()
+    gradient_scale = 1.0  # nats, whatever the unit of X
+    step_scales = ()
 
-    def __init__(self, objective, frame, shape, dtype, draws):
-        self.objective, self.frame, self.shape, self.dtype, self.draws = (
-            objective,
-            frame,
-            shape,
-            dtype,
-            draws,
-        )
-        self.n_features = shape.n_features
+    def __init__(self, spec):
+        self.spec = spec
 
     @property
-    def work_of_a_row(self):
-        return max(m * n for m, n in zip(self.shape.encoder, self.shape.encoder[1:], strict=False))
+    def flops_per_row(self):
+        sizes = self.spec.architecture.encoder
+        return max(m * n for m, n in pairwise(sizes))
 
-    def first(self, raw_output, rng):
-        """First weights in the frame, flat float64: rows are told apart, and all decoded to `raw_output` about."""
-        theta = np.zeros(self.shape.n_weights)
-        w = unflatten(theta, self.shape)
-        initialize(w.encoder, self.objective.activation, rng)
-        initialize(w.decoder, self.objective.activation, rng)
-        w.encoder[0].coef[...] *= np.sqrt(self.n_features / TOTAL_VARIANCE)
-        w.decoder[-1].intercept[...] = (
-            raw_output - self.frame.output_mean
-        ) / self.frame.output_scale
-        return theta
+    def initial_params(self, rng):
+        """Networks that distinguish rows, and decode all of them to about the column means."""
+        objective, frame, architecture, *_ = self.spec
+        params = np.zeros(architecture.n_weights)
+        w = unflatten(params, architecture)
+        initialize(w.encoder, objective.activation, rng)
+        initialize(w.decoder, objective.activation, rng)
+        w.encoder[0].coef[...] *= np.sqrt(architecture.n_features / TOTAL_VARIANCE)
+        raw_output = objective.likelihood.loss.raw_of_mean(frame.input_mean)
+        w.decoder[-1].intercept[...] = (raw_output - frame.output_mean) / frame.output_scale
+        return params
 
-    def resume(self, theta):
-        return self.frame.from_user(theta, self.shape)
+    def params_from(self, weights):
+        return self.spec.frame.from_user(weights, self.spec.architecture)
 
-    def weights(self, x):
-        return self.frame.to_user(x, self.shape, self.dtype)
+    def to_weights(self, params):
+        weights = self.spec.frame.to_user(params, self.spec.architecture)
+        return weights.astype(self.spec.dtype, copy=False)
 
-    def batch_blocks(self, batch, n_workers, rng):
-        """The rows of a mini-batch with their noise, drawn for all of them before they are split among workers."""
-        noise = rng.standard_normal((batch.shape[0], self.shape.n_components), dtype=batch.dtype)
-        blocks = batch_blocks(batch, n_workers)
-        ends = np.cumsum([block.shape[0] for block in blocks])
-        return list(zip(blocks, np.split(noise, ends[:-1]), strict=True))
+    def batch(self, rows, executor, rng):
+        """The noise is drawn for all rows before they are split among workers."""
+        shape = rows.shape[0], self.spec.architecture.n_components
+        noise = rng.standard_normal(shape, dtype=rows.dtype)
+        blocks = BatchBlocks(rows, executor)
+        ends = np.cumsum([block.shape[0] for block in blocks.rows])
+        return NoisyBatch(blocks, np.split(noise, ends[:-1]))
 
-    def model(self, theta):
-        """The `Model` of flat weights in the user's frame."""
-        return Model(unflatten(theta, self.shape), self.shape, self.objective)
-
-    def evaluate(self, theta, X):
-        """Terms, and mean and variance (n_components,) of the code, at rows X."""
-        figures = evaluate(self.model(theta), X, self.draws)
-        return Terms(*figures[:2]), *figures[2:]
-
-    def rooms(self, batch_size, n_workers):
-        return None
-
-    def __call__(self, x, blocks, rooms=None, map=map, memory=None):
-        w = unflatten(x, self.shape)
-        log_variance = bounded(NOISE_STRIDE * w.log_variance)
+    def value_and_gradient(self, params, batch, memory):
+        objective, frame, architecture, *_ = self.spec
+        w = unflatten(params, architecture)
+        log_variance = frame.log_variance(w.log_variance)
         networks = w._replace(log_variance=log_variance)
         value, gradient, terms = value_and_gradient(
-            self.objective, self.frame, networks, self.shape, blocks, map
+            objective, frame, networks, architecture, *batch
         )
-        unflatten(gradient, self.shape).log_variance[...] *= NOISE_STRIDE * bounded_slope(
-            log_variance
-        )
-        in_units_of_X = self.n_features * float(np.log(self.frame.output_scale))
-        return (
-            value + in_units_of_X,
-            gradient,
-            terms._replace(reconstruction=terms.reconstruction + in_units_of_X),
-        )
+        g = unflatten(gradient, architecture)
+        g.log_variance[...] = frame.pull_back_log_variance(g.log_variance, log_variance)
+        in_unit_of_X = architecture.n_features * float(np.log(frame.output_scale))
+        reconstruction = terms.reconstruction + in_unit_of_X
+        return value + in_unit_of_X, gradient, terms._replace(reconstruction=reconstruction)
+
+    def after_step(self, state, batch):
+        return state

@@ -1,0 +1,73 @@
+"""What a family of autoencoders supplies: the contracts between `base` and the families.
+
+A family implements `Spec` and a `SavedFrame`, and problems for the solvers (`_solvers.problem`).
+"""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+
+class ChangeOfVariables(Protocol):
+    """Makes a search easy without changing the problem.
+
+    It is the way between the params of a search and weights in the units of the rows.
+
+    `shape` is whatever the family needs to find its weights in a flat vector.
+    """
+
+    def to_user(self, params: np.ndarray, shape: Any) -> np.ndarray:
+        """The weights that `params` stand for: a new vector, in the precision of `params`."""
+
+    def from_user(self, weights: np.ndarray, shape: Any) -> np.ndarray:
+        """The inverse of `to_user`: a new vector, float64."""
+
+    def pull_back(self, gradient: np.ndarray, shape: Any) -> np.ndarray:
+        """The gradient with respect to params, given that to the weights, which is overwritten.
+
+        The transpose of the derivative of `to_user`.
+        """
+
+
+class SavedFrame(ChangeOfVariables, Protocol):
+    """A named tuple of numbers and arrays, which is saved between calls of `partial_fit`."""
+
+    input_mean: np.ndarray  # (n_features,) float64
+    input_scale: float
+    total_variance: float  # of the inputs that the network in the frame reads
+    _fields: tuple[str, ...]
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+    @staticmethod
+    def limits(n_features: int) -> tuple[dict, dict]:
+        """What a saved frame may hold: ``{number: (type, least, most)}`` and ``{array: shape}``."""
+
+
+class Summary(NamedTuple):
+    """The objective at all rows, in its terms, and moments of each code unit over rows."""
+
+    terms: Any  # named tuple of floats
+    code_mean: np.ndarray  # (n_components,) float64
+    code_variance: np.ndarray  # (n_components,) float64
+
+
+class Spec(Protocol):
+    """What all forms of a family's problem share; each form has it as its attribute `spec`."""
+
+    frame: SavedFrame
+
+    def summarize(self, weights: np.ndarray, rows: Any) -> Summary:
+        """The summary of flat weights at `Rows`."""
+
+
+def is_out_of_date(frame: SavedFrame, suited: SavedFrame) -> bool:
+    """True if `frame` does not suit rows for which `suited` was made.
+
+    Their spread differs by a factor of 2, or their mean by all of the spread.
+    """
+    ratio = frame.input_scale / suited.input_scale
+    shift = np.linalg.norm(frame.input_mean - suited.input_mean)
+    return not 0.5 <= ratio <= 2 or bool(
+        shift > suited.input_scale * np.sqrt(suited.total_variance)
+    )

@@ -1,0 +1,287 @@
+"""Rows on the workers of a Dask cluster: see `_rows.protocols`."""
+
+import pickle
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+
+import numpy as np
+
+from skl_sparse_ae._rows.blocks import BLOCK_BYTES, row_blocks
+from skl_sparse_ae._rows.executor import Executor, executor
+from skl_sparse_ae._rows.in_memory import ArrayRows
+from skl_sparse_ae._rows.lazy import Centred
+from skl_sparse_ae._rows.sums import add_up
+from skl_sparse_ae._rows.thread_pool import thread_pool
+
+# A worker computes on the rows that it has, unless they are more than this many times the average.
+MAX_SHARE = 1.25
+# Functions of up to this many bytes are sent with the tasks, through the scheduler. That is as fast as
+# any other way up to here, and slower beyond. Actors would save 12 ms of 14 in a round
+# (`benchmarks/scale/dask_scaling.py`), but an actor dies with its worker.
+MAX_BYTES_IN_TASKS = 2**20
+
+
+class DaskRows:
+    """Rows as futures of partitions, none of them empty, all finite: see `protocols.Rows`."""
+
+    is_sparse = is_very_sparse = False
+
+    def __init__(self, client, parts, lengths, first_row, dtype, limits):
+        self.client, self.parts, self.lengths = client, parts, lengths
+        self.first_row, self.limits, self.dtype = first_row, limits, np.dtype(dtype)
+        self.shape = sum(lengths), first_row.shape[1]
+
+    @classmethod
+    def of(cls, X, client):
+        """The rows of a Dask array, computed once and held until this object is gone. ValueError for what a fit refuses."""
+        dtype, n_features = float_of(X.dtype), X.shape[1]
+        rows = X.map_blocks(
+            _as_rows, n_features, dtype, dtype=dtype, meta=np.empty((0, 0), dtype=dtype)
+        )
+        parts = client.compute(rows.to_delayed().ravel().tolist())
+        with translate_lost_worker():
+            summaries = client.gather(client.map(_summary, parts, range(len(parts)), pure=False))
+        kept = [
+            (part, summary) for part, summary in zip(parts, summaries, strict=True) if summary[0]
+        ]
+        if not kept:
+            raise ValueError(
+                f"Found array with 0 sample(s) (shape=(0, {n_features})) while a minimum of 1 is required."
+            )
+        parts, (lengths, lows, highs, firsts) = (
+            [part for part, _ in kept],
+            zip(*(of_part for _, of_part in kept), strict=True),
+        )
+        return cls(client, parts, list(lengths), firsts[0], dtype, (min(lows), max(highs)))
+
+    @property
+    def data(self):
+        """What callbacks are shown as X."""
+        return self
+
+    def min(self):
+        return self.limits[0]
+
+    def max(self):
+        return self.limits[1]
+
+    def astype(self, dtype):
+        if np.dtype(dtype) == self.dtype:
+            return self
+        parts = self.client.map(partial(np.asarray, dtype=dtype), self.parts, pure=False)
+        first_row = self.first_row.astype(dtype)
+        return DaskRows(self.client, parts, self.lengths, first_row, dtype, self.limits)
+
+    def clip(self, low, high):
+        clip, first_row = partial(np.clip, a_min=low, a_max=high), self.first_row.clip(low, high)
+        parts = self.client.map(clip, self.parts, pure=False)
+        return DaskRows(self.client, parts, self.lengths, first_row, self.dtype, (low, high))
+
+    def hold_out(self, fraction, seed):
+        """Whole partitions are held out, at least one of them."""
+        if len(self.parts) < 2:
+            raise ValueError(
+                "early_stopping=True holds out whole partitions: X needs at least two that are not "
+                "empty."
+            )
+        order = np.random.default_rng(seed).permutation(len(self.parts))
+        n_out = int(np.clip(round(fraction * len(order)), 1, len(order) - 1))
+        return self._only(np.sort(order[n_out:])), self._only(np.sort(order[:n_out]))
+
+    def _only(self, chosen):
+        """The rows of some partitions, given by number."""
+        parts, lengths = [self.parts[i] for i in chosen], [self.lengths[i] for i in chosen]
+        return DaskRows(self.client, parts, lengths, self.first_row, self.dtype, self.limits)
+
+    def blocks(self, width, block_bytes=BLOCK_BYTES):
+        """One block for each worker: the partitions that it has."""
+        shares = [(worker, n, self._only(chosen)) for worker, n, chosen in self._shared_out()]
+        return WorkerBlocks(self.client, width, shares)
+
+    def _shared_out(self):
+        """Triples of a worker, how many threads it has, and the partitions that it is to compute on."""
+        n_threads, holders = (
+            dict(sorted(self.client.nthreads().items())),
+            self.client.who_has(self.parts),
+        )
+        share = MAX_SHARE * self.shape[0] / sum(n_threads.values())
+        taken, load = (
+            {worker: [] for worker in n_threads},
+            dict.fromkeys(n_threads, 0.0),
+        )  # rows for each thread
+        for i in np.argsort(self.lengths, kind="stable")[::-1]:
+            has_it = [
+                worker for worker in n_threads if worker in holders.get(self.parts[i].key, ())
+            ]
+            worker = min(has_it or n_threads, key=load.get)
+            if load[worker] + self.lengths[i] / n_threads[worker] > share:
+                worker = min(n_threads, key=load.get)
+            taken[worker].append(i)
+            load[worker] += self.lengths[i] / n_threads[worker]
+        return [
+            (worker, n_threads[worker], sorted(chosen))
+            for worker, chosen in taken.items()
+            if chosen
+        ]
+
+    @contextmanager
+    def epochs(self, step, max_workers):
+        """The state goes to the partitions in random order, and `step` runs where they are."""
+
+        def epoch(state, rng):
+            carried = (state, 0, 0.0, 0.0)
+            seeds = rng.integers(2**32, size=len(self.parts))
+            for i in rng.permutation(len(self.parts)):
+                work = step, carried, self.parts[i], int(seeds[i])
+                carried = self.client.submit(_epoch_of_partition, *work, pure=False)
+            with translate_lost_worker():
+                state, n_rows, value, terms = carried.result()
+            return state, value / n_rows, terms / n_rows
+
+        yield epoch
+
+
+class WorkerBlocks:
+    """The partitions of each worker as one block: see `protocols.Blocks`.
+
+    `shares` are triples of a worker, the number of its threads, and `DaskRows`. `prepare` turns a
+    function of rows into one that sees them changed.
+    """
+
+    is_in_memory = False
+
+    def __init__(self, client, width, shares, prepare=None):
+        self.client, self.width, self.shares, self.prepare = client, width, shares, prepare
+        _, _, rows = shares[0]
+        self.n_rows = sum(rows.shape[0] for _, _, rows in shares)
+        self.n_features, self.dtype = rows.shape[1], rows.dtype
+
+    def __len__(self):
+        return len(self.shares)
+
+    def first_row(self):
+        _, _, rows = self.shares[0]
+        return rows.first_row[0]
+
+    @contextmanager
+    def workers(self):
+        """The client, too, holds BLAS at one thread: bits depend on that."""
+        with executor(1):
+            yield
+
+    def code_buffers(self, n_units):
+        return [None] * len(self)
+
+    def gradient_buffers(self, size):
+        return [None] * len(self)
+
+    def centred(self, origin):
+        if origin is None:
+            return self
+        return WorkerBlocks(self.client, self.width, self.shares, partial(_of_centred, origin))
+
+    def sum(self, function, *others, dtype=np.float64):
+        return add_up(self.map(function, *others), dtype)
+
+    def map(self, function, *others):
+        """The sum of the function over each worker's rows, float64.
+
+        If a worker is lost, another one computes its part.
+        """
+        function = function if self.prepare is None else partial(self.prepare, function)
+        function = import_dask("cloudpickle").dumps(function)
+        if len(self) * len(function) > MAX_BYTES_IN_TASKS:
+            function = self.client.scatter(function, broadcast=True, hash=False)
+        futures = [
+            self._submit(*share, function, args)
+            for share, *args in zip(self.shares, *others, strict=True)
+        ]
+        with translate_lost_worker():
+            return self.client.gather(futures)
+
+    def _submit(self, worker, n_threads, rows, function, others):
+        where = {"workers": [worker], "allow_other_workers": True, "pure": False}
+        how = function, others, self.width, n_threads, rows.lengths
+        return self.client.submit(sum_in_worker, *how, *rows.parts, **where)
+
+
+@contextmanager
+def translate_lost_worker():
+    """Raise RuntimeError, with advice, where Dask says that rows were lost."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__name__ not in ("CancelledError", "FutureCancelledError", "KilledWorker"):
+            raise
+        raise RuntimeError(
+            "Rows were lost with a worker and cannot be computed again, or computing them ends "
+            f"workers: {error}. Read X from storage instead of scattering it, and give the workers "
+            "more memory or X smaller chunks."
+        ) from error
+
+
+def _of_centred(origin, function, X, *others):
+    return function(Centred(X, origin).read(), *others)
+
+
+def sum_in_worker(function, others, width, n_threads, lengths, *parts):
+    """The sum over the rows of some partitions of a pickled function, on this many threads."""
+    found = [len(part) for part in parts]
+    if found != lengths:
+        raise ValueError(
+            f"Partitions of {lengths} rows have {found} after they were computed again: X is not "
+            "always the same."
+        )
+    blocks = [block for part in parts for block in row_blocks(part, width).rows]
+    others = [[other] * len(blocks) for other in others]
+    with thread_pool(n_threads) as map:
+        workers = Executor(map, n_threads, longest_run=len(blocks))
+        return workers.sum(pickle.loads(function), blocks, *others)
+
+
+def _epoch_of_partition(step, carried, X, seed):
+    """The epoch's state and sums after one more partition.
+
+    Nothing that came is written to: Dask may need it again.
+    """
+    state, n_rows, value, terms = carried
+    arrays = {
+        name: getattr(state, name).copy() for name in ("params", "first_moment", "second_moment")
+    }
+    memory = {name: array.copy() for name, array in state.memory.items()}
+    state, rng = state._replace(**arrays, memory=memory), np.random.default_rng(seed)
+    state, n, mean, means = step(state, ArrayRows(X), Executor(), rng)
+    return state, n_rows + n, value + n * mean, terms + n * np.asarray(means)
+
+
+def _as_rows(block, n_features, dtype):
+    block = np.ascontiguousarray(block, dtype=dtype)
+    if block.ndim != 2 or block.shape[1] != n_features:
+        raise ValueError(f"A partition of X has shape {block.shape}, and X {n_features} features.")
+    return block
+
+
+def _summary(rows, number):
+    """``(n_rows, least value, largest value, first row)`` of a partition; ValueError unless it is finite."""
+    if not len(rows):
+        return 0, 0.0, 0.0, rows
+    low, high = rows.min(), rows.max()
+    if not np.isfinite([low, high]).all():
+        what = "NaN" if np.isnan(low) else f"infinity or a value too large for {rows.dtype!r}"
+        raise ValueError(f"Partition {number}: Input X contains {what}.")
+    return len(rows), low, high, rows[:1].copy()
+
+
+def float_of(dtype):
+    """float32 for itself, float64 for any other dtype."""
+    return np.float32 if dtype.kind == "f" and dtype.itemsize == 4 else np.float64
+
+
+def import_dask(module):
+    """A module of Dask or of what comes with it; ImportError with the command that installs it."""
+    try:
+        return import_module(module)
+    except ImportError:
+        message = 'skl_sparse_ae.dask needs Dask: pip install "skl_sparse_ae[dask]"'
+        raise ImportError(message) from None
