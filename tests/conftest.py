@@ -9,19 +9,21 @@ import signal
 import sys
 import threading
 import warnings
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import settings
+from scipy.sparse import csr_array
 from scipy.special import expit
 from sklearn.datasets import load_digits
 
 from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
 from skl_sparse_ae._estimator import base, solvers
 from skl_sparse_ae._nn import activations, coupling, losses, penalties, saturation
-from skl_sparse_ae._rows import batches, blocks, disk, executor, in_memory, moments
+from skl_sparse_ae._rows import batches, blocks, disk, executor, in_memory, moments, thread_pool
 from skl_sparse_ae._solvers import adam
 from skl_sparse_ae._sparse import frame, objective, predict, problems, scale, weights
 from skl_sparse_ae._variational import frame as variational_frame
@@ -134,6 +136,40 @@ def in_blocks():
 
 
 @pytest.fixture
+def in_threads():
+    """A function that has `RowBlocks` worked on by this number of threads."""
+    with ExitStack() as open_pools:
+
+        def threaded(row_blocks, n_workers):
+            pool = open_pools.enter_context(thread_pool.thread_pool(n_workers))
+            row_blocks.executor = executor.Executor(pool, n_workers)
+            return row_blocks
+
+        yield threaded
+
+
+@pytest.fixture(scope="session")
+def batch_blocks():
+    """A function that makes the `BatchBlocks` of a mini-batch, for this number of workers."""
+
+    def make(X, n_workers=1):
+        return blocks.BatchBlocks(X, executor.Executor(n_workers=n_workers))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def very_sparse_rows():
+    """A function that makes a CSR matrix of random rows, so sparse that products are faster."""
+
+    def make(n_rows, n_features, density=0.03):
+        rng, shape = np.random.default_rng(0), (n_rows, n_features)
+        return csr_array(rng.uniform(size=shape) * (rng.uniform(size=shape) < density))
+
+    return make
+
+
+@pytest.fixture
 def limit_blocks(monkeypatch):
     """A function that limits every block of rows to this number of rows."""
 
@@ -142,6 +178,48 @@ def limit_blocks(monkeypatch):
         monkeypatch.setattr(blocks, "MAX_ROWS", n_rows)
 
     return limit
+
+
+@pytest.fixture
+def keep_decoder(monkeypatch):
+    """Within the test, L-BFGS searches all weights: it does not solve for the decoder."""
+    monkeypatch.setattr(problems, "can_eliminate_decoder", lambda *_: False)
+
+
+@pytest.fixture
+def eliminated(monkeypatch):
+    """A list of the problems without a decoder that the test's fits have searched."""
+    made, start = [], problems.EliminatedProblem.initial_params
+
+    def recorded(problem, rng):
+        made.append(problem)
+        return start(problem, rng)
+
+    monkeypatch.setattr(problems.EliminatedProblem, "initial_params", recorded)
+    return made
+
+
+@pytest.fixture
+def batch_sizes(monkeypatch):
+    """A list of the numbers of rows in the mini-batches of the test's fits."""
+    sizes, batch = [], problems.MiniBatchProblem.batch
+
+    def recorded(problem, rows, *others):
+        sizes.append(rows.shape[0])
+        return batch(problem, rows, *others)
+
+    monkeypatch.setattr(problems.MiniBatchProblem, "batch", recorded)
+    return sizes
+
+
+@pytest.fixture
+def storing_fails(monkeypatch):
+    """A function after whose call fits run out of memory when they store their results."""
+
+    def out_of_memory(*_):
+        raise MemoryError
+
+    return lambda: monkeypatch.setattr(base.BaseAutoencoder, "_store", out_of_memory)
 
 
 @pytest.fixture

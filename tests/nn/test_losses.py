@@ -47,7 +47,7 @@ def extreme_rows(loss, dtype):
 
 
 def exactly(function, raw, X):
-    """Evaluate with enough digits for log(1 + exp(1e20)); exp(-1e20) underflows to zero, as it should."""
+    """Evaluate with enough digits for log(1 + exp(1e20)); exp(-1e20) underflows to zero."""
     with mp.workdps(60):
         return np.array(
             [
