@@ -115,8 +115,8 @@ lines = {
     "clean": X_test,
     "noisy": strong,
     f"PCA, {best} components": cleaned(models["PCA"][best], strong),
-    "autoencoder, 16 units": cleaned(narrow, strong),
-    "autoencoder, 128 units": cleaned(wide, strong),
+    "autoencoder, 16": cleaned(narrow, strong),
+    "autoencoder, 128": cleaned(wide, strong),
 }
 figure, axes = plt.subplots(
     len(lines), 1, figsize=(7.5, 3.2), layout="constrained"

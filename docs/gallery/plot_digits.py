@@ -44,7 +44,7 @@ print(f"Hoyer sparsity of the pixels {hoyer_sparsity(X_test):.2f}")
 # pixels lowers it. Some units respond to a single spot. Most respond to ink in
 # a few places and no ink beside them.
 display = FeaturesDisplay.from_estimator(model, (8, 8))
-display.figure_.suptitle("The input that activates each of the 64 units most")
+display.figure_.suptitle("Best input of each of the 64 units")
 
 # %%
 # Reconstructions

@@ -93,7 +93,7 @@ display = FeaturesDisplay.from_estimator(
     model, image_shape=(8, 8), order="norm"
 )
 display.figure_.suptitle(
-    "The input that activates each of the 25 units most", fontsize="medium"
+    "Best input of each of the 25 units", fontsize="medium"
 )
 
 
