@@ -33,6 +33,8 @@ LEAST_START = 0.1
 class SquaredError:
     """``(x_hat - x)^2`` with the identity decoder, ``x_hat = raw``."""
 
+    is_quadratic = True
+    output_activation = "identity"
     floor = None
 
     @staticmethod
@@ -98,6 +100,9 @@ class _LogisticDecoder:
 class LogisticSquaredError(_LogisticDecoder):
     """``(x_hat - x)^2`` with ``x_hat = sigmoid(raw)``. Values of X outside [0, 1] are out of the decoder's reach."""
 
+    is_quadratic = False
+    output_activation = "logistic"
+
     @staticmethod
     def raw_of_mean(mean):
         """Logits, kept where the gradient lives: it contains the sigmoid's slope, which is next to 0 beyond these means."""
@@ -143,6 +148,9 @@ class CrossEntropy(_LogisticDecoder):
     ``log1p(exp(-|r|)) + max(r, 0) (1 - x) - min(r, 0) x`` is the same for x in [0, 1] without a cancellation: exact
     to rounding for the confident right answer, where the usual ``max(r, 0) - r x + log1p(exp(-|r|))`` loses every digit.
     """
+
+    is_quadratic = False
+    output_activation = "logistic"
 
     @staticmethod
     def raw_of_mean(mean):

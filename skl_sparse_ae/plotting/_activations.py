@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skl_sparse_ae._estimator.unwrap import before_autoencoder
+from skl_sparse_ae._estimator.unwrap import transform_before
 from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import dense, fitted_autoencoder
 
@@ -114,7 +114,7 @@ class ActivationsDisplay:
         """
         require_matplotlib(cls.__name__)
         before, autoencoder = fitted_autoencoder(estimator)
-        code = autoencoder.transform(before_autoencoder(before, X))
+        code = autoencoder.transform(transform_before(before, X))
         return cls.from_predictions(
             code, target=getattr(autoencoder, "sparsity_target", None), ax=ax, **kwargs
         )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from skl_sparse_ae._estimator.unwrap import before_autoencoder
+from skl_sparse_ae._estimator.unwrap import transform_before
 from skl_sparse_ae.plotting._canvas import axes_of, plain, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import (
     check_count,
@@ -138,7 +138,7 @@ class LatentPlaneDisplay:
         """
         require_matplotlib(cls.__name__)
         before, autoencoder = fitted_autoencoder(estimator)
-        codes = dense(autoencoder.transform(before_autoencoder(before, X)))
+        codes = dense(autoencoder.transform(transform_before(before, X)))
         units = _two(units, codes.shape[1])
         if y is not None:
             y = np.asarray(y)

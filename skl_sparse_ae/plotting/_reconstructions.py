@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skl_sparse_ae._estimator.unwrap import before_autoencoder
+from skl_sparse_ae._estimator.unwrap import transform_before
 from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
 from skl_sparse_ae.plotting._checks import (
     check_count,
@@ -113,7 +113,7 @@ class ReconstructionsDisplay:
         before, autoencoder = fitted_autoencoder(estimator)
         X = some_rows(X, range(min(n_rows, np.shape(X)[0])))
         tiles_of(dense(X), image_shape)
-        X_hat = autoencoder.reconstruct(before_autoencoder(before, X))
+        X_hat = autoencoder.reconstruct(transform_before(before, X))
         X_hat = X_hat if before is None else before.inverse_transform(X_hat)
         return cls.from_predictions(X, X_hat, image_shape, ax=ax, **kwargs)
 

@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skl_sparse_ae._estimator.unwrap import before_autoencoder
+from skl_sparse_ae._estimator.unwrap import transform_before
 from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae._rows.moments import column_moments
 from skl_sparse_ae.plotting._canvas import axes_of, plain, remove_spines, require_matplotlib
@@ -143,7 +143,7 @@ class TopRowsDisplay:
         require_matplotlib(cls.__name__)
         before, autoencoder = fitted_autoencoder(estimator)
         check_index("unit", unit, len(autoencoder.get_feature_names_out()))
-        seen = before_autoencoder(before, X)
+        seen = transform_before(before, X)
         code = autoencoder.transform(seen)
         names = _names(autoencoder, estimator) if feature_names is None else feature_names
         options = {"n_rows": n_rows, "image_shape": image_shape, "feature_names": names, "ax": ax}
