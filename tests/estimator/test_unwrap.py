@@ -12,7 +12,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae._estimator.unwrap import autoencoder_in, steps_of, transform_before
-from skl_sparse_ae.fine_tuning import to_mlp_classifier, to_mlp_regressor
+from skl_sparse_ae.export import to_mlp_classifier, to_mlp_regressor
 from skl_sparse_ae.metrics import (
     feature_errors,
     hoyer_scorer,

@@ -1,4 +1,4 @@
-"""The perceptrons start where the autoencoders ended, and train as scikit-learn trains any that started there."""
+"""The perceptrons start from the encoders, and train like any perceptron with these weights."""
 
 import copy
 import warnings
@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae.fine_tuning import to_mlp_classifier, to_mlp_regressor
+from skl_sparse_ae.export import to_mlp_classifier, to_mlp_regressor
 
 pytestmark = [
     pytest.mark.filterwarnings(
@@ -46,7 +46,7 @@ def targets(kind, y):
 
 
 def started_at(mlp):
-    """An unfitted copy whose `fit` begins with the weights of `mlp` where scikit-learn would draw its own."""
+    """An unfitted copy whose `fit` starts from the weights of `mlp` instead of random ones."""
 
     class StartedThere(type(mlp)):
         def _init_coef(self, *args):
@@ -78,7 +78,7 @@ def assert_same_weights(mlp, expected):
 def test_fit_goes_as_scikit_learn_goes_from_these_weights(
     autoencoder, images, y, kind, dtype, parameters
 ):
-    """To the bit: nothing of how the network was made is left, no moments, no loss to beat, no drawn number."""
+    """To the bit: how the network was made leaves no moments, no best loss and no drawn number."""
     model = copy.deepcopy(autoencoder)
     model.components_, model.intercept_ = (
         model.components_.astype(dtype),
@@ -184,7 +184,7 @@ def test_neither_global_nor_given_random_numbers_are_drawn(autoencoder, images, 
 def test_what_follows_from_the_autoencoders_cannot_be_set(autoencoder, images, y, kind):
     y = targets(kind, y)
     with pytest.raises(
-        ValueError, match="hidden_layer_sizes, activation follow from the autoencoders"
+        ValueError, match="hidden_layer_sizes, activation are determined by the autoencoders"
     ):
         TO_MLP[kind](autoencoder, images, y, hidden_layer_sizes=(3,), activation="relu")
     with pytest.raises(TypeError, match="n_components"):
@@ -211,5 +211,15 @@ def test_targets_that_do_not_fit(autoencoder, images, y):
         to_mlp_classifier(autoencoder, images, y[:300])
     with pytest.raises(ValueError, match="NaN"):
         to_mlp_regressor(autoencoder, images, np.full(400, np.nan))
-    with pytest.raises(ValueError, match="loss has to be 'squared_error'"):
+    with pytest.raises(ValueError, match="loss must be 'squared_error'"):
         to_mlp_regressor(autoencoder, images, np.ones(400), loss="poisson")
+
+
+def test_the_activation_is_that_of_the_codes(with_activation, autoencoder, images, y):
+    model, _ = with_activation("tanh")
+    mlp = to_mlp_classifier(model, images, y)
+    assert mlp.activation == "tanh"
+    with pytest.raises(ValueError, match=r"have one activation, of .* The codes have elu"):
+        to_mlp_classifier(with_activation("elu")[0], images, y)
+    with pytest.raises(ValueError, match="The codes have logistic, tanh"):
+        to_mlp_classifier(make_pipeline(autoencoder, model), images, y)
