@@ -20,7 +20,7 @@ from sklearn.datasets import load_sample_images
 from sklearn.feature_extraction.image import extract_patches_2d
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae.model_selection import ufldl_parameters
+from skl_sparse_ae.compat import ufldl_parameters
 from skl_sparse_ae.plotting import FeaturesDisplay, TopRowsDisplay
 
 
@@ -67,7 +67,7 @@ X = 0.5 + 0.4 * np.clip(X / (3 * X.std()), -1, 1)
 # Other people's constants
 # ------------------------
 #
-# The tutorial's constants belong to its own objective. :func:`~skl_sparse_ae.model_selection.ufldl_parameters` translates
+# The tutorial's constants belong to its own objective. :func:`~skl_sparse_ae.compat.ufldl_parameters` translates
 # them; the one changed here is ``lambda_``, half of the tutorial's: with more decay, two photographs leave several of the
 # units unused. As in the tutorial all 400 iterations are run, by ``tol=0``: edges take longer than a good reconstruction.
 parameters = ufldl_parameters(64, lambda_=5e-5)

@@ -23,7 +23,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae.fine_tuning import to_mlp_classifier
+from skl_sparse_ae.export import to_mlp_classifier
 from skl_sparse_ae.metrics import explained_variance
 from skl_sparse_ae.plotting import TopRowsDisplay
 
@@ -58,7 +58,7 @@ for unit, ax in enumerate(axes):
 # Few labels
 # ----------
 #
-# :func:`~skl_sparse_ae.fine_tuning.to_mlp_classifier` makes an ``MLPClassifier`` whose hidden layers are the two encoders and
+# :func:`~skl_sparse_ae.export.to_mlp_classifier` makes an ``MLPClassifier`` whose hidden layers are the two encoders and
 # whose last layer is a logistic regression on the code; ``fit`` continues from there. It is compared with the same network from
 # random weights, trained in the same way, and with logistic regressions on the pixels and on the code. All get the same
 # labelled rows, drawn three times; all are scored on the same unseen rows. No parameter was chosen by these scores.
