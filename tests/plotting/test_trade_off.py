@@ -145,7 +145,7 @@ def test_a_missing_key_is_named_with_those_there_are(results):
     del results["mean_test_hoyer"]
     with pytest.raises(
         KeyError,
-        match=r"cv_results has no 'mean_test_hoyer'. Its keys are mean_test_r2, param_sparsity_weight",
+        match=r"cv_results has no 'mean_test_hoyer'. Its keys are mean_test_r2, param_sparsity",
     ):
         TradeOffDisplay.from_cv_results(results)
 
