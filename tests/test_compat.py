@@ -49,7 +49,7 @@ def matlab_cost(data, W1, b1, W2, b2, output, l2, proportion, sparsity):
 
 
 def fitted(parameters, X):
-    """A model some steps from random weights, and its weights as the others shape them."""
+    """A model after a few iterations, and its weights in the shapes of the other programs."""
     model = SparseAutoencoderTransformer(**parameters | {"max_iter": 5, "random_state": 0}).fit(X)
     weights = (
         model.components_,

@@ -5,11 +5,12 @@ from skl_sparse_ae._nn.losses import CrossEntropy, LogisticSquaredError, Squared
 from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
 
 NAMES = {activation: name for name, activation in ACTIVATIONS.items()}
-# What minus `score_samples` measures. It does not follow from the two facts that a loss states.
+# The quantity that minus `score_samples` measures. The facts that a loss states, `is_quadratic` and
+# `output_activation`, do not determine it.
 SCORES = {
     SquaredError: "squared_error",
     LogisticSquaredError: "squared_error",
-    CrossEntropy: "cross_entropy",
+    CrossEntropy: "divergence",
 }
 
 
@@ -43,14 +44,14 @@ def output_activation(model):
 
 
 def score_of(model):
-    """What minus `score_samples` measures: "squared_error" or "cross_entropy".
+    """Name of the quantity that minus `score_samples` measures: "squared_error" or "divergence".
 
     Raises ValueError for a loss that is not of this package.
     """
     loss = model._loss()
     if loss not in SCORES:
         raise ValueError(
-            f"The scores of {type(model).__name__} cannot be exported: its loss {loss.__name__} is "
-            "not one of this package."
+            f"The scores of {type(model).__name__} cannot be exported: its loss {loss!r} is not "
+            "one of this package."
         )
     return SCORES[loss]

@@ -20,12 +20,12 @@ from skl_sparse_ae._variational.estimator import VariationalAutoencoderTransform
 from skl_sparse_ae._variational.predict import centred
 from skl_sparse_ae.export._model import code_activation, output_activation, score_of
 
-# Of the variational autoencoder no scores: they use random draws, which runtimes do not share.
+# The scores of the variational autoencoder use random draws, which a graph cannot reproduce.
 OPTIONS = {
     SparseAutoencoderTransformer: ("reconstruct", "score_samples"),
     VariationalAutoencoderTransformer: ("reconstruct",),
 }
-# Types of which float32 holds every value.
+# Types whose values float32 represents exactly.
 FITS_INTO_FLOAT32 = ("Float", "Float16", "Boolean", "Int8", "UInt8", "Int16", "UInt16")
 OPERATORS = {"identity": "Identity", "logistic": "Sigmoid", "tanh": "Tanh", "relu": "Relu"}
 
@@ -237,7 +237,7 @@ def _centred(graph, model, X):
 
 def _losses(graph, model, raw, X):
     """The loss of each element of X, float64, less its minimum, from the decoder's raw output."""
-    if score_of(model) == "cross_entropy":
+    if score_of(model) == "divergence":
         return _divergence(graph, raw, X)
     return _squared_error(graph, graph.activated(raw, output_activation(model)), X)
 

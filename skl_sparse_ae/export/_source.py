@@ -106,7 +106,7 @@ SCORE_DOCS = {
     "squared_error": (
         "Minus the squared error of each row, mean over features, float64: low for unusual rows."
     ),
-    "cross_entropy": """Minus the Kullback-Leibler divergence of each row from its reconstruction.
+    "divergence": """Minus the Kullback-Leibler divergence of each row from its reconstruction.
 
     Mean over features, float64: low for unusual rows. X must be in [0, 1].
     """,
@@ -115,7 +115,7 @@ SCORES = {
     "squared_error": """    error = (reconstruct(X) - X).astype(np.float64)
     with np.errstate(all="ignore"):
         return -_finite((error * error).mean(axis=1))""",
-    "cross_entropy": """    tolerance = np.sqrt(np.finfo(X.dtype).eps)
+    "divergence": """    tolerance = np.sqrt(np.finfo(X.dtype).eps)
     if X.min(initial=0) < -tolerance or X.max(initial=1) > 1 + tolerance:
         low, high = float(X.min()), float(X.max())
         raise ValueError(f"X must be in [0, 1], got values in [{low!r}, {high!r}].")

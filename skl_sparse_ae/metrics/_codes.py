@@ -147,6 +147,7 @@ def active_fraction(
     Parameters
     ----------
     code : array-like of shape (n_samples, n_components)
+        Activations, as `transform` returns them.
     threshold : float, default=0.5
         Activations above it count as active.
     average : bool, default=True
@@ -182,6 +183,7 @@ def dead_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
     Parameters
     ----------
     code : array-like of shape (n_samples, n_components)
+        Activations, as `transform` returns them.
     threshold : float, default=0.5
         Activations above it count as active.
 
@@ -212,6 +214,7 @@ def always_on_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
     Parameters
     ----------
     code : array-like of shape (n_samples, n_components)
+        Activations, as `transform` returns them.
     threshold : float, default=0.5
         Activations above it count as active.
 

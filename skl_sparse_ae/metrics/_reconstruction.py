@@ -28,8 +28,9 @@ def explained_variance(X: ArrayLike, X_hat: ArrayLike) -> float:
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
+        The original rows.
     X_hat : array-like of shape (n_samples, n_features)
-        Its reconstruction, by any method.
+        Their reconstruction, by any method.
 
     Returns
     -------
@@ -71,8 +72,9 @@ def fraction_of_variance_unexplained(X: ArrayLike, X_hat: ArrayLike) -> float:
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
+        The original rows.
     X_hat : array-like of shape (n_samples, n_features)
-        Its reconstruction.
+        Their reconstruction.
 
     Returns
     -------
@@ -104,6 +106,7 @@ def row_errors(estimator: Any, X: ArrayLike) -> np.ndarray:
     estimator : autoencoder, or Pipeline that contains one
         Fitted. Errors are in squared units of the columns that reach the autoencoder.
     X : array-like or sparse matrix of shape (n_samples, n_features)
+        Rows to reconstruct.
 
     Returns
     -------
@@ -147,6 +150,7 @@ def feature_errors(estimator: Any, X: ArrayLike) -> np.ndarray:
     estimator : autoencoder, or Pipeline that contains one
         Fitted. Errors are in squared units of the columns that reach the autoencoder.
     X : array-like or sparse matrix of shape (n_samples, n_features)
+        Rows to reconstruct.
 
     Returns
     -------

@@ -28,7 +28,9 @@ Parameters
 estimator : autoencoder, or Pipeline that contains one
     Fitted.
 X : array-like of shape (n_samples, n_features)
+    Rows to score.
 y : ignored
+    Only there because searches pass it.
 
 Returns
 -------

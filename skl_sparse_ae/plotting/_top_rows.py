@@ -168,8 +168,16 @@ class TopRowsDisplay:
             Rows to choose from.
         code : array-like of shape (n_samples, n_units)
             Their code.
-        unit, n_rows, image_shape, feature_names, ax, **kwargs
-            As in `from_estimator`, but there is no fit to take names from.
+        unit : int
+            Index of the unit.
+        n_rows : int, default=10
+            Maximum number of rows.
+        {optional_image_shape}
+            None draws bars.
+        feature_names : sequence of str or None, default=None
+            Names beside the bars; None means x0, x1, ...
+        {ax}
+        {plot_kwargs}
 
         Returns
         -------

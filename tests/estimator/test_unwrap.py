@@ -33,7 +33,7 @@ def model():
     return SparseAutoencoderTransformer(4, max_iter=3, random_state=0)
 
 
-# Estimators around an autoencoder, the numbers of steps before it, and whether it is the last step.
+# Estimators that contain an autoencoder, the number of steps before it, whether it is the last.
 AROUND = {
     "alone": (model, 0, True),
     "Pipeline": (lambda: make_pipeline(model()), 0, True),

@@ -17,9 +17,8 @@ from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae.export import to_mlp_classifier, to_mlp_regressor
 
 pytestmark = [
-    pytest.mark.filterwarnings(
-        "ignore::sklearn.exceptions.ConvergenceWarning"
-    ),  # training is stopped early throughout
+    # Training is stopped early throughout.
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:The mean activations are"),
 ]
 TO_MLP = {MLPClassifier: to_mlp_classifier, MLPRegressor: to_mlp_regressor}
@@ -165,7 +164,7 @@ def test_the_autoencoder_is_left_alone(autoencoder, images, y, kind, solver, fro
 def test_names_of_features_are_taken_over(images, y):
     X = pd.DataFrame(images, columns=[f"pixel {i}" for i in range(64)])
     model = SparseAutoencoderTransformer(7, max_iter=20, random_state=0).fit(X)
-    mlp = to_mlp_classifier(model, X, y, max_iter=3).fit(X, y)  # or there would be a warning
+    mlp = to_mlp_classifier(model, X, y, max_iter=3).fit(X, y)  # warns if the names are lost
     with pytest.raises(ValueError, match="feature names should match"):
         mlp.predict(X[X.columns[::-1]])
 

@@ -139,9 +139,8 @@ def test_the_widest_column_decides_on_the_precision(columns):
     model = SparseAutoencoderTransformer(3, max_iter=20, random_state=0).fit(X)
     code = run(model, X)["code"]
     assert code.dtype == np.float64
-    np.testing.assert_allclose(
-        code, model.transform(X), rtol=0, atol=1e-6
-    )  # terms of 1e9 in a pre-activation of about 1
+    # A pre-activation of about 1 is a sum of terms of about 1e9.
+    np.testing.assert_allclose(code, model.transform(X), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

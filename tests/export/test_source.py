@@ -43,7 +43,7 @@ def results_elsewhere(model, X, folder):
 
 
 def scorable(model, X):
-    """Those of the rows that the loss is defined for."""
+    """The rows for which the loss is defined."""
     return X[((X >= 0) & (X <= 1)).all(axis=1)] if model.loss == "cross_entropy" else X
 
 
@@ -56,10 +56,8 @@ def test_the_source_alone_gives_the_same_numbers(any_autoencoder, unseen, dtype,
     exact_code.check(got["transform"], code)
     exact_rows.check(got["inverse_transform"], any_autoencoder.inverse_transform(code))
     exact_rows.check(got["reconstruct"], any_autoencoder.reconstruct(X))
-    tolerance = {
-        "rtol": TOLERANCE[dtype],
-        "atol": TOLERANCE[dtype],
-    }  # a divergence is as exact as its logits
+    # A divergence is as exact as its logits.
+    tolerance = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}
     np.testing.assert_allclose(got["score_samples"], any_autoencoder.score_samples(X), **tolerance)
     assert got["transform"].dtype == got["reconstruct"].dtype == dtype
     assert got["score_samples"].dtype == np.float64
@@ -142,7 +140,7 @@ def test_a_path_without_py_is_refused_before_anything_is_written(autoencoder, tm
 
 
 def imported(path):
-    """The module at a path of whatever name."""
+    """The module at a path, whatever its name."""
     spec = importlib.util.spec_from_file_location("exported", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -109,9 +109,7 @@ def test_active_dead_and_always_on_units_computed_by_hand():
 
 
 def test_latent_units_are_active_where_they_vary():
-    code = np.array(
-        [[1.2, 0.1, 0.3], [0.8, -0.1, 0.3], [1.2, 0.1, 0.3], [0.8, -0.1, 0.3]]
-    )  # variances 0.04, 0.01, 0
+    code = np.array([[1.2, 0.1, 0.3], [0.8, -0.1, 0.3]] * 2)  # variances 0.04, 0.01, 0
     np.testing.assert_array_equal(active_latent_units(code, 0.02), [True, False, False])
     np.testing.assert_array_equal(active_latent_units(1.01 * code), [True, True, False])
     np.testing.assert_array_equal(active_latent_units(0.99 * code), [True, False, False])
@@ -140,7 +138,7 @@ def test_the_divergence_is_exact_to_many_digits(target):
 @settings(deadline=None, max_examples=60, derandomize=True)
 @given(code=codes(), target=st.floats(1e-6, 1 - 1e-6))
 def test_the_divergence_is_that_of_scipy(code, target):
-    code[code < 1e-300] = 0  # of which older versions of SciPy divide to infinity
+    code[code < 1e-300] = 0  # older versions of SciPy divide by such values and get infinity
     q = code.mean(axis=0)
     expected = rel_entr(target, q) + rel_entr(1 - target, 1 - q)
     np.testing.assert_allclose(sparsity_divergence(code, target), expected, rtol=1e-6, atol=1e-9)

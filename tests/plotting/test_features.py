@@ -28,9 +28,8 @@ def test_no_other_input_of_unit_norm_activates_a_unit_more(autoencoder):
 
 def test_pixels_of_the_picture_are_the_weights_around_mid_grey(autoencoder):
     picture = features(autoencoder).image_.get_array()
-    W = autoencoder.components_[4].reshape(
-        8, 8
-    )  # three columns with gaps of a pixel: row 1, column 1
+    # Three columns with gaps of one pixel: feature 4 is in row 1, column 1.
+    W = autoencoder.components_[4].reshape(8, 8)
     np.testing.assert_allclose(picture[9:17, 9:17, 1], 0.5 + W / (2 * np.abs(W).max()), atol=1e-12)
 
 
