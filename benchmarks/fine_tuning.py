@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.datasets import digits, mnist
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae.fine_tuning import to_mlp_classifier
+from skl_sparse_ae.export import to_mlp_classifier
 
 LABELS_PER_CLASS = (1, 3, 10, 30, 100)
 

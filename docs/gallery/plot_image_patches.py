@@ -23,7 +23,7 @@ from sklearn.datasets import load_sample_images
 from sklearn.feature_extraction.image import extract_patches_2d
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae.model_selection import ufldl_parameters
+from skl_sparse_ae.compat import ufldl_parameters
 from skl_sparse_ae.plotting import FeaturesDisplay, TopRowsDisplay
 
 
@@ -73,7 +73,7 @@ X = 0.5 + 0.4 * np.clip(X / (3 * X.std()), -1, 1)
 # -----------------------------
 #
 # The tutorial's constants belong to its own objective.
-# :func:`~skl_sparse_ae.model_selection.ufldl_parameters` translates them. One
+# :func:`~skl_sparse_ae.compat.ufldl_parameters` translates them. One
 # is changed here: ``lambda_`` is half of the tutorial's value. With more decay,
 # several units stay unused on two photographs. As in the tutorial, the fit runs
 # all 400 iterations, because of ``tol=0``: edges take longer than a good

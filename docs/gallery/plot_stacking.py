@@ -24,7 +24,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae.fine_tuning import to_mlp_classifier
+from skl_sparse_ae.export import to_mlp_classifier
 from skl_sparse_ae.metrics import explained_variance
 from skl_sparse_ae.plotting import TopRowsDisplay
 
@@ -60,7 +60,7 @@ for unit, ax in enumerate(axes):
 # Few labels
 # ----------
 #
-# :func:`~skl_sparse_ae.fine_tuning.to_mlp_classifier` returns an
+# :func:`~skl_sparse_ae.export.to_mlp_classifier` returns an
 # ``MLPClassifier``. Its hidden layers are the two encoders, and its last layer
 # is a logistic regression on the code. ``fit`` continues from there. It is
 # compared with the same network from random weights, trained in the same way,

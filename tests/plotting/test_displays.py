@@ -1,4 +1,4 @@
-"""What all displays have in common: scikit-learn's conventions, matplotlib when it is needed and not before."""
+"""What all displays share: scikit-learn's conventions, and matplotlib imported only if needed."""
 
 import builtins
 import subprocess
@@ -161,7 +161,7 @@ def test_the_other_autoencoder_has_these_pictures_or_says_why_not(generator, ima
     for name, draw in FROM_ESTIMATOR.items():
         if name == "features":
             with pytest.raises(
-                TypeError, match="VariationalAutoencoderTransformer has no 'components_', of which"
+                TypeError, match="VariationalAutoencoderTransformer has no 'components_' to draw"
             ):
                 draw(generator, images)
         else:

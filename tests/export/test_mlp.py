@@ -1,4 +1,4 @@
-"""The perceptrons start where the autoencoders ended, and train as scikit-learn trains any that started there."""
+"""The perceptrons start from the encoders, and train like any perceptron with these weights."""
 
 import copy
 import warnings
@@ -14,12 +14,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae.fine_tuning import to_mlp_classifier, to_mlp_regressor
+from skl_sparse_ae.export import to_mlp_classifier, to_mlp_regressor
 
 pytestmark = [
-    pytest.mark.filterwarnings(
-        "ignore::sklearn.exceptions.ConvergenceWarning"
-    ),  # training is stopped early throughout
+    # Training is stopped early throughout.
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:The mean activations are"),
 ]
 TO_MLP = {MLPClassifier: to_mlp_classifier, MLPRegressor: to_mlp_regressor}
@@ -46,7 +45,7 @@ def targets(kind, y):
 
 
 def started_at(mlp):
-    """An unfitted copy whose `fit` begins with the weights of `mlp` where scikit-learn would draw its own."""
+    """An unfitted copy whose `fit` starts from the weights of `mlp` instead of random ones."""
 
     class StartedThere(type(mlp)):
         def _init_coef(self, *args):
@@ -78,7 +77,7 @@ def assert_same_weights(mlp, expected):
 def test_fit_goes_as_scikit_learn_goes_from_these_weights(
     autoencoder, images, y, kind, dtype, parameters
 ):
-    """To the bit: nothing of how the network was made is left, no moments, no loss to beat, no drawn number."""
+    """To the bit: how the network was made leaves no moments, no best loss and no drawn number."""
     model = copy.deepcopy(autoencoder)
     model.components_, model.intercept_ = (
         model.components_.astype(dtype),
@@ -165,7 +164,7 @@ def test_the_autoencoder_is_left_alone(autoencoder, images, y, kind, solver, fro
 def test_names_of_features_are_taken_over(images, y):
     X = pd.DataFrame(images, columns=[f"pixel {i}" for i in range(64)])
     model = SparseAutoencoderTransformer(7, max_iter=20, random_state=0).fit(X)
-    mlp = to_mlp_classifier(model, X, y, max_iter=3).fit(X, y)  # or there would be a warning
+    mlp = to_mlp_classifier(model, X, y, max_iter=3).fit(X, y)  # warns if the names are lost
     with pytest.raises(ValueError, match="feature names should match"):
         mlp.predict(X[X.columns[::-1]])
 
@@ -184,7 +183,7 @@ def test_neither_global_nor_given_random_numbers_are_drawn(autoencoder, images, 
 def test_what_follows_from_the_autoencoders_cannot_be_set(autoencoder, images, y, kind):
     y = targets(kind, y)
     with pytest.raises(
-        ValueError, match="hidden_layer_sizes, activation follow from the autoencoders"
+        ValueError, match="hidden_layer_sizes, activation are determined by the autoencoders"
     ):
         TO_MLP[kind](autoencoder, images, y, hidden_layer_sizes=(3,), activation="relu")
     with pytest.raises(TypeError, match="n_components"):
@@ -211,5 +210,15 @@ def test_targets_that_do_not_fit(autoencoder, images, y):
         to_mlp_classifier(autoencoder, images, y[:300])
     with pytest.raises(ValueError, match="NaN"):
         to_mlp_regressor(autoencoder, images, np.full(400, np.nan))
-    with pytest.raises(ValueError, match="loss has to be 'squared_error'"):
+    with pytest.raises(ValueError, match="loss must be 'squared_error'"):
         to_mlp_regressor(autoencoder, images, np.ones(400), loss="poisson")
+
+
+def test_the_activation_is_that_of_the_codes(with_activation, autoencoder, images, y):
+    model, _ = with_activation("tanh")
+    mlp = to_mlp_classifier(model, images, y)
+    assert mlp.activation == "tanh"
+    with pytest.raises(ValueError, match=r"have one activation, of .* The codes have elu"):
+        to_mlp_classifier(with_activation("elu")[0], images, y)
+    with pytest.raises(ValueError, match="The codes have logistic, tanh"):
+        to_mlp_classifier(make_pipeline(autoencoder, model), images, y)
