@@ -1,6 +1,6 @@
 """One evaluation of the objective and its gradient: our time and memory against the textbook form's.
 
-    python -m benchmarks.objective
+    python -m benchmarks.speed.objective
 
 The textbook form is the formula typed into NumPy: whole matrices, `expit`, fresh arrays. Both run interleaved in one process,
 ours with as many row workers as the other has BLAS threads; medians, and the median of the ratios of neighbouring runs.

@@ -1,7 +1,7 @@
 """Tables and pictures from the files of `benchmarks.speed`, `time_to_objective`, `jobs` and `growth`, and which goals are met.
 
-    python -m benchmarks.report speed.json [more.json ...] [--out FOLDER]    # tables to the terminal, pictures to FOLDER
-    python -m benchmarks.report speed.json [more.json ...] --docs docs       # both into the pages of the documentation too
+    python -m benchmarks.speed.report speed.json [more.json ...] [--out FOLDER]    # tables to the terminal, pictures to FOLDER
+    python -m benchmarks.speed.report speed.json [more.json ...] --docs docs       # both into the pages of the documentation too
 
 A page of the documentation has a table between ``<!-- its name -->`` and ``<!-- end -->``, and what stands there is replaced;
 pictures that a page has are replaced as well. Times are medians; ratios are medians of the ratios within a round, so what
@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import pictures
-from benchmarks.goals import goals
-from benchmarks.rounds import floor, ratio
-from benchmarks.time_to_objective import TEXTBOOK, time_to_target
+from benchmarks.speed import pictures
+from benchmarks.speed.goals import goals
+from benchmarks.speed.rounds import floor, ratio
+from benchmarks.speed.time_to_objective import TEXTBOOK, time_to_target
 
 PAGES = ("performance.md", "solvers.md")
 
@@ -66,7 +66,7 @@ def filled(page, tables):
 
 
 def picture(name, says):
-    """A line for each page that shows it; the file is of `benchmarks.pictures`."""
+    """A line for each page that shows it; the file is of `benchmarks.speed.pictures`."""
     return f"![{says}](images/{name}.png)"
 
 

@@ -1,6 +1,6 @@
 """Memory of a whole fit beyond X, by tracemalloc, beside the formula of `docs/performance.md`, which is meant as a bound.
 
-NumPy and SciPy's arrays are counted; threads' stacks and BLAS's buffers are not. `benchmarks.growth` prints the table.
+NumPy and SciPy's arrays are counted; threads' stacks and BLAS's buffers are not. `benchmarks.speed.growth` prints the table.
 """
 
 import tracemalloc

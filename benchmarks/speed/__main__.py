@@ -1,10 +1,10 @@
 """How fast it is: steps, evaluations, time to an objective and whole jobs, against what one would use instead.
 
     python -m benchmarks [--mnist PATH] [--quick] [--busy] [--parts PART ...] [--out speed.json]
-    python -m benchmarks.report speed.json [--docs docs]
+    python -m benchmarks.speed.report speed.json [--docs docs]
 
 PATH is an .npz with X of shape (n, 784) in 0..255 and labels y, in random order; without it random rows of that shape stand in
-where only speed matters, and the rest is left out. All contenders have the same objective, `benchmarks.contenders` checks it
+where only speed matters, and the rest is left out. All contenders have the same objective, `benchmarks.speed.contenders` checks it
 first, and run in turn; the report gives medians of the ratios within a round. "Products" are the five matrix products alone,
 in the same run: split over BLAS's threads, split by rows over ours, and as PyTorch's own BLAS does them. --busy repeats every
 round of steps and evaluations beside a process that multiplies matrices on one thread.
@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from scipy.special import expit
 
-from benchmarks import contenders, growth, jobs, products, time_to_objective
+from benchmarks.speed import contenders, growth, jobs, products, time_to_objective
 from benchmarks.datasets import digits, mnist
-from benchmarks.objective import peak_megabytes, textbook
-from benchmarks.rounds import CLOCKS, loads, machine, measure, threads
+from benchmarks.speed.objective import peak_megabytes, textbook
+from benchmarks.speed.rounds import CLOCKS, loads, machine, measure, threads
 from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae._sparse.weights import unflatten

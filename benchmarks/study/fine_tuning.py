@@ -1,6 +1,6 @@
 """Do pre-trained encoders help a classifier, and with how many labels? Accuracy over numbers of labelled rows.
 
-    python -m benchmarks.fine_tuning [--seeds 5] [--mnist mnist.npz]    # digits: two minutes on a core
+    python -m benchmarks.study.fine_tuning [--seeds 5] [--mnist mnist.npz]    # digits: two minutes on a core
 
 One autoencoder sees all training rows and no label. Then, of each class the same number of labelled rows, drawn anew for each
 seed, train a logistic regression on pixels and on the code (C=10), and perceptrons with one hidden layer of the same width:

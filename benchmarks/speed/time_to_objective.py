@@ -1,10 +1,10 @@
 """J against iterations and seconds: how long until the objective that a textbook L-BFGS reaches in 400 iterations?
 
-    python -m benchmarks.time_to_objective [--mnist PATH] [--quick] [--rows N] [--out time.json]
-    python -m benchmarks.report time.json
+    python -m benchmarks.speed.time_to_objective [--mnist PATH] [--quick] [--rows N] [--out time.json]
+    python -m benchmarks.speed.report time.json
 
 The textbook is SciPy's L-BFGS-B on PyTorch's gradient, with the weights as they are. It runs first; its lowest J is the
-target, which `benchmarks.report` looks for on the other curves: PyTorch's own L-BFGS (strong Wolfe line search, history 10) and
+target, which `benchmarks.speed.report` looks for on the other curves: PyTorch's own L-BFGS (strong Wolfe line search, history 10) and
 Adam, ours with all weights free, ours without the decoder where the loss is the squared error, and our Adam. They have as many
 iterations (Adam: epochs), and `PATIENCE` times the textbook's time. All start from the same network, ours. Clocks start before
 anything that depends on X is computed. Adam's J is that of all rows, whose evaluation its clock leaves out. That of PyTorch's
@@ -21,9 +21,9 @@ import torch
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
-from benchmarks import contenders
+from benchmarks.speed import contenders
 from benchmarks.datasets import digits, mnist
-from benchmarks.rounds import machine, threads
+from benchmarks.speed.rounds import machine, threads
 from skl_sparse_ae._estimator.history import Watch
 from skl_sparse_ae._estimator.training import run_adam, run_lbfgs
 from skl_sparse_ae._rows.blocks import row_blocks
@@ -170,7 +170,7 @@ def curves(X, k, loss, seed, n_iter):
     methods |= {"ours, without the decoder": by_ours_eliminated} if loss == "squared_error" else {}
     found = {}
     for name, method in methods.items():
-        time.sleep(0.1)  # for BLAS's threads, see `benchmarks.objective.settled`
+        time.sleep(0.1)  # for BLAS's threads, see `benchmarks.speed.objective.settled`
         clock = Clock(n_iter, PATIENCE * found[TEXTBOOK][-1][0] if found else np.inf)
         method(X, k, loss, theta, clock)
         found[name] = lowest_so_far(clock.curve)

@@ -1,4 +1,4 @@
-"""The pictures of `benchmarks.report`. Each tells its lines apart by mark and dash, so a grey print loses nothing."""
+"""The pictures of `benchmarks.speed.report`. Each tells its lines apart by mark and dash, so a grey print loses nothing."""
 
 from io import BytesIO
 
@@ -6,9 +6,9 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
-from benchmarks.jobs import RAW
-from benchmarks.rounds import FLOORS, floor, ratio
-from benchmarks.time_to_objective import TEXTBOOK
+from benchmarks.speed.jobs import RAW
+from benchmarks.speed.rounds import FLOORS, floor, ratio
+from benchmarks.speed.time_to_objective import TEXTBOOK
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402  after the choice of backend
@@ -21,7 +21,7 @@ STYLES = {  # line, marker, grey
     "ours, all weights": ("-", "D", "0.3"),
     "ours, without the decoder": ("-", "o", "black"),
 }
-MARKERS = {  # of `benchmarks.jobs`; only the raw pixels have none
+MARKERS = {  # of `benchmarks.speed.jobs`; only the raw pixels have none
     "ours, L-BFGS": "s",
     "ours, brief L-BFGS": "D",
     "ours, Adam": "v",

@@ -1,6 +1,6 @@
 """What warm starts save: a path over `sparsity_weight` against separate fits.
 
-    python -m benchmarks.path [--seeds 5] [--components 32] [--standardise]
+    python -m benchmarks.study.path [--seeds 5] [--components 32] [--standardise]
 
 Digits (8x8 pixels, 0..16 divided by 16, or standardised), 8 weights from 0.03 to 10 times the scale, defaults otherwise, one
 thread. Iterations and CPU seconds are of all 8 fits; J, R2 and Hoyer sparsity, of the training rows, are those of each

@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from benchmarks.tables import variance
+from benchmarks.study.tables import variance
 
 CS, N_FOLDS = (0.03, 0.3), 3
 ROWS_TO_CHOOSE = 1500  # at most, to choose C on

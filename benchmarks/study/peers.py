@@ -1,7 +1,7 @@
-"""Raw columns, PCA, NMF, BernoulliRBM and dictionary learning on the tables of `benchmarks.tables`.
+"""Raw columns, PCA, NMF, BernoulliRBM and dictionary learning on the tables of `benchmarks.study.tables`.
 
-    python -m benchmarks.peers --json peers.json [--tables NAME ...]    # goes on where it stopped
-    python -m benchmarks.peers --table peers.json
+    python -m benchmarks.study.peers --json peers.json [--tables NAME ...]    # goes on where it stopped
+    python -m benchmarks.study.peers --table peers.json
 
 No model is tuned. PCA has fewer units than rows and no more than columns. NMF takes rows that
 are not negative. The RBM sees columns brought to [0, 1] and learns at a rate of 0.06, for 20 epochs
@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler
 from threadpoolctl import threadpool_limits
 
-from benchmarks.figures import (
+from benchmarks.study.figures import (
     MOST_ROWS,
     accuracy,
     agreement,
@@ -35,7 +35,7 @@ from benchmarks.figures import (
     read,
     subset,
 )
-from benchmarks.tables import TABLES, variance
+from benchmarks.study.tables import TABLES, variance
 from skl_sparse_ae.metrics import hoyer_sparsity
 
 FEWER_ROWS = 2000

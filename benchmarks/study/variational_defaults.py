@@ -1,7 +1,7 @@
 """The study behind the defaults of `VariationalAutoencoderTransformer`: the bound on held-out rows, and seconds.
 
-    python -m benchmarks.variational_defaults run fits.jsonl [--role "reported on"] [--seeds 3]
-    python -m benchmarks.variational_defaults tables fits.jsonl
+    python -m benchmarks.study.variational_defaults run fits.jsonl [--role "reported on"] [--seeds 3]
+    python -m benchmarks.study.variational_defaults tables fits.jsonl
 
 Defaults are chosen on some tables and reported on others. MNIST serves for both, with other test rows: its tables are there
 if the environment variable `SKL_SPARSE_AE_MNIST` names an .npz with X (n, 784) in 0..255. The settings are fitted in turn,
@@ -24,8 +24,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from benchmarks.figures import append, read
-from benchmarks.tables import CHOSEN, MNIST, REPORTED, bits, bundled, mnist, patches
+from benchmarks.study.figures import append, read
+from benchmarks.study.tables import CHOSEN, MNIST, REPORTED, bits, bundled, mnist, patches
 from skl_sparse_ae import VariationalAutoencoderTransformer
 
 BEFORE = "before"

@@ -1,6 +1,6 @@
 """What the frame is worth when the unit or the offset of X changes: iterations of L-BFGS to within 10% and 1% of one J.
 
-    python -m benchmarks.scales
+    python -m benchmarks.study.scales
 
 For c X the objective is the matching one, c^2 times that of X at the matching weights We / c, be, c Wd, c bd: sparsity_weight
 times c^2, encoder_alpha times c^4, decoder_alpha as it is. An offset needs no change, since biases carry no decay. So nothing

@@ -1,6 +1,6 @@
 """Fits of files larger than memory: what they hold in memory, and how often they read the file.
 
-    python -m benchmarks.out_of_core [--gigabytes 1 5 20] [--folder DIR]
+    python -m benchmarks.scale.out_of_core [--gigabytes 1 5 20] [--folder DIR]
 
 Peak resident memory of a process that fits a memory map of 128 float32 features, 16 units, by two iterations of L-BFGS, or one
 epoch of Adam. The files are sparse: their first 64 MiB are random numbers, and the rest holes that read as zeros. Then, at the
@@ -77,7 +77,7 @@ def memory_table(sizes, folder):
                 command = [
                     sys.executable,
                     "-m",
-                    "benchmarks.out_of_core",
+                    "benchmarks.scale.out_of_core",
                     "--fit",
                     path,
                     str(n_rows),

@@ -1,12 +1,12 @@
-"""What the speed study is meant to show, as statements about its results. `benchmarks.report` prints them.
+"""What the speed study is meant to show, as statements about its results. `benchmarks.speed.report` prints them.
 
 A goal is a row (statement, measured, whether it is met). Only those whose measurements are there are listed.
 """
 
 import numpy as np
 
-from benchmarks.rounds import floor, ratio
-from benchmarks.time_to_objective import TEXTBOOK, time_to_target
+from benchmarks.speed.rounds import floor, ratio
+from benchmarks.speed.time_to_objective import TEXTBOOK, time_to_target
 
 RIVALS = ("PCA", "MiniBatchNMF", "BernoulliRBM", "MiniBatchDictionaryLearning")
 SLOW_RIVALS = RIVALS[2:]

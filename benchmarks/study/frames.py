@@ -1,6 +1,6 @@
 """What the centred and scaled frame is worth: J after so many iterations of L-BFGS.
 
-    python -m benchmarks.frames [--mnist PATH]
+    python -m benchmarks.study.frames [--mnist PATH]
 
 "unit variances" is a frame that is centred, with features and raw output of unit variance on average; "ours" is that of
 `Frame.of`; "eliminated" searches the encoder alone, where that is possible, for scaled inputs and for white ones. Same

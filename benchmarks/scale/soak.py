@@ -1,6 +1,6 @@
 """Does memory grow, or a call slow down, in a process that trains for a day? A day of `partial_fit`, once a second, and refits.
 
-    python -m benchmarks.soak [--calls 86400] [--fits 1000]
+    python -m benchmarks.scale.soak [--calls 86400] [--fits 1000]
 
 `partial_fit` sees 32 rows of 16 features at a time; `fit` alternates between the two solvers on 5,000 rows, enough for L-BFGS
 to make blocks and start threads. Each has a process of its own, so that neither can hide in what the other has freed. Drift is

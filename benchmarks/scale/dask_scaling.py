@@ -1,6 +1,6 @@
 """An evaluation on a Dask cluster: what workers gain, what the round trips cost, and the constants of `docs/scale.md`.
 
-    python -m benchmarks.dask_scaling [--rows 600000] [--features 200] [--units 64] [--workers 1 2]
+    python -m benchmarks.scale.dask_scaling [--rows 600000] [--features 200] [--units 64] [--workers 1 2]
 
 A local cluster of processes of one thread, over TCP; random rows in float32, 16 partitions, the workers' BLAS on one thread.
 "worker" is the time inside the slowest worker, "overhead" what an evaluation takes beyond it. Clusters of each size run

@@ -1,6 +1,6 @@
 """The defaults on 5,000 rows of MNIST: seconds and accuracy, of this revision and, if wanted, of another beside it.
 
-    python -m benchmarks.mnist_defaults --mnist PATH [--other CHECKOUT] [--rounds 3]
+    python -m benchmarks.study.mnist_defaults --mnist PATH [--other CHECKOUT] [--rounds 3]
 
 PATH is an .npz with X of shape (n, 784) in 0..255 and labels y, in random order. 196 units learn from the first 5,000 rows in
 float32, everything else by default. Accuracy is that of a logistic regression on the standardised code of the other rows, its C

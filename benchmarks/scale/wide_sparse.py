@@ -1,6 +1,6 @@
 """Wide and very sparse rows: a fit by products with what is stored, against the same through dense blocks.
 
-    python -m benchmarks.wide_sparse [--rows 20000] [--features 20000] [--density 0.001] [--units 50]
+    python -m benchmarks.scale.wide_sparse [--rows 20000] [--features 20000] [--density 0.001] [--units 50]
 
 Words of Zipf's frequencies in documents of 20 topics. Each fit is a process of its own: seconds, and its peak resident memory,
 of two iterations of L-BFGS or one epoch of Adam. "dense blocks" is what is done with rows less sparse than 5%.
@@ -15,7 +15,7 @@ import warnings
 import numpy as np
 from scipy.sparse import csr_array
 
-from benchmarks.out_of_core import peak_megabytes
+from benchmarks.scale.out_of_core import peak_megabytes
 from skl_sparse_ae import SparseAutoencoderTransformer, _rows
 
 
@@ -71,7 +71,7 @@ def main():
             command = [
                 sys.executable,
                 "-m",
-                "benchmarks.wide_sparse",
+                "benchmarks.scale.wide_sparse",
                 *sys.argv[1:],
                 "--solver",
                 solver,

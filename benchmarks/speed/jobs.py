@@ -1,7 +1,7 @@
 """The same job by other means: what a linear classifier makes of codes of equal width, and what they cost.
 
-    python -m benchmarks.jobs [--mnist PATH] [--defaults-only] [--quick] [--out jobs.json]
-    python -m benchmarks.report jobs.json
+    python -m benchmarks.speed.jobs [--mnist PATH] [--defaults-only] [--quick] [--out jobs.json]
+    python -m benchmarks.speed.report jobs.json
 
 Digits with 64 units, three quarters to train on; MNIST with 196, 5,000 rows to train on and the rest to test. Every estimator
 has its defaults but for the width. "Chosen" are the settings of its grid that do best in a three-fold cross-validation on the
@@ -26,7 +26,7 @@ from sklearn.neural_network import BernoulliRBM
 from threadpoolctl import threadpool_limits
 
 from benchmarks.datasets import digits, mnist
-from benchmarks.rounds import CLOCKS, machine, threads
+from benchmarks.speed.rounds import CLOCKS, machine, threads
 from skl_sparse_ae import SparseAutoencoderTransformer
 
 RAW, N_TRAIN, BRIEF, CS = "raw", 5000, 20, (0.01, 0.1, 1, 10)

@@ -11,7 +11,7 @@ their versions matter), and the rest has a known structure. The tables of MNIST 
 environment variable `SKL_SPARSE_AE_MNIST` names an .npz with X (n, 784) in 0..255 and y. Without it
 they are left out, which is said once.
 
-    python -m benchmarks.tables     # what the tables are
+    python -m benchmarks.study.tables     # what the tables are
 """
 
 import ast

@@ -10,7 +10,7 @@ import torch
 from sklearn.neural_network import MLPRegressor
 from torch.nn import functional
 
-from benchmarks.objective import DECODER_ALPHA, ENCODER_ALPHA, RHO, WEIGHT, textbook
+from benchmarks.speed.objective import DECODER_ALPHA, ENCODER_ALPHA, RHO, WEIGHT, textbook
 from skl_sparse_ae._estimator.history import Watch
 from skl_sparse_ae._estimator.training import run_adam
 from skl_sparse_ae._nn.losses import CrossEntropy, SquaredError

@@ -1,11 +1,11 @@
 """How time and memory grow with rows, features and units, and what an import costs.
 
-    python -m benchmarks.growth [--out growth.json]
-    python -m benchmarks.report growth.json
+    python -m benchmarks.speed.growth [--out growth.json]
+    python -m benchmarks.speed.report growth.json
 
 Time of one evaluation of L-BFGS (the decoder eliminated), float32, from 1,000 to 32,000 rows, 32 to 1,024 features, 16 to 512
 units, the others held; all sizes in turn, so that a busy minute hits each of them alike. Memory of a whole fit beyond X is that
-of `benchmarks.memory`.
+of `benchmarks.scale.memory`.
 """
 
 import argparse
@@ -17,8 +17,9 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks import contenders, memory
-from benchmarks.rounds import CLOCKS, machine, measure, threads
+from benchmarks.scale import memory
+from benchmarks.speed import contenders
+from benchmarks.speed.rounds import CLOCKS, machine, measure, threads
 
 BASE = {"rows": 8000, "features": 256, "units": 64}
 RANGES = {"rows": (1000, 32_000), "features": (32, 1024), "units": (16, 512)}

@@ -1,15 +1,15 @@
 """Which defaults? What the code is worth, over tables, losses, solvers, widths and seeds.
 
-    python -m benchmarks.defaults --json scale.json --studies scale    # goes on where it stopped
-    python -m benchmarks.peers --json peers.json
-    python -m benchmarks.defaults --table scale.json --peers peers.json    # Markdown
+    python -m benchmarks.study.defaults --json scale.json --studies scale    # goes on where it stopped
+    python -m benchmarks.study.peers --json peers.json
+    python -m benchmarks.study.defaults --table scale.json --peers peers.json    # Markdown
 
 "scale" (each weight in multiples of its own, the others at their defaults), "decays" (all pairs of
 multiples of the two decays), "tol" and "target" serve for the choice, on tables that are CHOSEN on.
 "reported" has the defaults as they come, on the other tables and beside the peers. "encoder" has a
 tenth of the default `encoder_alpha` and ten times it there: does held-out R2 want another one? Each
 fit has one BLAS thread; seconds are the processor's, of `fit`. Small tables are split three times.
-`benchmarks.tables` has the tables, `benchmarks.figures` the figures.
+`benchmarks.study.tables` has the tables, `benchmarks.study.figures` the figures.
 """
 
 import argparse
@@ -25,9 +25,9 @@ import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from benchmarks.figures import accuracy, agreement, append, judged, read
-from benchmarks.peers import PEERS, RAW, mean
-from benchmarks.tables import CHOSEN, REPORTED, TABLES, with_role
+from benchmarks.study.figures import accuracy, agreement, append, judged, read
+from benchmarks.study.peers import PEERS, RAW, mean
+from benchmarks.study.tables import CHOSEN, REPORTED, TABLES, with_role
 from skl_sparse_ae import SparseAutoencoderTransformer
 from skl_sparse_ae.metrics import hoyer_sparsity
 
@@ -327,7 +327,7 @@ def main():
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--table", help="print the tables of such a file")
-    parser.add_argument("--peers", help="with --table: the file of `benchmarks.peers`")
+    parser.add_argument("--peers", help="with --table: the file of `benchmarks.study.peers`")
     args = parser.parse_args()
     if args.json:
         options = args.tables, args.solvers, args.multiples

@@ -1,6 +1,6 @@
 """The variational autoencoder against the same network in PyTorch, epoch by epoch, and BernoulliRBM as a source of rows.
 
-    python -m benchmarks.variational --mnist mnist.npz [--epochs 50] [--out samples.png]
+    python -m benchmarks.study.variational --mnist mnist.npz [--epochs 50] [--out samples.png]
 
 Protocol: 10,000 rows, 500-500-20 and back, ReLU, batches of 150, Adam at 0.001, cross-entropy; float32, one BLAS thread each,
 epochs taken in turn. Losses are nats per image, the mean over the mini-batches of an epoch. The RBM has 500 hidden units and
