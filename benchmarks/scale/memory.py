@@ -1,6 +1,7 @@
-"""Memory of a whole fit beyond X, by tracemalloc, beside the formula of `docs/performance.md`, which is meant as a bound.
+"""Peak memory of a whole fit beyond X, and the upper bound for it that `docs/performance.md` gives.
 
-NumPy and SciPy's arrays are counted; threads' stacks and BLAS's buffers are not. `benchmarks.speed.growth` prints the table.
+`tracemalloc` measures it: it sees the arrays of NumPy and SciPy, but neither the stacks of threads
+nor the buffers of BLAS. `benchmarks.speed.growth` writes the table.
 """
 
 import tracemalloc
@@ -8,16 +9,8 @@ import warnings
 
 import numpy as np
 
+from benchmarks import core
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae._rows.blocks import BLOCK_BYTES
-from skl_sparse_ae._solvers.lbfgs import LBFGS_HISTORY, MANY_PARAMETERS, SHORT_HISTORY
-from skl_sparse_ae._sparse.estimator import MAX_BATCH, MIN_BATCH, MIN_BATCHES
-from skl_sparse_ae._sparse.whitening import (
-    MOST_EVALUATIONS,
-    MOST_WHITE_FEATURES,
-    _cost,
-    _cost_of_evaluation,
-)
 
 SHAPES = (
     (10_000, 256, 64),
@@ -27,8 +20,8 @@ SHAPES = (
     (300, 20_000, 50),
     (50, 50_000, 100),
 )
-VECTORS, ADAM_VECTORS = 28, 12  # of L-BFGS, beside SciPy's two for each pair of the history
-BATCHES = 4  # copies of a mini-batch: its rows, the reconstruction and what comes of them
+VECTORS, ADAM_VECTORS = 28, 12  # of the size of the weights, beside L-BFGS's two for each pair
+BATCHES = 4  # copies of a mini-batch: its rows, the reconstruction and what is computed from them
 
 
 def rows_of(n_rows, n_features):
@@ -48,26 +41,22 @@ def megabytes(rows, features, units, solver):
 
 
 def formula(rows, features, units, solver, itemsize=4):
-    """Megabytes: the code of all rows (L-BFGS), vectors of the size of the weights, a few blocks for each of two workers.
+    """The bound in megabytes.
 
-    Of Adam with its "auto" batches, a few copies of one.
+    For L-BFGS, the code of all rows, vectors of the size of the weights, and a few blocks for each
+    of two workers. For Adam with ``batch_size="auto"``, vectors, blocks and a few copies of a batch.
     """
-    weights, blocks = units * features, 2 * 4 * BLOCK_BYTES
+    weights, blocks = units * features, 2 * 4 * core.BLOCK_BYTES
     if solver == "adam":
-        batch = int(np.clip(rows // MIN_BATCHES, MIN_BATCH, MAX_BATCH)) * features
+        batch = core.batch_size(rows) * features
         return (itemsize * (2 * weights * ADAM_VECTORS + BATCHES * batch) + blocks) / 1e6
-    pairs = LBFGS_HISTORY if weights <= MANY_PARAMETERS else SHORT_HISTORY
-    vectors = 8 * (2 * pairs + VECTORS) * weights  # float64, of the encoder
-    white = 4 * 8 * features**2 if is_whitened(rows, features, units) else 0
+    vectors = 8 * (2 * core.history_length(weights) + VECTORS) * weights  # float64, the encoder's
+    white = 4 * 8 * features**2 if core.is_whitened(rows, features, units) else 0
     return (rows * units * itemsize + vectors + white + blocks) / 1e6
 
 
-def is_whitened(rows, features, units):
-    n_evaluations = _cost(rows, features) / _cost_of_evaluation(rows, features, units)
-    return features <= min(rows, MOST_WHITE_FEATURES) and n_evaluations <= MOST_EVALUATIONS
-
-
 def records():
+    """Yield a record for each solver and shape."""
     for solver in ("lbfgs", "adam"):
         for shape in SHAPES:
             figures = {"megabytes": megabytes(*shape, solver), "formula": formula(*shape, solver)}

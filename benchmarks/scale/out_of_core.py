@@ -1,10 +1,12 @@
-"""Fits of files larger than memory: what they hold in memory, and how often they read the file.
+"""How much memory does a fit of a file larger than memory take, and how often does it read the file?
 
-    python -m benchmarks.scale.out_of_core [--gigabytes 1 5 20] [--folder DIR]
+    python -m benchmarks.scale.out_of_core --gigabytes 1 5 20 --folder DIR    # 15 minutes
 
-Peak resident memory of a process that fits a memory map of 128 float32 features, 16 units, by two iterations of L-BFGS, or one
-epoch of Adam. The files are sparse: their first 64 MiB are random numbers, and the rest holes that read as zeros. Then, at the
-size of digits and of image patches, how often the rows are read until J is what all weights reach in so many iterations.
+The first table counts how often the rows are read until J is what all weights reach in 50 and in
+200 iterations, on the digits and on image patches. The second has the peak resident memory of a
+process that fits a memory map of 128 float32 features with 16 units, by two iterations of L-BFGS or
+one epoch of Adam. The files are sparse: their first 64 MiB are random numbers, and the rest are
+holes that read as zeros. Linux only.
 """
 
 import argparse
@@ -17,23 +19,68 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import core
 from benchmarks.datasets import digits, unit_patches
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae._nn.losses import CrossEntropy, SquaredError
-from skl_sparse_ae._nn.penalties import KullbackLeibler
-from skl_sparse_ae._rows.blocks import row_blocks
-from skl_sparse_ae._rows.moments import column_moments
-from skl_sparse_ae._solvers.lbfgs import minimize_lbfgs
-from skl_sparse_ae._solvers.solution import Patience
-from skl_sparse_ae._sparse.frame import Frame
-from skl_sparse_ae._sparse.objective import Objective
-from skl_sparse_ae._sparse.problems import EliminatedProblem, JointProblem, OnePassProblem
 
 N_FEATURES, UNITS = 128, 16
+ALL_WEIGHTS = "all weights, two readings"
+
+
+# ---------------------------------------------------------------------------------------- readings
+
+
+def forms(X, k, loss):
+    """Return ``{form: (problem, readings of X in an evaluation)}``."""
+    objective = core.objective(loss)
+    frame = core.own_frame(objective, X, k)
+    made = {
+        ALL_WEIGHTS: (core.joint(objective, frame, X, k), 2),
+        "all weights, one reading": (core.one_pass(objective, frame, X, k), 1),
+    }
+    if loss == "squared_error":
+        made["decoder eliminated"] = core.eliminated(made[ALL_WEIGHTS][0], X), 2
+    return made
+
+
+def reads_until(problem, X, n_reads, n_iter):
+    """Return ``[(times the rows were read, J), ...]``, one pair for each iteration."""
+    counted, history = core.Counted(problem), []
+
+    def watch(value, _):
+        history.append((n_reads * counted.n_evaluations, value))
+
+    core.lbfgs(counted, X, core.first(problem, X), n_iter, watch)
+    return history
+
+
+def reads_table():
+    data = {"digits, k=64": (digits()[0] / 16, 64), "patches, k=100": (unit_patches()[0][::2], 100)}
+    print("\n| rows, loss | J of all weights after | J " + "| form: readings of X " * 3 + "|")
+    print("|---" * 6 + "|")
+    for name, (X, k) in data.items():
+        for loss in core.LOSSES:
+            made = forms(X, k, loss)
+            histories = {
+                form: reads_until(problem, X, n_reads, 220)
+                for form, (problem, n_reads) in made.items()
+            }
+            for iterations in (50, 200):
+                goal = histories[ALL_WEIGHTS][iterations - 1][1]
+                cells = " | ".join(f"{f}: {reads_to(goal, h)}" for f, h in histories.items())
+                print(f"| {name}, {loss} | {iterations} iterations | {goal:.5g} | {cells} |")
+
+
+def reads_to(goal, history):
+    """Readings until J is `goal` to within rounding, or None."""
+    return next((n for n, J in history if goal * (1 + 1e-6) >= J), None)
+
+
+# ------------------------------------------------------------------------------------------ memory
 
 
 def sparse_file(path, gigabytes):
-    """A file of float32 rows, most of it holes."""
+    """Write a file of float32 rows, most of it holes; return the number of rows."""
     n_rows = int(gigabytes * 1e9) // (4 * N_FEATURES)
     X = np.memmap(path, dtype=np.float32, mode="w+", shape=(n_rows, N_FEATURES))
     rows = 2**26 // (4 * N_FEATURES)
@@ -43,11 +90,10 @@ def sparse_file(path, gigabytes):
 
 
 def fit_file(path, n_rows, solver):
-    """What a process of its own does: fit, and print seconds and its peak memory in MB."""
+    """Fit in this process; print the seconds, and the peak memory in MB before and after."""
     X = np.memmap(path, dtype=np.float32, mode="r", shape=(n_rows, N_FEATURES))
-    model = SparseAutoencoderTransformer(
-        UNITS, solver=solver, max_iter=2 if solver == "lbfgs" else 1, tol=0, random_state=0
-    )
+    options = {"max_iter": 2 if solver == "lbfgs" else 1, "tol": 0, "random_state": 0}
+    model = SparseAutoencoderTransformer(UNITS, solver=solver, **options)
     before, start = peak_megabytes(), time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -56,119 +102,33 @@ def fit_file(path, n_rows, solver):
 
 
 def peak_megabytes():
-    """Of resident memory, this process's own so far (`getrusage` would begin with its parent's). Linux only."""
-    line = next(
-        line
-        for line in Path("/proc/self/status").read_text().splitlines()
-        if line.startswith("VmHWM")
-    )
+    """Peak resident memory of this process so far (that of `getrusage` includes its parent's)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    line = next(line for line in lines if line.startswith("VmHWM"))
     return int(line.split()[1]) / 1e3
 
 
 def memory_table(sizes, folder):
-    print(
-        "| solver | GB of X | seconds | MB before the fit | MB at its peak |\n|---|---|---|---|---|"
-    )
+    print("| solver | GB of X | seconds | MB before the fit | MB at its peak |")
+    print("|---|---|---|---|---|")
     for solver in ("lbfgs", "adam"):
         for gigabytes in sizes:
             with tempfile.TemporaryDirectory(dir=folder) as directory:
                 path = str(Path(directory) / "rows")
-                n_rows = sparse_file(path, gigabytes)
-                command = [
-                    sys.executable,
-                    "-m",
-                    "benchmarks.scale.out_of_core",
-                    "--fit",
-                    path,
-                    str(n_rows),
-                    solver,
-                ]
+                fit = ["--fit", path, str(sparse_file(path, gigabytes)), solver]
+                command = [sys.executable, "-m", "benchmarks.scale.out_of_core", *fit]
                 output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             seconds, before, peak = map(float, output.split())
-            print(
-                f"| {solver} | {gigabytes:g} | {seconds:.0f} | {before:.0f} | {peak:.0f} |",
-                flush=True,
-            )
-
-
-def reads_until(problem, start, blocks, n_reads, max_iter):
-    """``[(times the rows were read, J), ...]``, by the iteration; one evaluation reads them `n_reads` times."""
-    n_evaluations, history = 0, []
-
-    def function(x):
-        nonlocal n_evaluations
-        n_evaluations += 1
-        return problem(x, blocks)
-
-    def watch(iterate):
-        history.append((n_reads * n_evaluations, iterate.value))
-        return iterate.value
-
-    minimize_lbfgs(function, start, max_iter=max_iter, patience=Patience(0, 1), watch=watch)
-    return history
-
-
-def contenders(X, units, loss):
-    """``{form: (problem, start, blocks, readings in an evaluation)}``."""
-    blocks = row_blocks(X, units)
-    mean, variance = column_moments(blocks)
-    objective = Objective(loss, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2)
-    frame = Frame.of(mean, variance, 0.1, loss.raw_scale(variance), X.dtype)
-    make = {
-        "all weights, two readings": (JointProblem, 2),
-        "all weights, one reading": (OnePassProblem, 1),
-    }
-    forms = {
-        name: (form(objective, frame, units, X.dtype), n_reads)
-        for name, (form, n_reads) in make.items()
-    }
-    if loss is SquaredError:
-        forms["decoder eliminated"] = (
-            EliminatedProblem(forms["all weights, two readings"][0], blocks, variance.sum()),
-            2,
-        )
-    raw = loss.raw_of_mean(mean)
-    return {
-        name: (problem, problem.first(raw, 0.1, np.random.default_rng(0)), blocks, n)
-        for name, (problem, n) in forms.items()
-    }
-
-
-def reads_table():
-    data = {"digits, k=64": (digits()[0] / 16, 64), "patches, k=100": (unit_patches()[0][::2], 100)}
-    print(
-        "\n| rows, loss | J of all weights after | J | "
-        + "form: readings of X |" * 3
-        + "\n"
-        + "|---" * 6
-        + "|"
-    )
-    for name, (X, units) in data.items():
-        for loss in (SquaredError, CrossEntropy):
-            forms = contenders(X, units, loss)
-            histories = {form: reads_until(*contender, 220) for form, contender in forms.items()}
-            for iterations in (50, 200):
-                goal = histories["all weights, two readings"][iterations - 1][1]
-                reached = {
-                    form: next((n for n, J in h if goal * (1 + 1e-6) >= J), None)
-                    for form, h in histories.items()
-                }
-                cells = " | ".join(f"{form}: {n}" for form, n in reached.items())
-                print(
-                    f"| {name}, {loss.__name__} | {iterations} iterations | {goal:.5g} | {cells} |",
-                    flush=True,
-                )
+            cells = f"{gigabytes:g} | {seconds:.0f} | {before:.0f} | {peak:.0f}"
+            print(f"| {solver} | {cells} |", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gigabytes", nargs="*", type=float, default=[1, 5, 20])
-    parser.add_argument(
-        "--folder", help="where the files go; the system's temporary folder otherwise"
-    )
-    parser.add_argument(
-        "--fit", nargs=3, metavar=("PATH", "ROWS", "SOLVER"), help=argparse.SUPPRESS
-    )
+    parser.add_argument("--folder", help="for the files; by default the temporary folder")
+    fit = {"nargs": 3, "metavar": ("PATH", "ROWS", "SOLVER")}
+    parser.add_argument("--fit", help=argparse.SUPPRESS, **fit)
     args = parser.parse_args()
     if args.fit:
         return fit_file(args.fit[0], int(args.fit[1]), args.fit[2])

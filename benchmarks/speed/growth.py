@@ -1,11 +1,12 @@
-"""How time and memory grow with rows, features and units, and what an import costs.
+"""How do the time of an evaluation and the memory of a fit grow with rows, features and units?
 
-    python -m benchmarks.speed.growth [--out growth.json]
+    python -m benchmarks.speed.growth --out growth.json    # 1 minute
     python -m benchmarks.speed.report growth.json
 
-Time of one evaluation of L-BFGS (the decoder eliminated), float32, from 1,000 to 32,000 rows, 32 to 1,024 features, 16 to 512
-units, the others held; all sizes in turn, so that a busy minute hits each of them alike. Memory of a whole fit beyond X is that
-of `benchmarks.scale.memory`.
+Time is that of one evaluation of L-BFGS (on the encoder alone), float32, from 1,000 to 32,000 rows,
+32 to 1,024 features, and 16 to 512 units. While one grows the others are held. All sizes run in
+turn, so a disturbance of the machine hits each of them alike. Memory is that of a whole fit beyond
+X, from `benchmarks.scale.memory`. The time of an import is measured as well.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from functools import partial
 
 import numpy as np
 
+from benchmarks import core
 from benchmarks.scale import memory
 from benchmarks.speed import contenders
 from benchmarks.speed.rounds import CLOCKS, machine, measure, threads
@@ -28,24 +30,18 @@ RANGES = {"rows": (1000, 32_000), "features": (32, 1024), "units": (16, 512)}
 def evaluation(rows, features, units):
     """A contender for `measure`."""
     X = memory.rows_of(rows, features)
-    problem, start = contenders.own_problem(X, units)
-    eliminated = contenders.eliminated(problem, X)
-    return partial(
-        contenders.own_evaluation, eliminated, eliminated.resume(problem.weights(start)), X
-    )
+    problem = core.eliminated(contenders.own_problem(X, units), X)
+    return partial(core.evaluation, problem, core.first(problem, X), X)
 
 
 def times(n_rounds):
-    """A record for each of what grows: its sizes and the median milliseconds at each."""
+    """Yield a record for rows, features and units: sizes, and the median milliseconds at each."""
     for name, (low, high) in RANGES.items():
         sizes = np.geomspace(low, high, 6).round().astype(int).tolist()
         made = {size: evaluation(**BASE | {name: size}) for size in sizes}
         seconds = measure(made, n_rounds, {"quiet": nullcontext}, CLOCKS["wall"])["quiet"]
-        record = {
-            "grows": name,
-            "sizes": sizes,
-            "milliseconds": [1e3 * np.median(seconds[size]) for size in sizes],
-        }
+        milliseconds = [1e3 * np.median(seconds[size]) for size in sizes]
+        record = {"grows": name, "sizes": sizes, "milliseconds": milliseconds}
         print(record, flush=True)
         yield record
 
@@ -53,9 +49,9 @@ def times(n_rounds):
 def import_milliseconds(module, repeats=5):
     first = "import sklearn.base, sklearn.model_selection, time"
     code = f"{first}; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+    command = [sys.executable, "-c", code]
     runs = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        for _ in range(repeats)
+        subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(repeats)
     ]
     return 1e3 * np.median([float(run.stdout) for run in runs])
 

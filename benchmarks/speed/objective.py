@@ -1,30 +1,25 @@
-"""One evaluation of the objective and its gradient: our time and memory against the textbook form's.
+"""How much faster than plain NumPy is one evaluation of the objective, and how much less memory?
 
-    python -m benchmarks.speed.objective
+    python -m benchmarks.speed.objective    # 3 minutes
 
-The textbook form is the formula typed into NumPy: whole matrices, `expit`, fresh arrays. Both run interleaved in one process,
-ours with as many row workers as the other has BLAS threads; medians, and the median of the ratios of neighbouring runs.
-"products" is the time of the five matrix products alone, in the same row blocks. Peak memory is what NumPy allocates beyond
-the inputs, in a run of its own. A "run" is the median of three evaluations after one that is not counted.
+"textbook" is the formula typed into NumPy: whole matrices, `expit`, fresh arrays. Both run in turn
+in one process, ours with as many threads as BLAS has in the other. Times are medians, and the ratio
+is the median of the ratios of neighbouring runs. "products" is the time of the five matrix products
+alone, in the same row blocks. Peak memory is what NumPy allocates beyond the inputs, in a run of its
+own. A run is the median of three evaluations after one that is not counted.
 """
 
 import argparse
 import platform
 import time
 import tracemalloc
-from functools import partial
 
 import numpy as np
 import scipy
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from skl_sparse_ae._nn.losses import SquaredError
-from skl_sparse_ae._nn.penalties import KullbackLeibler
-from skl_sparse_ae._rows.blocks import rooms_for_code, row_blocks
-from skl_sparse_ae._rows.executor import row_workers
-from skl_sparse_ae._sparse.objective import Objective, value_and_gradient
-from skl_sparse_ae._sparse.weights import n_weights, unflatten
+from benchmarks import core
 
 RHO, WEIGHT, ENCODER_ALPHA, DECODER_ALPHA = 0.1, 0.2, 1e-4, 1e-2
 SHAPES = [
@@ -33,9 +28,20 @@ SHAPES = [
     (10_000, 784, 196, "float32"),
     (1_797, 64, 64, "float64"),
 ]
+COLUMNS = (
+    "n x d, k, dtype",
+    "threads",
+    "ours ms",
+    "textbook ms",
+    "products ms",
+    "textbook / ours",
+    "ours MB",
+    "textbook MB",
+)
 
 
 def textbook(X, w):
+    """J and its flat gradient at the weights w."""
     n, d = X.shape
     A = expit(X @ w.We.T + w.be)
     X_hat = A @ w.Wd + w.bd
@@ -67,10 +73,9 @@ def peak_megabytes(function):
 
 
 def settled(function):
-    """Median seconds of three calls after one that is not counted, and after BLAS's threads have stopped waiting for work."""
-    time.sleep(
-        0.1
-    )  # OpenBLAS threads spin for tens of milliseconds after a product, on the cores that we would measure
+    """Median seconds of three calls, after one that is not counted."""
+    # After a product, the threads of OpenBLAS spin for tens of milliseconds on the cores to measure.
+    time.sleep(0.1)
     return np.median([seconds(function) for _ in range(4)][1:])
 
 
@@ -81,54 +86,50 @@ def seconds(function):
 
 
 def compare(n, d, k, dtype, n_runs):
-    """Medians in ms of ours, textbook and products; median of textbook / ours; peak MB of ours and textbook."""
+    """A row of the table: four times and ratios, then peak memory of ours and of the textbook."""
     rng = np.random.default_rng(0)
     X = rng.random((n, d)).astype(dtype)
-    w = unflatten((0.1 * rng.normal(size=n_weights(k, d))).astype(dtype), k, d)
-    objective = Objective(SquaredError, KullbackLeibler(RHO, WEIGHT), ENCODER_ALPHA, DECODER_ALPHA)
-    blocks = row_blocks(X, k)
-    rooms = rooms_for_code(blocks, k)
-
-    value, gradient = textbook(X, w)
-    own_value, own_gradient, _ = value_and_gradient(objective, w, blocks)
-    tolerance = 1e-10 if dtype == "float64" else 1e-4
-    np.testing.assert_allclose(own_value, value, rtol=tolerance)
-    np.testing.assert_allclose(own_gradient, gradient, atol=tolerance * np.abs(gradient).max())
-    others = (lambda: textbook(X, w), lambda: products(blocks, w))
+    theta = (0.1 * rng.normal(size=core.n_weights(k, d))).astype(dtype)
+    w, blocks = core.unflatten(theta, k, d), core.row_blocks(X, k)
+    objective = core.objective("squared_error", RHO, WEIGHT, ENCODER_ALPHA, DECODER_ALPHA)
+    check_agreement(core.value_and_gradient(objective, theta, X), textbook(X, w))
     runs = []
     for _ in range(n_runs):
-        with row_workers(len(blocks)) as (
-            map,
-            _,
-        ):  # entered once for all the evaluations of a fit: the first one wakes the threads
-            evaluation = partial(value_and_gradient, objective, w, blocks, rooms, map)
+        # Entered once for all evaluations, as in a fit: the first evaluation wakes the threads.
+        with core.evaluation_at(objective, theta, X) as evaluation:
             own = settled(evaluation)
+        others = (lambda: textbook(X, w), lambda: products(blocks, w))
         runs.append([own, *(settled(function) for function in others)])
-    runs = np.array(runs)
     memory = (
-        peak_megabytes(lambda: value_and_gradient(objective, w, blocks)),
+        peak_megabytes(lambda: core.value_and_gradient(objective, theta, X)),
         peak_megabytes(lambda: textbook(X, w)),
     )
-    return np.median(runs, axis=0) * 1e3, np.median(runs[:, 1] / runs[:, 0]), memory
+    ratio = np.median([other / own for own, other, _ in runs])
+    return *np.median(runs, axis=0) * 1e3, ratio, *memory
+
+
+def check_agreement(own, other):
+    (value, gradient), (other_value, other_gradient) = own, other
+    tolerance = 1e-10 if gradient.dtype == np.float64 else 1e-4
+    np.testing.assert_allclose(value, other_value, rtol=tolerance)
+    atol = tolerance * np.abs(other_gradient).max()
+    np.testing.assert_allclose(gradient, other_gradient, atol=atol)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=12)
     n_runs = parser.parse_args().runs
-    print(
-        f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}, {platform.machine()}\n"
-    )
-    print(
-        "| n x d, k, dtype | threads | ours ms | textbook ms | products ms | textbook / ours | ours MB | textbook MB |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    versions = f"NumPy {np.__version__}, SciPy {scipy.__version__}, {platform.machine()}"
+    print(f"Python {platform.python_version()}, {versions}\n")
+    print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
     for n, d, k, dtype in SHAPES:
         for threads in (1, 2):
             with threadpool_limits(threads):
-                (own, other, floor), ratio, (own_mb, other_mb) = compare(n, d, k, dtype, n_runs)
-            row = f"{own:.1f} | {other:.1f} | {floor:.1f} | {ratio:.2f} | {own_mb:.1f} | {other_mb:.1f}"
-            print(f"| {n}x{d}, {k}, {dtype} | {threads} | {row} |", flush=True)
+                *times, ratio, own_mb, other_mb = compare(n, d, k, dtype, n_runs)
+            cells = [f"{t:.1f}" for t in times]
+            cells += [f"{ratio:.2f}", f"{own_mb:.1f}", f"{other_mb:.1f}"]
+            print(f"| {n}x{d}, {k}, {dtype} | {threads} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

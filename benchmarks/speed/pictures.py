@@ -1,4 +1,7 @@
-"""The pictures of `benchmarks.speed.report`. Each tells its lines apart by mark and dash, so a grey print loses nothing."""
+"""The pictures of `benchmarks.speed.report`.
+
+Lines differ by marker and dash, so that a grey print loses nothing.
+"""
 
 from io import BytesIO
 
@@ -11,7 +14,7 @@ from benchmarks.speed.rounds import FLOORS, floor, ratio
 from benchmarks.speed.time_to_objective import TEXTBOOK
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  after the choice of backend
+from matplotlib import pyplot as plt  # noqa: E402 (after the choice of the backend)
 
 STYLES = {  # line, marker, grey
     TEXTBOOK: ("--", "s", "0.6"),
@@ -21,7 +24,7 @@ STYLES = {  # line, marker, grey
     "ours, all weights": ("-", "D", "0.3"),
     "ours, without the decoder": ("-", "o", "black"),
 }
-MARKERS = {  # of `benchmarks.speed.jobs`; only the raw pixels have none
+MARKERS = {  # of the estimators of `jobs`, except the raw pixels
     "ours, L-BFGS": "s",
     "ours, brief L-BFGS": "D",
     "ours, Adam": "v",
@@ -33,7 +36,7 @@ MARKERS = {  # of `benchmarks.speed.jobs`; only the raw pixels have none
 
 
 def draw(result, folder):
-    """Files of 16 greys: a third of the size, and no eye sees it."""
+    """Write the pictures in 16 greys: a third of the size, without a visible difference."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, figure in figures(result):
         buffer = BytesIO()
@@ -45,13 +48,9 @@ def draw(result, folder):
 def figures(result):
     if any(r["load"] == "quiet" for r in result["times"]):
         yield "times", draw_times(result["times"])
-    for loss in dict.fromkeys(r["loss"] for r in result["time to objective"]):
-        yield (
-            f"objective_{loss}",
-            draw_curves(
-                [r for r in result["time to objective"] if r["loss"] == loss and r["seed"] == 0]
-            ),
-        )
+    first_starts = [r for r in result["time to objective"] if r["seed"] == 0]
+    for loss in dict.fromkeys(r["loss"] for r in first_starts):
+        yield f"objective_{loss}", draw_curves([r for r in first_starts if r["loss"] == loss])
     if result["jobs"]:
         yield "jobs", draw_jobs(result["jobs"])
     if result["growth"]:
@@ -63,13 +62,8 @@ def draw_times(records):
     quiet = [r for r in records if r["load"] == "quiet"]
     n_columns = min(2, len(quiet))
     n_rows = -(-len(quiet) // n_columns)
-    figure, axes = plt.subplots(
-        n_rows,
-        n_columns,
-        figsize=(6.4 * n_columns, 2.2 * n_rows),
-        squeeze=False,
-        layout="constrained",
-    )
+    size = {"figsize": (6.4 * n_columns, 2.2 * n_rows), "layout": "constrained"}
+    figure, axes = plt.subplots(n_rows, n_columns, squeeze=False, **size)
     for axis in axes.flat[len(quiet) :]:
         axis.remove()
     for axis, r in zip(axes.flat, quiet, strict=False):
@@ -92,37 +86,32 @@ def draw_curves(records):
         curves = {name: np.transpose(curve) for name, curve in r["curves"].items()}
         for name, (seconds, J, numbers) in curves.items():
             line, marker, grey = STYLES[name]
-            style = {
-                "linestyle": line,
-                "marker": marker,
-                "color": grey,
-                "markevery": 0.12,
-                "markersize": 4,
-                "linewidth": 1.2,
-            }
+            style = {"linestyle": line, "linewidth": 1.2, "color": grey}
+            style |= {"marker": marker, "markevery": 0.12, "markersize": 4}
             by_iteration.plot(numbers, J, label=name, **style)
             by_time.plot(seconds, J, **style)
-        target, lowest = curves[TEXTBOOK][1].min(), min(J.min() for _, J, _ in curves.values())
-        top = min(2.5 * target, max(J[0] for _, J, _ in curves.values()))
-        first = min(seconds[top > J].min() for seconds, J, _ in curves.values() if top > J.min())
-        for axis, left, label in (
-            (by_iteration, 1, "iterations (Adam: epochs)"),
-            (by_time, 0.7 * first, "seconds"),
-        ):
-            axis.axhline(target, color="black", linewidth=0.6)
-            axis.set(
-                xscale="log",
-                xlim=(left, None),
-                xlabel=label,
-                ylim=(lowest - 0.05 * (top - lowest), top),
-            )
-            axis.xaxis.set_minor_formatter("")  # decades are labelled and no more
-        by_iteration.set(ylabel="J")
+        _set_limits(by_iteration, by_time, curves)
+        by_iteration.set(ylabel="J", xlabel="iterations (Adam: epochs)")
         by_iteration.set_title(r["problem"], fontsize=10, loc="left")
-    figure.legend(
-        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8
-    )
+        by_time.set(xlabel="seconds")
+    _legend_below(figure, axes[0, 0])
     return figure
+
+
+def _set_limits(by_iteration, by_time, curves):
+    """Show J from the lowest to 2.5 times the target, and mark the target."""
+    target, lowest = curves[TEXTBOOK][1].min(), min(J.min() for _, J, _ in curves.values())
+    top = min(2.5 * target, max(J[0] for _, J, _ in curves.values()))
+    first = min(seconds[top > J].min() for seconds, J, _ in curves.values() if top > J.min())
+    for axis, left in ((by_iteration, 1), (by_time, 0.7 * first)):
+        axis.axhline(target, color="black", linewidth=0.6)
+        axis.set(xscale="log", xlim=(left, None), ylim=(lowest - 0.05 * (top - lowest), top))
+        axis.xaxis.set_minor_formatter("")  # labels at decades only
+
+
+def _legend_below(figure, axis):
+    handles = axis.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=8)
 
 
 def by_estimator(records):
@@ -136,49 +125,41 @@ def by_estimator(records):
 def draw_jobs(records):
     """Ours are filled, the others hollow; chosen settings are grey."""
     problems = list(dict.fromkeys(r["problem"] for r in records))
-    figure, axes = plt.subplots(
-        1, len(problems), figsize=(4.2 * len(problems), 3.6), squeeze=False, layout="constrained"
-    )
+    size = {"figsize": (4.2 * len(problems), 3.6), "layout": "constrained"}
+    figure, axes = plt.subplots(1, len(problems), squeeze=False, **size)
     for axis, problem in zip(axes.flat, problems, strict=True):
-        groups = {
-            who: group for (where, who), group in by_estimator(records).items() if where == problem
-        }
-        axis.axhline(
-            groups.pop(RAW)[0]["accuracy"], color="0.5", linestyle="--", label="raw, no code"
-        )
-        for who, group in groups.items():
-            seconds, scores = (
-                [r["fit"] + r["transform"] for r in group],
-                [r["accuracy"] for r in group],
-            )
-            marker, color = (
-                MARKERS[who.removesuffix(", chosen")],
-                "0.5" if who.endswith(", chosen") else "black",
-            )
-            filled = "full" if who.startswith("ours") else "none"
-            axis.plot(seconds, scores, marker, color=color, fillstyle=filled, label=who)
-        axis.set(
-            xscale="log",
-            xlabel="seconds to fit and transform",
-            ylabel="accuracy on test rows",
-            title=problem,
-        )
-    figure.legend(
-        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8
-    )
+        _draw_job(axis, by_estimator(r for r in records if r["problem"] == problem))
+        axis.set(xscale="log", xlabel="seconds to fit and transform", title=problem)
+        axis.set(ylabel="accuracy on test rows")
+    _legend_below(figure, axes[0, 0])
     return figure
 
 
+def _draw_job(axis, groups):
+    for (_, who), group in groups.items():
+        scores = [r["accuracy"] for r in group]
+        if who == RAW:
+            axis.axhline(scores[0], color="0.5", linestyle="--", label="raw, no code")
+            continue
+        seconds = [r["fit"] + r["transform"] for r in group]
+        marker = MARKERS[who.removesuffix(", chosen")]
+        color = "0.5" if who.endswith(", chosen") else "black"
+        filled = "full" if who.startswith("ours") else "none"
+        axis.plot(seconds, scores, marker, color=color, fillstyle=filled, label=who)
+
+
 def slope(record):
-    """Of the logarithm of the time to that of the size: 1 is linear."""
+    """The slope of the logarithm of time against that of size: 1 is linear."""
     return np.polyfit(np.log(record["sizes"]), np.log(record["milliseconds"]), 1)[0]
 
 
 def draw_growth(records):
-    """A panel for each of what grows, log-log, with the fitted line and one of slope 1 through the largest size."""
-    figure, axes = plt.subplots(
-        1, len(records), figsize=(8, 2.8), squeeze=False, sharey=True, layout="constrained"
-    )
+    """A log-log panel for rows, features and units.
+
+    Each has the fitted line, and a line of slope 1 through the largest size.
+    """
+    size = {"figsize": (8, 2.8), "layout": "constrained"}
+    figure, axes = plt.subplots(1, len(records), squeeze=False, sharey=True, **size)
     for axis, r in zip(axes.flat, records, strict=True):
         sizes, times = np.array(r["sizes"]), np.array(r["milliseconds"])
         offset = np.mean(np.log(times)) - slope(r) * np.mean(np.log(sizes))

@@ -1,12 +1,15 @@
-"""Tables and pictures from the files of `benchmarks.speed`, `time_to_objective`, `jobs` and `growth`, and which goals are met.
+"""Which goals of the speed study are met, and what do its tables and pictures look like?
 
-    python -m benchmarks.speed.report speed.json [more.json ...] [--out FOLDER]    # tables to the terminal, pictures to FOLDER
-    python -m benchmarks.speed.report speed.json [more.json ...] --docs docs       # both into the pages of the documentation too
+    python -m benchmarks.speed.report speed.json --docs docs    # seconds
 
-A page of the documentation has a table between ``<!-- its name -->`` and ``<!-- end -->``, and what stands there is replaced;
-pictures that a page has are replaced as well. Times are medians; ratios are medians of the ratios within a round, so what
-disturbed a whole round does not count. The floor is the faster, in each round, of the two ways of NumPy's matrix products;
-"share" is floor / time.
+It reads the files of `benchmarks.speed`, `time_to_objective`, `jobs` and `growth`, prints the tables
+and the goals, and writes the pictures to --out. With --docs, both go into the pages of the
+documentation. Such a page has a table between ``<!-- its name -->`` and ``<!-- end -->``, whose
+contents are replaced.
+
+Times are medians. Ratios are medians of the ratios within a round, so a disturbance of a whole round
+does not count. The floor is the faster, in each round, of the two ways to compute NumPy's matrix
+products. "share" is floor / time.
 """
 
 import argparse
@@ -17,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.speed import pictures
-from benchmarks.speed.goals import goals
+from benchmarks.speed.goals import goals, median_of
 from benchmarks.speed.rounds import floor, ratio
 from benchmarks.speed.time_to_objective import TEXTBOOK, time_to_target
 
@@ -26,7 +29,7 @@ PAGES = ("performance.md", "solvers.md")
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="+", help="JSON, whose contents are put together")
+    parser.add_argument("files", nargs="+", help="JSON files, whose contents are joined")
     parser.add_argument("--out", default=".", help="folder for the pictures")
     parser.add_argument("--docs", type=Path, help="folder of the pages to fill")
     args = parser.parse_args()
@@ -45,7 +48,7 @@ def main():
 
 
 def read(paths):
-    """The contents of the files put together; each file's machine is printed."""
+    """Return the joined contents of the files; print the machine of each."""
     result = {"times": [], "time to objective": [], "jobs": [], "growth": [], "memory": []}
     for path in paths:
         part = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -57,54 +60,38 @@ def read(paths):
 
 
 def filled(page, tables):
+    """The text of a page with the tables in their places."""
     for name, lines in tables.items():
         place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", flags=re.DOTALL)
-        page = place.sub(
-            lambda found, lines=lines: "\n".join([found[1], *lines, "", found[2]]), page
-        )
+        text = "\n".join([*lines, "", ""])
+        page = place.sub(lambda found, text=text: f"{found[1]}\n{text}{found[2]}", page)
     return page
 
 
 def picture(name, says):
-    """A line for each page that shows it; the file is of `benchmarks.speed.pictures`."""
+    """The line that shows a picture of `benchmarks.speed.pictures` in a page."""
     return f"![{says}](images/{name}.png)"
 
 
 def table(columns, rows):
-    """Lines of Markdown; nothing without rows."""
+    """Lines of Markdown; none without rows."""
     lines = [f"| {' | '.join(map(str, row))} |" for row in rows]
     return [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)] + lines if lines else []
 
 
-# ----------------------------------------------------------------------------------------------- steps and evaluations
+# -------------------------------------------------------------------------- steps and evaluations
 
 
 def times_table(result):
     others = dict.fromkeys(name for r in result["times"] for name in r["seconds"] if is_other(name))
-    columns = [
-        "case",
-        "threads",
-        "machine",
-        "ours, ms",
-        "share of the products",
-        *(f"{name} / ours" for name in others),
-    ]
+    columns = ["case", "threads", "machine", "ours, ms", "share of the products"]
+    columns += [f"{name} / ours" for name in others]
 
     def row(r):
-        ours = r["seconds"]["ours"]
-        ratios = (
-            f"{ratio(r['seconds'][name], ours):.2f}" if name in r["seconds"] else ""
-            for name in others
-        )
-        case = f"{r['part']}, {r['case']}"
-        return [
-            case,
-            r["threads"],
-            r["load"],
-            f"{1e3 * np.median(ours):.3g}",
-            f"{ratio(floor(r['seconds']), ours):.2f}",
-            *ratios,
-        ]
+        seconds, ours = r["seconds"], r["seconds"]["ours"]
+        own = [f"{1e3 * np.median(ours):.3g}", f"{ratio(floor(seconds), ours):.2f}"]
+        ratios = [f"{ratio(seconds[n], ours):.2f}" if n in seconds else "" for n in others]
+        return [f"{r['part']}, {r['case']}", r["threads"], r["load"], *own, *ratios]
 
     return table(columns, map(row, result["times"]))
 
@@ -114,19 +101,14 @@ def is_other(name):
 
 
 def busy_table(result):
-    """Every contender's time beside a competitor over its time without."""
-    quiet = {
-        (r["case"], r["threads"]): r["seconds"] for r in result["times"] if r["load"] == "quiet"
-    }
+    """Every contender's time beside a competitor over its time without one."""
+    records = {(r["case"], r["threads"], r["load"]): r["seconds"] for r in result["times"]}
     busy = [r for r in result["times"] if r["load"] == "busy"]
     names = dict.fromkeys(name for r in busy for name in r["seconds"])
 
     def row(r):
-        before = quiet[r["case"], r["threads"]]
-        slower = (
-            f"{ratio(r['seconds'][name], before[name]):.2f}" if name in before else ""
-            for name in names
-        )
+        before, now = records[r["case"], r["threads"], "quiet"], r["seconds"]
+        slower = [f"{ratio(now[n], before[n]):.2f}" if n in before else "" for n in names]
         return [f"{r['part']}, {r['case']}", r["threads"], *slower]
 
     lines = table(["case", "threads", *names], map(row, busy))
@@ -134,20 +116,18 @@ def busy_table(result):
 
 
 def memory_of_evaluations(result):
-    """One record of each case: the number of threads and the load change nothing."""
+    """A row for each case, which has the same memory under any number of threads and any load."""
     cases = {r["case"]: r["megabytes"] for r in result["times"] if r["part"] == "evaluations"}
     names = dict.fromkeys(name for megabytes in cases.values() for name in megabytes)
-    rows = (
-        [case, *(f"{megabytes[name]:.0f}" for name in names)] for case, megabytes in cases.items()
-    )
+    rows = [[case, *(f"{made[name]:.0f}" for name in names)] for case, made in cases.items()]
     return table(["peak, MB beyond the inputs", *names], rows)
 
 
-# ------------------------------------------------------------------------------------------------------ J against time
+# --------------------------------------------------------------------------------- J against time
 
 
 def objectives_table(result):
-    """A row for each problem, medians over its starts, and the J that they have to reach from the first."""
+    """A row for each problem: medians over its starts, and the J to reach from the first one."""
     names = dict.fromkeys(name for r in result["time to objective"] for name in r["curves"])
     problems = {}
     for r in result["time to objective"]:
@@ -174,46 +154,24 @@ def to_objective(starts, name):
     return f"{seconds:.2g}" if np.isfinite(seconds) else f"not in {last:.2g} (J {value:.3g})"
 
 
-# ---------------------------------------------------------------------------------------------------------------- jobs
+# ------------------------------------------------------------------------------------------- jobs
 
 
 def jobs_table(result):
-    columns = [
-        "problem",
-        "estimator",
-        "s to choose",
-        "s to fit",
-        "s to transform",
-        "accuracy",
-        "lowest and highest",
-        "settings",
-    ]
+    columns = ["problem", "estimator", "s to choose", "s to fit", "s to transform", "accuracy"]
+    columns += ["lowest and highest", "settings"]
 
     def row(problem, who, group):
-        choose, fit, transform, accuracy = (
-            np.median([r[field] for r in group])
-            for field in ("choose", "fit", "transform", "accuracy")
-        )
-        scores, settings = (
-            [r["accuracy"] for r in group],
-            ", ".join(f"{k}={v}" for k, v in group[0]["settings"].items()),
-        )
+        names = ("choose", "fit", "transform", "accuracy")
+        choose, fit, transform, accuracy = (median_of(group, name) for name in names)
+        own = [f"{choose:.1f}" if choose else "", f"{fit:.2f}", f"{transform:.3f}"]
+        scores = [r["accuracy"] for r in group]
         spread = f"{min(scores):.4f}, {max(scores):.4f}"
-        chosen = f"{choose:.1f}" if choose else ""
-        return [
-            problem,
-            who,
-            chosen,
-            f"{fit:.2f}",
-            f"{transform:.3f}",
-            f"{accuracy:.4f}",
-            spread,
-            settings,
-        ]
+        settings = ", ".join(f"{k}={v}" for k, v in group[0]["settings"].items())
+        return [problem, who, *own, f"{accuracy:.4f}", spread, settings]
 
-    return table(
-        columns, (row(*who, group) for who, group in pictures.by_estimator(result["jobs"]).items())
-    )
+    groups = pictures.by_estimator(result["jobs"])
+    return table(columns, (row(*who, group) for who, group in groups.items()))
 
 
 def times_picture(result):
@@ -222,22 +180,16 @@ def times_picture(result):
 
 
 def jobs_picture(result):
-    return (
-        [picture("jobs", "Accuracy against the seconds to fit and transform")]
-        if result["jobs"]
-        else []
-    )
+    says = "Accuracy against the seconds to fit and transform"
+    return [picture("jobs", says)] if result["jobs"] else []
 
 
-# -------------------------------------------------------------------------------------------------------------- growth
+# ----------------------------------------------------------------------------------------- growth
 
 
 def growth_picture(result):
-    return (
-        [picture("growth", "Milliseconds of an evaluation against rows, features and units")]
-        if result["growth"]
-        else []
-    )
+    says = "Milliseconds of an evaluation against rows, features and units"
+    return [picture("growth", says)] if result["growth"] else []
 
 
 def growth_table(result):
@@ -245,9 +197,8 @@ def growth_table(result):
         cells = (f"{size}: {t:.1f}" for size, t in zip(r["sizes"], r["milliseconds"], strict=True))
         return [r["grows"], *cells, f"{pictures.slope(r):.2f}"]
 
-    return table(
-        ["grows", "from, ms", "", "", "", "", "to, ms", "slope"], map(row, result["growth"])
-    )
+    columns = ["grows", "from, ms", "", "", "", "", "to, ms", "slope"]
+    return table(columns, map(row, result["growth"]))
 
 
 def memory_table(result):
@@ -256,10 +207,8 @@ def memory_table(result):
         shape = f"{n_rows} x {n_features}, {n_units}"
         return [r["solver"], shape, *(f"{r[field]:.0f}" for field in ("X", "megabytes", "formula"))]
 
-    return table(
-        ["solver", "rows x features, units", "MB of X", "MB beyond X", "formula"],
-        map(row, result["memory"]),
-    )
+    columns = ["solver", "rows x features, units", "MB of X", "MB beyond X", "formula"]
+    return table(columns, map(row, result["memory"]))
 
 
 TABLES = {

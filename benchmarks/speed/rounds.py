@@ -1,4 +1,4 @@
-"""How times are taken: contenders in turn, round after round, on so many threads, alone or beside a busy process."""
+"""How times are measured: contenders take turns, round after round, alone or beside a busy process."""
 
 import os
 import platform
@@ -20,12 +20,11 @@ BUSY = "import numpy as np\nA = np.ones((1000, 1000), dtype='float32')\nwhile Tr
 
 
 class Competitor:
-    """A process that multiplies matrices on one thread, but only inside `running`."""
+    """A process that multiplies matrices on one thread while in `running`, and sleeps otherwise."""
 
     def __enter__(self):
-        one_thread = dict.fromkeys(
-            ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1"
-        )
+        names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+        one_thread = dict.fromkeys(names, "1")
         self.process = subprocess.Popen([sys.executable, "-c", BUSY], env=os.environ | one_thread)
         self.process.send_signal(signal.SIGSTOP)
         return self
@@ -45,19 +44,19 @@ class Competitor:
 
 @contextmanager
 def loads(busy):
-    """The loads to measure under, name to context: "quiet", and "busy" if that is wanted."""
+    """Yield the loads to measure under, ``{name: context}``: "quiet", and "busy" if asked for."""
     if not busy:
         yield {"quiet": nullcontext}
         return
     with Competitor() as competitor:
         with competitor.running():
-            time.sleep(2)  # it imports NumPy
+            time.sleep(2)  # until it has imported NumPy
         yield {"quiet": nullcontext, "busy": competitor.running}
 
 
 @contextmanager
 def threads(n_threads):
-    """NumPy's BLAS, hence our row workers, and PyTorch on so many threads."""
+    """Run NumPy's BLAS (hence our own threads, too) and PyTorch on this number of threads."""
     before = torch.get_num_threads()
     with threadpool_limits(n_threads):
         torch.set_num_threads(n_threads)
@@ -68,9 +67,10 @@ def threads(n_threads):
 
 
 def measure(contenders, n_rounds, loads, clock):
-    """Seconds of one call in every round: ``{load: {name: [...]}}``. Every other round goes through them backwards.
+    """Return the seconds of one call in each round, ``{load: {name: [...]}}``.
 
-    A contender is a function without arguments that returns a context manager, which yields what is to be timed.
+    Each contender is a function without arguments that returns a context manager, which yields the
+    function to be timed. Every other round goes through them backwards.
     """
     for contender in contenders.values():
         with contender() as call:
@@ -85,13 +85,15 @@ def measure(contenders, n_rounds, loads, clock):
 
 
 def settled(call, clock):
-    """Median seconds of up to three calls, as fit in a fifth of a second, after one that is not counted.
+    """Median seconds of one to three calls, after one that is not counted.
 
-    And after BLAS's threads have stopped waiting for work: for tens of milliseconds they do so on the cores we would measure.
+    There are as many as fit into a fifth of a second.
     """
+    # After a product, the threads of BLAS spin for tens of milliseconds on the cores to measure.
     time.sleep(0.1)
     first = seconds(call, time.perf_counter)
-    return float(np.median([seconds(call, clock) for _ in range(int(np.clip(0.2 / first, 1, 3)))]))
+    n_calls = int(np.clip(0.2 / first, 1, 3))
+    return float(np.median([seconds(call, clock) for _ in range(n_calls)]))
 
 
 def seconds(call, clock):
@@ -111,21 +113,17 @@ def ratio(numerator, denominator):
 
 
 def machine():
-    versions = {
+    """Versions, processor and load of this machine, for the head of a file of results."""
+    libraries = threadpool_info()
+    kernels = {lib["architecture"] for lib in libraries if lib["internal_api"] == "openblas"}
+    return {
         "Python": platform.python_version(),
         "NumPy": np.__version__,
         "SciPy": scipy.__version__,
-    }
-    versions |= {"scikit-learn": sklearn.__version__, "PyTorch": torch.__version__}
-    kernels = {
-        library["architecture"]
-        for library in threadpool_info()
-        if library["internal_api"] == "openblas"
-    }
-    average = [round(load, 2) for load in os.getloadavg()]
-    return versions | {
+        "scikit-learn": sklearn.__version__,
+        "PyTorch": torch.__version__,
         "machine": platform.machine(),
         "kernels of OpenBLAS": ", ".join(sorted(kernels)),
         "cores": len(os.sched_getaffinity(0)),
-        "load average at the start": average,
+        "load average at the start": [round(load, 2) for load in os.getloadavg()],
     }

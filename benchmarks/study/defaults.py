@@ -1,15 +1,15 @@
-"""Which defaults? What the code is worth, over tables, losses, solvers, widths and seeds.
+"""How good are the code and its default weights, over tables, losses, solvers, widths and seeds?
 
-    python -m benchmarks.study.defaults --json scale.json --studies scale    # goes on where it stopped
+    python -m benchmarks.study.defaults --json scale.json --studies scale    # hours
     python -m benchmarks.study.peers --json peers.json
     python -m benchmarks.study.defaults --table scale.json --peers peers.json    # Markdown
 
-"scale" (each weight in multiples of its own, the others at their defaults), "decays" (all pairs of
-multiples of the two decays), "tol" and "target" serve for the choice, on tables that are CHOSEN on.
-"reported" has the defaults as they come, on the other tables and beside the peers. "encoder" has a
-tenth of the default `encoder_alpha` and ten times it there: does held-out R2 want another one? Each
-fit has one BLAS thread; seconds are the processor's, of `fit`. Small tables are split three times.
-`benchmarks.study.tables` has the tables, `benchmarks.study.figures` the figures.
+A study that was interrupted goes on where it stopped. "scale" (each weight in multiples of its own
+default, the others at theirs), "decays" (all pairs of multiples of the two decays), "tol" and
+"target" serve for the choice, on tables with the role CHOSEN. "reported" has the defaults, on the
+other tables and beside the peers. "encoder" has a tenth of the default `encoder_alpha` and ten times
+it there: does held-out R2 want another one? Each fit has one BLAS thread. Seconds are CPU time of
+`fit`. Small tables are split three times.
 """
 
 import argparse
@@ -36,11 +36,11 @@ WEIGHTS = ("sparsity_weight", "encoder_alpha", "decoder_alpha")
 PLACE = ("table", "k", "loss", "solver")
 MULTIPLES = (0.1, 0.3, 1, 3, 10)
 FIGURES = ("accuracy", "R2", "R2 in sample", "hoyer", "agreement", "n_iter", "seconds")
-LEAST_HOYER, MOST_ITERATIONS, TOLERANCE = 0.4, 150, 0.02  # what a default code must reach
+LEAST_HOYER, MOST_ITERATIONS, TOLERANCE = 0.4, 150, 0.02  # goals for a code of the defaults
 
 
 class Job(NamedTuple):
-    """What one process fits from a few seeds."""
+    """The fits of one process, which differ in their seeds alone."""
 
     study: str
     table: str
@@ -75,14 +75,14 @@ def decays(multiples):
 
 
 def values(name, *choice):
-    """Of one parameter, whatever the multiples."""
+    """Values of one parameter; the multiples are ignored."""
     return lambda multiples: [{name: value} for value in choice]
 
 
 class Study(NamedTuple):
     role: str
-    settings: Callable[[tuple], list]  # of the multiples
-    above: bool = False  # whether widths above the number of columns take part
+    settings: Callable[[tuple], list]  # a function of the multiples
+    above: bool = False  # True to include widths above the number of columns
 
 
 STUDIES = {
@@ -96,7 +96,7 @@ STUDIES = {
 
 
 def jobs(name, tables=None, solvers=SOLVERS, multiples=MULTIPLES):
-    """All fits of a study, or those of some tables and solvers."""
+    """Yield the jobs of a study, or those of some tables and solvers."""
     study = STUDIES[name]
     settings = study.settings(multiples)
     for table in [TABLES[t] for t in tables] if tables else with_role(study.role):
@@ -109,7 +109,7 @@ def jobs(name, tables=None, solvers=SOLVERS, multiples=MULTIPLES):
 
 
 def measure(table, k, loss="squared_error", solver="lbfgs", settings=None, seed=0, split=0):
-    """A record of one fit, and its decoder."""
+    """Return a record of one fit, and its decoder."""
     (X, y), (X_test, y_test) = judged(table, split)
     weights = {"loss": loss, "solver": solver, "random_state": seed} | (settings or {})
     model = SparseAutoencoderTransformer(k, **weights)
@@ -133,7 +133,7 @@ def measure(table, k, loss="squared_error", solver="lbfgs", settings=None, seed=
 
 
 def fit(model, X):
-    """The warnings' texts, and seconds of the processor."""
+    """Fit the model; return the texts of the warnings, and the CPU seconds."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         start = time.process_time()
@@ -185,13 +185,13 @@ def average(records, figure):
 
 
 def mean_of(values):
-    """None where there are none, as of the accuracy without labels."""
+    """Their mean without those that are None, such as an accuracy without labels; else None."""
     values = [value for value in values if value is not None]
     return float(np.mean(values)) if values else None
 
 
 def cells(figures, values):
-    """As text; None is empty."""
+    """The values as text, None as an empty text."""
     formats = {"n_iter": ".0f", "seconds": ".3g"}
     pairs = zip(figures, values, strict=True)
     return ["" if v is None else format(v, formats.get(f, ".3f")) for f, v in pairs]
@@ -203,7 +203,7 @@ def markdown_table(header, lines):
 
 
 def short_warnings(records):
-    """The beginnings of their texts, without numbers."""
+    """The beginnings of the warnings' texts, without numbers."""
     texts = {re.sub(r"\d[\d.e+-]*", "#", text)[:60] for row in records for text in row["warnings"]}
     return "; ".join(sorted(texts)).replace("|", "/")
 
@@ -219,10 +219,10 @@ def details(records):
 
 
 def summary(records, peers):
-    """A line for each loss, solver and setting: means over tables, and where it does worst.
+    """A line for each loss, solver and setting: means over tables, and the worst table.
 
-    "Below raw": where the code is clearly less accurate than the raw columns. "Lost": against the
-    best setting of the study, on the table that loses most.
+    "below raw" counts tables where the code is clearly less accurate than the raw columns. "lost" is
+    the loss against the best setting of the study, on the table that loses most.
     """
     best = {place: best_of(group) for place, group in grouped(records, *PLACE).items()}
     raw, lines = raw_accuracies(peers), []
@@ -270,7 +270,7 @@ def is_below(table, records, raw):
 
 
 def reported(records, peers):
-    """A line for each table, width, loss and solver, beside the peers, and what the code misses."""
+    """A line for each table, width, loss and solver, beside the peers, with the missed goals."""
     names, raw, lines = [RAW, *PEERS], raw_accuracies(peers), []
     for key, group in grouped(records, *PLACE).items():
         beside = [row for row in peers if (row["table"], row["k"]) == key[:2]]
@@ -292,7 +292,7 @@ def missed(name, records, raw):
 
 
 def encoder(records):
-    """Held-out R2 at multiples of the encoder's decay, and what the default loses to the best."""
+    """Held-out R2 at multiples of the encoder's decay, and the default's loss to the best."""
     columns, lines = [words(s) for s in (*STUDIES["encoder"].settings(MULTIPLES), {})], []
     for key, group in grouped(records, *PLACE).items():
         r2 = {settings: average(g, "R2") for (settings,), g in grouped(group, "settings").items()}

@@ -1,4 +1,4 @@
-"""What a representation is good for: a classifier's accuracy, R2, whether seeds agree on it."""
+"""Figures of a representation: a classifier's accuracy, R2, agreement between seeds."""
 
 import json
 import warnings
@@ -16,11 +16,14 @@ from benchmarks.study.tables import variance
 
 CS, N_FOLDS = (0.03, 0.3), 3
 ROWS_TO_CHOOSE = 1500  # at most, to choose C on
-MOST_ROWS = 5000  # at most, to train the classifier on; and to test it on
+MOST_ROWS = 5000  # at most, to train the classifier on, and to test it on
 
 
 def accuracy(train, test, y_train, y_test):
-    """Of a linear classifier on standardised columns; folds of the training rows choose its C."""
+    """Test accuracy of a linear classifier on standardised columns, or None without labels.
+
+    Its C is chosen by folds of the training rows.
+    """
     if y_train is None:
         return None
     rows, y = subset(train, y_train, ROWS_TO_CHOOSE)
@@ -38,7 +41,7 @@ def judged(table, split):
 
 
 def subset(X, y, n):
-    """At most so many rows with their labels, in the shares of all."""
+    """At most n rows with their labels, stratified by the labels."""
     if X.shape[0] <= n:
         return X, y
     rows, _ = train_test_split(np.arange(X.shape[0]), train_size=n, random_state=0, stratify=y)
@@ -46,7 +49,10 @@ def subset(X, y, n):
 
 
 def classifier(X, C):
-    """Standardises. Sparse rows are divided by one number, or else rare words would dominate."""
+    """A logistic regression on standardised columns.
+
+    Sparse rows are divided by one number instead: standardised, rare words would dominate.
+    """
     scaler = StandardScaler()
     if issparse(X):
         unit = {"number": np.sqrt(variance(X))}
@@ -59,7 +65,7 @@ def _divided(X, number):
 
 
 def explained(X, reconstruction):
-    """R2 of all cells at once: 0 for the mean row of X."""
+    """R2 over all elements of X at once: 0 for the mean row of X."""
     X = X.toarray() if issparse(X) else np.asarray(X, dtype=np.float64)
     return float(1 - np.square(X - reconstruction).sum() / np.square(X - X.mean(axis=0)).sum())
 
@@ -77,7 +83,7 @@ def directions(decoder):
 
 
 def read(path):
-    """The records of a file with one on each line; none without the file."""
+    """The records of a file with one on each line; an empty list if there is no file."""
     lines = Path(path).read_text().splitlines() if Path(path).exists() else []
     return [json.loads(line) for line in lines]
 

@@ -1,10 +1,11 @@
-"""What warm starts save: a path over `sparsity_weight` against separate fits.
+"""How much do warm starts save along a path over `sparsity_weight`, against separate fits?
 
-    python -m benchmarks.study.path [--seeds 5] [--components 32] [--standardise]
+    python -m benchmarks.study.path    # 10 seconds
 
-Digits (8x8 pixels, 0..16 divided by 16, or standardised), 8 weights from 0.03 to 10 times the scale, defaults otherwise, one
-thread. Iterations and CPU seconds are of all 8 fits; J, R2 and Hoyer sparsity, of the training rows, are those of each
-multiple. Medians over seeds.
+The rows are digits (8x8 pixels, 0..16 divided by 16, or standardised). The path has 8 weights from
+0.03 to 10 times the scale, defaults otherwise, one thread. Iterations and CPU seconds are those of
+all 8 fits. J, R2 and Hoyer sparsity, of the training rows, are those of each multiple. All are
+medians over seeds.
 """
 
 import argparse
@@ -35,7 +36,7 @@ def warm(X, model, order):
 
 
 def measure(X, n_components, n_seeds):
-    """Of each way to fit: the figures and seconds of each seed."""
+    """Return ``{way to fit: [figures and seconds of each seed]}``."""
     ways = {
         "separate": separate,
         "ascending": lambda X, model: warm(X, model, "ascending"),
@@ -52,9 +53,8 @@ def measure(X, n_components, n_seeds):
 
 
 def cells(runs, name, form):
-    return " | ".join(
-        format(value, form) for value in np.median([run[name] for run in runs], axis=0)
-    )
+    medians = np.median([run[name] for run in runs], axis=0)
+    return " | ".join(format(value, form) for value in medians)
 
 
 def main():
@@ -66,14 +66,11 @@ def main():
     X = load_digits().data
     X = StandardScaler().fit_transform(X) if args.standardise else X / 16
     with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the smallest weights are off target, and say so
+        warnings.simplefilter("ignore")  # the smallest weights miss the target, and warn of it
         results = measure(X, args.components, args.seeds)
 
-    print(
-        "| fits | iterations | CPU s | "
-        + " | ".join(f"{multiple:.2g} x" for multiple in MULTIPLES)
-        + " |"
-    )
+    multiples = " | ".join(f"{multiple:.2g} x" for multiple in MULTIPLES)
+    print(f"| fits | iterations | CPU s | {multiples} |")
     print("|---" * (3 + len(WEIGHTS)) + "|")
     for name, runs in results.items():
         iterations = np.median([run["n_iter"].sum() for run in runs])

@@ -1,14 +1,15 @@
-"""Raw columns, PCA, NMF, BernoulliRBM and dictionary learning on the tables of `benchmarks.study.tables`.
+"""How accurate are classifiers on raw columns and on the codes of PCA, NMF, an RBM and a dictionary?
 
-    python -m benchmarks.study.peers --json peers.json [--tables NAME ...]    # goes on where it stopped
+    python -m benchmarks.study.peers --json peers.json    # hours
     python -m benchmarks.study.peers --table peers.json
 
-No model is tuned. PCA has fewer units than rows and no more than columns. NMF takes rows that
-are not negative. The RBM sees columns brought to [0, 1] and learns at a rate of 0.06, for 20 epochs
-or until it has seen 20,000 rows. Dictionary learning sees centred rows of mean square norm 1, with
-`alpha=0.1` throughout, so that its penalty means the same on every table. NMF, the RBM and
-dictionary learning train on at most `MOST_ROWS` rows, the last on `FEWER_ROWS`, and codes are
-judged on at most `MOST_ROWS` test rows.
+The tables are those of `benchmarks.study.tables`; --tables selects some. A study that was interrupted
+goes on where it stopped. No model is tuned. PCA has
+fewer units than rows and no more than columns. NMF takes rows that are not negative. The RBM sees
+columns scaled to [0, 1] and learns at a rate of 0.06, for 20 epochs or until it has seen 20,000 rows.
+Dictionary learning sees centred rows of mean square norm 1, with `alpha=0.1` throughout, so that its
+penalty means the same on every table. NMF and the RBM train on at most `MOST_ROWS` rows, dictionary
+learning on `FEWER_ROWS`. Codes are judged on at most `MOST_ROWS` test rows.
 """
 
 import argparse
@@ -45,11 +46,11 @@ RAW = "raw"
 class Peer(NamedTuple):
     make: object  # (k, seed, X) -> an estimator
     n_rows: int | None = MOST_ROWS  # to train on
-    signed: bool = True  # whether a unit's direction has a sign
+    signed: bool = True  # False if a unit and its negative are equivalent
 
 
 class Dictionary(MiniBatchDictionaryLearning):
-    """On centred rows of mean square norm 1."""
+    """Dictionary learning on centred rows of mean square norm 1."""
 
     def fit(self, X, y=None):
         self.offset_ = np.asarray(X.mean(axis=0)).ravel()
@@ -67,7 +68,7 @@ class Dictionary(MiniBatchDictionaryLearning):
 
 
 def pca(k, seed, X):
-    """Centred rows have at most n - 1 directions; a further one would have next to no variance."""
+    """PCA of width k or less: centred rows have at most n - 1 directions with any variance."""
     width = min(k, X.shape[0] - 1, X.shape[1])
     return PCA(width, svd_solver="arpack" if issparse(X) else "auto", random_state=seed)
 
@@ -97,16 +98,13 @@ PEERS = {
 
 
 def peers(table, k, seed, split=0):
-    """A record for the raw columns and for each model that takes the table."""
+    """Yield a record for the raw columns and one for each model that accepts the table."""
     (X, y), (X_test, y_test) = judged(table, split)
     names = [name for name in PEERS if name != "NMF" or table.non_negative]
     common = {"study": "peers", "table": table.name, "k": k, "split": split, "seed": seed}
     with threadpool_limits(1), warnings.catch_warnings(action="ignore"):
-        yield common | {
-            "model": RAW,
-            "accuracy": accuracy(X, X_test, y, y_test),
-            "hoyer": _hoyer(X_test),
-        }
+        raw = {"accuracy": accuracy(X, X_test, y, y_test), "hoyer": _hoyer(X_test)}
+        yield common | {"model": RAW} | raw
         for name in names:
             yield common | {"model": name} | _figures(PEERS[name], k, seed, table, split)
 
@@ -151,12 +149,10 @@ def run(path, tables, seed=0):
 
 
 def markdown(records):
-    """Accuracy of each model, means over splits, and what dictionary learning and PCA keep."""
+    """A table with the accuracy of each model and the R2 of some, means over splits."""
     names = [RAW, *PEERS]
-    lines = [
-        "| table | k | " + " | ".join(names) + " | R2: PCA, NMF, dictionary |",
-        "|---" * (len(names) + 3) + "|",
-    ]
+    lines = ["| table | k | " + " | ".join(names) + " | R2: PCA, NMF, dictionary |"]
+    lines += ["|---" * (len(names) + 3) + "|"]
     for table, k in dict.fromkeys((row["table"], row["k"]) for row in records):
         own = [row for row in records if (row["table"], row["k"]) == (table, k)]
         cells = [mean(own, name, "accuracy") for name in names]

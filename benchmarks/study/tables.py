@@ -1,17 +1,17 @@
-"""Tables for the study behind the defaults: names to rows, split into training and test rows.
+"""What are the tables of the study of the defaults?
 
-`TABLES[name].load(split)` gives (X_train, X_test, y_train, y_test), y None without labels. A table
-has one of two roles: constants are CHOSEN on some tables and REPORTED on the others. No source is
-in both roles: the digits, the wine, one sample image and the documentation of SciPy and NumPy serve
-for the choice; MNIST, breast cancer, iris, diabetes, the other image and the documentation of
+    python -m benchmarks.study.tables    # 20 seconds
+
+`TABLES[name].load(split)` returns (X_train, X_test, y_train, y_test), with y None without labels. A
+table has one of two roles: constants are CHOSEN on some tables and REPORTED on the others. No source
+is in both roles. The digits, the wine, one sample image and the documentation of SciPy and NumPy
+serve for the choice. MNIST, breast cancer, iris, diabetes, the other image and the documentation of
 scikit-learn and joblib serve for the report. Each kind of table is in both.
 
-Nothing is fetched. scikit-learn brings the real tables, the installed packages bring the text (so
-their versions matter), and the rest has a known structure. The tables of MNIST are there if the
-environment variable `SKL_SPARSE_AE_MNIST` names an .npz with X (n, 784) in 0..255 and y. Without it
-they are left out, which is said once.
-
-    python -m benchmarks.study.tables     # what the tables are
+Nothing is downloaded. scikit-learn brings the real tables, the installed packages bring the text (so
+their versions matter), and the others are drawn at random with a known structure. The tables of
+MNIST are there if the environment variable `SKL_SPARSE_AE_MNIST` names an .npz with X (n, 784) in
+0..255 and y. Without it a warning says that they are left out.
 """
 
 import ast
@@ -49,7 +49,10 @@ TEST_SHARE, MOST_TEST_ROWS, FEW_ROWS = 0.3, 20_000, 1000
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of one kind: `draw` gives all; what `prepare` makes is fitted on the training rows."""
+    """Rows of one kind.
+
+    `draw` returns all rows. `prepare` returns a transformer, which is fitted on the training rows.
+    """
 
     name: str
     role: str
@@ -61,7 +64,7 @@ class Table:
     n_train: int | None = None  # the first rows of `draw`, or a share of all
 
     def load(self, split=0):
-        """(X_train, X_test, y_train, y_test) of one of many splits, stratified by the labels."""
+        """(X_train, X_test, y_train, y_test) of a numbered split, stratified by the labels."""
         return _load(self.name, split)
 
     @cached_property
@@ -78,7 +81,7 @@ class Table:
 
     @property
     def in_unit_interval(self):
-        """Whether cross-entropy takes the rows."""
+        """Return True if cross-entropy accepts the rows."""
         return not self.sparse and all(_is_inside(X) for X in self.load()[:2])
 
     @property
@@ -91,7 +94,7 @@ class Table:
 
     @property
     def splits(self):
-        """More than one where the test rows are too few to tell two settings apart."""
+        """Numbers of splits: several if one has too few test rows to tell two settings apart."""
         return (0,) if self.n_train or self.shape[0] >= FEW_ROWS else (0, 1, 2)
 
     @property
@@ -104,7 +107,7 @@ class Table:
 
 
 def variance(X):
-    """Of the columns, their mean."""
+    """The mean of the variances of the columns."""
     if issparse(X):
         return float(X.multiply(X).mean() - np.square(X.mean(axis=0)).mean())
     return float(X.var(axis=0, dtype=np.float64).mean())
@@ -147,7 +150,7 @@ def bundled(load, divisor=1, n=None):
 
 
 def diabetes():
-    """The label is whether the disease progressed more than in the median patient."""
+    """Labelled 1 if the disease progressed more than in the median patient, else 0."""
     X, y = load_diabetes(return_X_y=True, scaled=False)
     return X, (y > np.median(y)).astype(int)
 
@@ -159,13 +162,13 @@ def bits(draw, threshold=0.5):
 
 @lru_cache(maxsize=1)
 def mnist():
-    """All images. The first half is to train on, the other one to test on."""
+    """All images in 0..1 and labels. The first half is for training, the second for testing."""
     with np.load(os.environ[MNIST]) as file:
         return (file["X"] / 255).astype(np.float32), file["y"].astype(int)
 
 
 def mnist_rows(n_train):
-    """So many training rows, and after them all test rows."""
+    """The first `n_train` training rows, followed by all test rows."""
     X, y = mnist()
     rows = np.r_[:n_train, len(X) // 2 : len(X)]
     return X[rows], y[rows]
@@ -173,7 +176,7 @@ def mnist_rows(n_train):
 
 @lru_cache(maxsize=8)
 def patches(name, n, size, whiten=False, colour=False):
-    """Patches of one of scikit-learn's two images in 0..1, labelled by the third they lie in."""
+    """Patches of one of scikit-learn's two images in 0..1, labelled by the image's third."""
     image = load_sample_image(name) / 255
     image = image if colour else image.mean(axis=2, keepdims=True)
     image = whitened(image[..., 0])[..., None] if whiten else image
@@ -190,7 +193,7 @@ def patches(name, n, size, whiten=False, colour=False):
 
 @lru_cache(maxsize=4)
 def docstrings(*packages, least=40, most=300, n_words=25):
-    """Texts, and the part of the package that each is from; parts with few texts are left out."""
+    """Texts, labelled by their part of the package; parts with few texts are left out."""
     texts = dict(_texts(packages, n_words))  # a text that occurs twice counts once
     rng, kept, labels = np.random.default_rng(0), [], []
     for label in sorted(set(texts.values())):
@@ -238,7 +241,7 @@ def embeddings(n_columns=384):
 
 @lru_cache(maxsize=4)
 def expression(n, d, n_classes, n_programs=20, noise=2.0, spread=1.0, seed=0):
-    """As of genes: few non-negative programs, active by class, under a noise of each gene's own."""
+    """Like gene expression: few non-negative programs, active by class, and noise of each gene."""
     rng = np.random.default_rng(seed)
     y = rng.integers(n_classes, size=n)
     programs = rng.gamma(1, 1, (n_programs, d)) * (rng.random((n_programs, d)) < 0.15)
@@ -262,7 +265,7 @@ def mixture(n, d, n_clusters=24, n_classes=8, rank=4, seed=0):
 
 @lru_cache(maxsize=2)
 def heavy_tails(n, d, rank=8, n_classes=5, seed=0):
-    """Log-normal columns of unlike spread, from a few factors that depend on the class."""
+    """Log-normal columns of different spread, from a few factors that depend on the class."""
     rng = np.random.default_rng(seed)
     y = rng.integers(n_classes, size=n)
     factors = rng.normal(size=(n_classes, rank))[y] + rng.normal(size=(n, rank))
@@ -272,7 +275,7 @@ def heavy_tails(n, d, rank=8, n_classes=5, seed=0):
 
 @lru_cache(maxsize=2)
 def counts(n, d, n_classes=6, seed=1):
-    """Counts of topics' events in rows of Gamma-distributed length: skewed, of unlike spread."""
+    """Counts of topics' events in rows of Gamma-distributed length: skewed, of different spread."""
     rng = np.random.default_rng(seed)
     y = rng.integers(n_classes, size=n)
     topics = rng.dirichlet(np.full(d, 0.3), 12)
@@ -282,7 +285,7 @@ def counts(n, d, n_classes=6, seed=1):
 
 @lru_cache(maxsize=2)
 def forest(n, seed=0):
-    """As of forest cover: ten measurements, one of 4, one of 40; classes of unlike size."""
+    """Like forest cover: ten measurements, one of 4, one of 40; classes of different sizes."""
     rng = np.random.default_rng(seed)
     y = rng.choice(7, size=n, p=[0.36, 0.46, 0.06, 0.02, 0.03, 0.03, 0.04])
     factors = 0.8 * rng.normal(size=(7, 5))[y] + rng.normal(size=(n, 5))
@@ -300,7 +303,7 @@ def _one_of(n_values, y, rng):
 
 @lru_cache(maxsize=2)
 def parts(n, d, n_parts=24, n_classes=6, seed=0):
-    """Bits: each row has some parts, most of them its class's own; one bit in fifty is wrong."""
+    """Bits: each row has some parts, most of them of its class; one bit in fifty is flipped."""
     rng = np.random.default_rng(seed)
     y = rng.integers(n_classes, size=n)
     shapes = rng.random((n_parts, d)) < 0.15
@@ -311,7 +314,7 @@ def parts(n, d, n_parts=24, n_classes=6, seed=0):
 
 @lru_cache(maxsize=2)
 def directions(n, d, n_clusters=30, n_classes=10, rank=60, seed=0):
-    """Rows of unit norm about one direction, with a falling spectrum, as of sentence embeddings."""
+    """Rows of unit norm about one direction, with a falling spectrum, like sentence embeddings."""
     rng = np.random.default_rng(seed)
     cluster = rng.integers(n_clusters, size=n)
     spectrum = 1 / np.sqrt(np.arange(1, rank + 1))

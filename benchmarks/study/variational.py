@@ -1,11 +1,13 @@
-"""The variational autoencoder against the same network in PyTorch, epoch by epoch, and BernoulliRBM as a source of rows.
+"""Is the variational autoencoder level with PyTorch, and are its samples better than an RBM's?
 
-    python -m benchmarks.study.variational --mnist mnist.npz [--epochs 50] [--out samples.png]
+    python -m benchmarks.study.variational --mnist mnist.npz --out samples.png    # 20 minutes
 
-Protocol: 10,000 rows, 500-500-20 and back, ReLU, batches of 150, Adam at 0.001, cross-entropy; float32, one BLAS thread each,
-epochs taken in turn. Losses are nats per image, the mean over the mini-batches of an epoch. The RBM has 500 hidden units and
-is sampled by 1,000 Gibbs chains until their mean free energy has settled: from random pixels, as one would who has only the
-model, and from 1,000 training rows. A classifier of real digits judges the samples of all.
+The same network in both: 10,000 rows, 500-500-20 and back, ReLU, batches of 150, Adam at 0.001,
+cross-entropy; float32, one BLAS thread each, epochs in turn. Losses are nats per image, the mean
+over the mini-batches of an epoch. `BernoulliRBM` has 500 hidden units. 1,000 Gibbs chains sample it
+until their mean free energy has settled: from random pixels, as a user would who has only the model,
+and from 1,000 training rows. A classifier of real digits judges all samples. The file is an .npz
+with X of shape (n, 784) in 0..255 and y.
 """
 
 import argparse
@@ -18,25 +20,21 @@ from scipy.special import expit
 from sklearn.neural_network import BernoulliRBM, MLPClassifier
 from threadpoolctl import threadpool_limits
 
+from benchmarks import core
 from benchmarks.datasets import mnist
 from skl_sparse_ae import VariationalAutoencoderTransformer
-from skl_sparse_ae._estimator.history import Watch
-from skl_sparse_ae._estimator.training import run_adam_once
-from skl_sparse_ae._rows.moments import moments_of
-from skl_sparse_ae._solvers.adam import adam_start
 
 HIDDEN, N_COMPONENTS, BATCH, RATE = (500, 500), 20, 150, 0.001
 WINDOW = 50  # Gibbs steps over which the free energy is averaged
-SETTLED = 0.05  # standard deviations over chains that the means of two windows may differ by
+SETTLED = 0.05  # most difference between two windows' means, in standard deviations over chains
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mnist", required=True, help=".npz with X (n, 784) in 0..255 and y")
     parser.add_argument("--epochs", type=int, default=50)
-    parser.add_argument(
-        "--out", default="samples.png", help="where to draw samples beside training rows"
-    )
+    out = "where to draw samples beside training rows"
+    parser.add_argument("--out", default="samples.png", help=out)
     args = parser.parse_args()
     X, y = mnist(args.mnist)
     X, y = X[:10_000].astype(np.float32), y[:10_000]
@@ -45,7 +43,7 @@ def main():
         against_rbm(X, y, args.epochs, args.out)
 
 
-# ------------------------------------------------------------------------------------------------------- epoch by epoch
+# ---------------------------------------------------------------------------------- epoch by epoch
 
 
 def against_torch(X, n_epochs):
@@ -58,11 +56,8 @@ def against_torch(X, n_epochs):
             seconds[name].append(time.perf_counter() - start)
     print("| epoch | " + " | ".join(f"{name}, nats" for name in contenders) + " |\n|---|---|---|")
     for epoch in sorted({1, 2, 5, 10, 20, n_epochs} & set(range(1, n_epochs + 1))):
-        print(
-            f"| {epoch} | "
-            + " | ".join(f"{losses[name][epoch - 1]:.2f}" for name in contenders)
-            + " |"
-        )
+        cells = " | ".join(f"{losses[name][epoch - 1]:.2f}" for name in contenders)
+        print(f"| {epoch} | {cells} |")
     ratios = np.divide(seconds["ours"], seconds["PyTorch"])
     medians = ", ".join(f"{name} {np.median(s):.2f} s" for name, s in seconds.items())
     low, median, high = np.percentile(ratios, (25, 50, 75))
@@ -70,36 +65,24 @@ def against_torch(X, n_epochs):
 
 
 def vae(max_iter=1):
-    options = {
-        "loss": "cross_entropy",
-        "batch_size": BATCH,
-        "learning_rate_init": RATE,
-        "tol": 0,
-        "random_state": 0,
-    }
+    options = {"batch_size": BATCH, "learning_rate_init": RATE, "max_iter": max_iter, "tol": 0}
     options["early_stopping"] = False  # PyTorch, too, sees all rows
     return VariationalAutoencoderTransformer(
-        N_COMPONENTS, hidden_layer_sizes=HIDDEN, max_iter=max_iter, **options
+        N_COMPONENTS,
+        hidden_layer_sizes=HIDDEN,
+        loss="cross_entropy",
+        random_state=0,
+        **options,
     )
 
 
 def our_epochs(X):
     """Yield the loss of each epoch."""
-    model, moments = vae(), moments_of(X, N_COMPONENTS)
-    problem = model._new_problem(moments, X.dtype)
-    state = adam_start(
-        model._first(problem, moments.mean, np.random.default_rng(0)).astype(X.dtype)
-    )
-    watch = Watch(problem.terms, verbose=0)
-    while True:
-        state = run_adam_once(
-            problem, X, state, 0, 1, batch_size=BATCH, learning_rate=RATE, watch=watch
-        )
-        yield watch.values[-1]
+    return core.variational_epochs(vae(), X)
 
 
 def torch_epochs(X):
-    """Yield the loss of each epoch of what one writes by hand: layers, loss and optimiser of PyTorch, its defaults."""
+    """Yield the loss of each epoch of a network written by hand with PyTorch's defaults."""
     import torch
     from torch import nn
 
@@ -129,35 +112,39 @@ def torch_epochs(X):
         yield total / len(rows)
 
 
-# ------------------------------------------------------------------------------------------------------------- new rows
+# ---------------------------------------------------------------------------------------- new rows
+
+
+COLUMNS = (
+    "rows from",
+    "training",
+    "drawing 1,000",
+    "median confidence",
+    "share of the rarest and the commonest class",
+)
 
 
 def against_rbm(X, y, n_epochs, out):
     classifier = MLPClassifier((200,), early_stopping=True, random_state=0).fit(X, y)
+    print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
+    print_row("MNIST itself", "", "", classifier, X[:1000])
     model, seconds = timed(vae(n_epochs).fit, X)
-    samples, to_draw = timed(partial(model.sample, 1000, random_state=0))
-    print(
-        "| rows from | training | drawing 1,000 | median confidence | share of the rarest and the commonest class |"
+    samples, drawing = timed(partial(model.sample, 1000, random_state=0))
+    print_row(
+        f"ours, {n_epochs} epochs", f"{seconds:.0f} s", f"{drawing:.3f} s", classifier, samples
     )
-    print("|---|---|---|---|---|")
-    print(f"| MNIST itself | | | {judged(classifier, X[:1000])} |")
-    print(
-        f"| ours, {n_epochs} epochs | {seconds:.0f} s | {to_draw:.3f} s | {judged(classifier, samples)} |"
-    )
-    rbm, seconds = timed(
-        BernoulliRBM(500, learning_rate=0.01, batch_size=100, n_iter=20, random_state=0).fit, X
-    )
-    for start, rows in (
-        ("random pixels", np.random.default_rng(0).random((1000, X.shape[1])) < 0.5),
-        ("rows", X[:1000] > 0.5),
-    ):
-        (rows, n_steps), to_draw = timed(partial(gibbs, rbm, rows))
+    options = {"learning_rate": 0.01, "batch_size": 100, "n_iter": 20, "random_state": 0}
+    rbm, seconds = timed(BernoulliRBM(500, **options).fit, X)
+    noise = np.random.default_rng(0).random((1000, X.shape[1])) < 0.5
+    for start, first in (("random pixels", noise), ("rows", X[:1000] > 0.5)):
+        (rows, n_steps), drawing = timed(partial(gibbs, rbm, first))
         name = f"BernoulliRBM, 20 epochs, {n_steps} Gibbs steps from {start}"
-        print(
-            f"| {name} | {seconds:.0f} s | {to_draw:.1f} s | {judged(classifier, rows)} |",
-            flush=True,
-        )
+        print_row(name, f"{seconds:.0f} s", f"{drawing:.1f} s", classifier, rows)
     draw(model, X, rows, out)
+
+
+def print_row(name, training, drawing, classifier, rows):
+    print(f"| {name} | {training} | {drawing} | {judged(classifier, rows)} |", flush=True)
 
 
 def timed(function, *args):
@@ -166,22 +153,24 @@ def timed(function, *args):
 
 
 def judged(classifier, rows):
+    """The last two columns, as text."""
     chances = classifier.predict_proba(rows)
     shares = np.bincount(chances.argmax(axis=1), minlength=10) / len(rows)
     return f"{np.median(chances.max(axis=1)):.3f} | {shares.min():.3f}, {shares.max():.3f}"
 
 
 def gibbs(rbm, rows, most=2000):
-    """Means of rows given their last hidden units, once the mean free energy of the chains has settled; and the steps made."""
+    """Run Gibbs chains from the rows until the mean free energy has settled.
+
+    Return the mean of each row given its last hidden units, and the number of steps.
+    """
     energies = []
     for step in range(1, most + 1):
         rows = rbm.gibbs(rows)
         energies.append(rbm._free_energy(rows.astype(float)))
         if step % WINDOW == 0 and step > WINDOW:
-            before, now = (
-                np.mean(part) for part in (energies[-2 * WINDOW : -WINDOW], energies[-WINDOW:])
-            )
-            if abs(now - before) < SETTLED * np.std(energies[-1]):
+            change = np.mean(energies[-WINDOW:]) - np.mean(energies[-2 * WINDOW : -WINDOW])
+            if abs(change) < SETTLED * np.std(energies[-1]):
                 break
     hidden = np.random.default_rng(1).random((1000, len(rbm.components_))) < rbm.transform(rows)
     return expit(hidden @ rbm.components_ + rbm.intercept_visible_), step
@@ -190,12 +179,10 @@ def gibbs(rbm, rows, most=2000):
 def draw(model, X, rows, out):
     from skl_sparse_ae.plotting import SamplesDisplay
 
-    SamplesDisplay.from_estimator(model, X, (28, 28), n_samples=40, random_state=0).figure_.savefig(
-        out
-    )
-    SamplesDisplay(X[:40], rows[:40], image_shape=(28, 28)).plot().figure_.savefig(
-        out.replace(".", "_rbm.")
-    )
+    ours = SamplesDisplay.from_estimator(model, X, (28, 28), n_samples=40, random_state=0)
+    ours.figure_.savefig(out)
+    theirs = SamplesDisplay(X[:40], rows[:40], image_shape=(28, 28)).plot()
+    theirs.figure_.savefig(out.replace(".", "_rbm."))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
-"""The study behind the defaults of `VariationalAutoencoderTransformer`: the bound on held-out rows, and seconds.
+"""How good and how fast are the defaults of `VariationalAutoencoderTransformer`?
 
-    python -m benchmarks.study.variational_defaults run fits.jsonl [--role "reported on"] [--seeds 3]
+    python -m benchmarks.study.variational_defaults run fits.jsonl --role "reported on"    # an hour
     python -m benchmarks.study.variational_defaults tables fits.jsonl
 
-Defaults are chosen on some tables and reported on others. MNIST serves for both, with other test rows: its tables are there
-if the environment variable `SKL_SPARSE_AE_MNIST` names an .npz with X (n, 784) in 0..255. The settings are fitted in turn,
-one BLAS thread each; seconds are of the processor. Differences in nats and ratios of seconds are to `BEFORE`, which were the
-defaults of version 0.1, with the same seed and split.
+The answer is the bound on held-out rows, and seconds. Defaults are chosen on some tables and
+reported on others. MNIST serves for both, with other test rows: its tables are there if the
+environment variable `SKL_SPARSE_AE_MNIST` names an .npz with X (n, 784) in 0..255. The settings are
+fitted in turn, one BLAS thread each; seconds are CPU time. Differences in nats and ratios of seconds
+are to `BEFORE`, the defaults of version 0.1, with the same seed and split. A study that was
+interrupted goes on where it stopped.
 """
 
 import argparse
@@ -45,7 +47,7 @@ WIDTHS = 2, 10
 
 
 class Table(NamedTuple):
-    """`split(seed)` gives training and test rows; `losses` are those that take them."""
+    """`split(seed)` returns training and test rows; `losses` are those that accept them."""
 
     name: str
     role: str
@@ -67,26 +69,19 @@ def of_mnist(n_train, first, last, seed):
 
 
 BOTH = ("squared_error", "cross_entropy")
-DIGITS = partial(bundled, load_digits, 16)
+DIGITS, CANCER = partial(bundled, load_digits, 16), partial(bundled, load_breast_cancer)
+WINE, IRIS, DIABETES = (partial(bundled, load) for load in (load_wine, load_iris, load_diabetes))
+FLOWER = partial(patches, "flower.jpg", 5000, 8)
 TABLES = [
     Table("digits", CHOSEN, partial(of, DIGITS, False), BOTH),
     Table("digits standardised", CHOSEN, partial(of, DIGITS, True)),
     Table("digits in bits", CHOSEN, partial(of, partial(bits, DIGITS), False), BOTH),
-    Table(
-        "breast cancer standardised",
-        CHOSEN,
-        partial(of, partial(bundled, load_breast_cancer), True),
-    ),
-    Table("wine standardised", CHOSEN, partial(of, partial(bundled, load_wine), True)),
+    Table("breast cancer standardised", CHOSEN, partial(of, CANCER, True)),
+    Table("wine standardised", CHOSEN, partial(of, WINE, True)),
     Table("MNIST, 2,000 rows", CHOSEN, partial(of_mnist, 2000, 2000, 4000), BOTH),
-    Table("iris standardised", REPORTED, partial(of, partial(bundled, load_iris), True)),
-    Table("diabetes standardised", REPORTED, partial(of, partial(bundled, load_diabetes), True)),
-    Table(
-        "flower patches",
-        REPORTED,
-        partial(of, partial(patches, "flower.jpg", 5000, 8), False),
-        BOTH,
-    ),
+    Table("iris standardised", REPORTED, partial(of, IRIS, True)),
+    Table("diabetes standardised", REPORTED, partial(of, DIABETES, True)),
+    Table("flower patches", REPORTED, partial(of, FLOWER, False), BOTH),
     Table("MNIST, 5,000 rows", REPORTED, partial(of_mnist, 5000, 5000, 10_000), BOTH),
 ]
 
@@ -96,18 +91,18 @@ def settings_of(role):
 
 
 def available(role):
-    return [
-        t
-        for t in TABLES
-        if t.role == role and (os.environ.get(MNIST) or not t.name.startswith("MNIST"))
-    ]
+    with_mnist, tables = os.environ.get(MNIST), [table for table in TABLES if table.role == role]
+    return [table for table in tables if with_mnist or not table.name.startswith("MNIST")]
 
 
 # ------------------------------------------------------------------------------------- measurements
 
 
 def run(path, role, seeds):
-    """Append a record of each fit that the file lacks: one seed after the other, so that a part of them is of all tables."""
+    """Append a record of each fit that the file lacks.
+
+    Seeds are the outer loop, so that an interrupted study has all tables.
+    """
     done = {key_of(record) + (record["setting"],) for record in read(path)}
     for seed, table, k in product(seeds, available(role), WIDTHS):
         for loss in table.losses:
@@ -125,21 +120,10 @@ def measure(table, loss, k, seed, setting):
         start = time.process_time()
         model.fit(X)
         seconds = time.process_time() - start
-    where = {
-        "table": table.name,
-        "role": table.role,
-        "loss": loss,
-        "k": k,
-        "seed": seed,
-        "setting": setting,
-    }
-    figures = {
-        "nats": model.score(X_test),
-        "in sample": -model.loss_,
-        "n_iter": model.n_iter_,
-        "seconds": seconds,
-    }
-    return where | figures | {"warnings": [str(warning.message) for warning in caught]}
+    where = {"table": table.name, "role": table.role, "loss": loss, "k": k, "seed": seed}
+    figures = {"nats": model.score(X_test), "in sample": -model.loss_, "n_iter": model.n_iter_}
+    said = [str(warning.message) for warning in caught]
+    return where | {"setting": setting} | figures | {"seconds": seconds, "warnings": said}
 
 
 def key_of(record):
@@ -149,41 +133,24 @@ def key_of(record):
 # ------------------------------------------------------------------------------------------- tables
 
 
+BY_SETTING = ("setting", "ratio of seconds", "gain in nats, median", "worst", "epochs, most")
+BY_TABLE = ("table", "loss", "units", "nats before", "now", "epochs before", "now")
+BY_TABLE += ("seconds before", "now", "ratio")
+
+
 def print_tables(path):
     for role in (CHOSEN, REPORTED):
         pairs = compared(record for record in read(path) if record["role"] == role)
         print(f"\n{role}, all settings\n")
-        print_rows(
-            ("setting", "ratio of seconds", "gain in nats, median", "worst", "epochs, most"),
-            by_setting(pairs),
-        )
+        print_rows(BY_SETTING, by_setting(pairs))
         print(f"\n{role}, the defaults\n")
-        header = (
-            "table",
-            "loss",
-            "units",
-            "nats before",
-            "now",
-            "epochs before",
-            "now",
-            "seconds before",
-            "now",
-            "ratio",
-        )
-        print_rows(header, by_table(pairs))
-        print(
-            {
-                message
-                for pair in pairs
-                if pair[1]["setting"] == "default"
-                for message in pair[1]["warnings"]
-            }
-            or "no warning"
-        )
+        print_rows(BY_TABLE, by_table(pairs))
+        defaults = [now for _, now in pairs if now["setting"] == "default"]
+        print({message for record in defaults for message in record["warnings"]} or "no warning")
 
 
 def compared(records):
-    """Pairs of the record of `BEFORE` and that of a setting, of the same rows and seed."""
+    """Pairs of the record of `BEFORE` and that of a setting, with the same rows and seed."""
     records = list(records)
     before = {key_of(record): record for record in records if record["setting"] == BEFORE}
     return [(before[key_of(record)], record) for record in records if key_of(record) in before]
@@ -195,31 +162,20 @@ def by_setting(pairs):
         if of_setting:
             gains = [median(gain, group) for _, group in places(of_setting)]
             most = max(now["n_iter"] for _, now in of_setting)
-            yield (
-                setting,
-                f"{median(ratio, of_setting):.2f}",
-                f"{np.median(gains):+.2f}",
-                f"{min(gains):+.2f}",
-                most,
-            )
+            figures = f"{np.median(gains):+.2f}", f"{min(gains):+.2f}", most
+            yield setting, f"{median(ratio, of_setting):.2f}", *figures
 
 
 def by_table(pairs):
     for place, group in places([pair for pair in pairs if pair[1]["setting"] == "default"]):
-        figures = [
-            partial(figure, name, i) for name in ("nats", "n_iter", "seconds") for i in (0, 1)
-        ]
-        nats, epochs, seconds = np.reshape([median(f, group) for f in figures], (3, 2))
-        cells = (
-            [f"{x:.1f}" for x in nats]
-            + [f"{x:.0f}" for x in epochs]
-            + [f"{x:.2g}" for x in seconds]
-        )
+        formats, cells = {"nats": ".1f", "n_iter": ".0f", "seconds": ".2g"}, []
+        for name, form in formats.items():
+            cells += [format(median(partial(figure, name, i), group), form) for i in (0, 1)]
         yield *place, *cells, f"{median(ratio, group):.2f}"
 
 
 def places(pairs):
-    """Pairs by table, loss and width: over all seeds."""
+    """Pairs grouped by table, loss and width, over all seeds."""
 
     def place(pair):
         return key_of(pair[1])[:3]
