@@ -145,7 +145,7 @@ def value_at(problem, x, X):
 
 @contextmanager
 def evaluation(problem, x, X):
-    """Yield a function that evaluates J and its gradient at x with the threads and buffers of a fit."""
+    """Yield a function that evaluates J and its gradient at x, as a fit does."""
     blocks = problem.row_blocks(X)
     rooms = rooms_for_code(blocks, problem.n_components)
     with block_workers(blocks) as (map, _):
@@ -170,13 +170,13 @@ class Counted:
 
 
 def lbfgs(problem, X, x, n_iter=10**6, watch=None):
-    """Run L-BFGS for `n_iter` iterations, or until ``watch(value, x)`` is true after one of them."""
+    """Run L-BFGS for `n_iter` iterations, or until ``watch(value, x)`` is true after one."""
     patience = Patience(tol=0, n_iter_no_change=1)
     run_lbfgs(problem, X, x, max_iter=n_iter, patience=patience, watch=_ending_by(watch))
 
 
 def adam(problem, X, x, batch_size, learning_rate, n_epochs=10**6, watch=None):
-    """Run Adam for `n_epochs` epochs, or until ``watch(value, x)`` is true after one of them."""
+    """Run Adam for `n_epochs` epochs, or until ``watch(value, x)`` is true after one."""
     memory = np.full(problem.n_components, problem.objective.penalty.target)
     options = {"batch_size": batch_size, "learning_rate": learning_rate, "memory": memory}
     options |= {"max_iter": n_epochs, "patience": Patience(tol=0, n_iter_no_change=1)}
@@ -204,12 +204,12 @@ def variational_epochs(model, X):
         yield watch.values[-1]
 
 
-# --------------------------------------------------------------------------------- threads and sizes
+# ------------------------------------------------------------------------------- threads and sizes
 
 
 @contextmanager
 def workers(most):
-    """Yield the `map` of a fit: one thread for each core that BLAS uses, but no more than `most`."""
+    """Yield the `map` of a fit: as many threads as BLAS uses, but no more than `most`."""
     with row_workers(most) as (map, _):
         yield map
 
@@ -239,7 +239,7 @@ def treat_sparse_as_dense():
     sparse_rows.MOST_DENSITY = 0.0
 
 
-# ------------------------------------------------------------------------------------- Dask clusters
+# ----------------------------------------------------------------------------------- Dask clusters
 
 
 def dask_rows(X, client):

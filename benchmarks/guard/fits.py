@@ -2,9 +2,9 @@
 
     asv --config benchmarks/asv.conf.json continuous --interleave-rounds HEAD~1 HEAD    # 5 minutes
 
-`docs/benchmarking.md` has the details. The file uses the public interface alone, so it measures any
-revision. Times are those of a fixed number of epochs or iterations. A fit until convergence would
-not do: rounding decides the number of its iterations. Times are CPU time on one thread
+`docs/benchmarking.md` has the details. The file uses the public interface alone, so it measures
+any revision. Times are those of a fixed number of epochs or iterations. A fit until convergence
+would not do: rounding decides the number of its iterations. Times are CPU time on one thread
 (`asv.conf.json`), so that other processes on the machine matter little.
 """
 

@@ -2,12 +2,12 @@
 
     python -m benchmarks.scale.dask_scaling --workers 1 2    # 5 minutes
 
-The results are the constants of `docs/scale.md`. The cluster is local: processes of one thread, over
-TCP. The rows are random, float32, in 16 partitions, with one BLAS thread in each worker. "worker" is
-the time inside the slowest worker, and "overhead" is the rest of an evaluation. Clusters of each
-size run in turn, round after round. Times are medians of their evaluations, and ratios are medians
-of those within a round. The last table has one round trip of a vector to two workers and back, by
-three ways; a fit uses the first two.
+The results are the constants of `docs/scale.md`. The cluster is local: processes of one thread,
+over TCP. The rows are random, float32, in 16 partitions, with one BLAS thread in each worker.
+"worker" is the time inside the slowest worker, and "overhead" is the rest of an evaluation.
+Clusters of each size run in turn, round after round. Times are medians of their evaluations, and
+ratios are medians of those within a round. The last table has one round trip of a vector to two
+workers and back, by three ways; a fit uses the first two.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""How much memory does a fit of a file larger than memory take, and how often does it read the file?
+"""How much memory does a fit of a file larger than memory take, and how often is it read?
 
     python -m benchmarks.scale.out_of_core --gigabytes 1 5 20 --folder DIR    # 15 minutes
 
 The first table counts how often the rows are read until J is what all weights reach in 50 and in
 200 iterations, on the digits and on image patches. The second has the peak resident memory of a
-process that fits a memory map of 128 float32 features with 16 units, by two iterations of L-BFGS or
-one epoch of Adam. The files are sparse: their first 64 MiB are random numbers, and the rest are
+process that fits a memory map of 128 float32 features with 16 units, by two iterations of L-BFGS
+or one epoch of Adam. The files are sparse: their first 64 MiB are random numbers, and the rest are
 holes that read as zeros. Linux only.
 """
 

@@ -3,11 +3,11 @@
     python -m benchmarks.scale.soak --calls 86400 --fits 1000    # 10 minutes
 
 A day has 86,400 calls of `partial_fit`, one a second, each with 32 rows of 16 features. `fit`
-alternates between the two solvers on 5,000 rows, enough for L-BFGS to make blocks and start threads.
-Each has a process of its own, so that neither can hide in memory that the other has freed. Drift is
-resident memory at the end less that after the first twentieth of the calls, garbage collected. On
-Linux it comes from /proc/self/statm, exact to a few dozen pages a core. Elsewhere it comes from
-`resource.getrusage`, which has the peak only.
+alternates between the two solvers on 5,000 rows, enough for L-BFGS to make blocks and start
+threads. Each has a process of its own, so that neither can hide in memory that the other has
+freed. Drift is resident memory at the end less that after the first twentieth of the calls,
+garbage collected. On Linux it comes from /proc/self/statm, exact to a few dozen pages a core.
+Elsewhere it comes from `resource.getrusage`, which has the peak only.
 """
 
 import argparse

@@ -4,8 +4,8 @@
 
 The other way expands the rows to dense blocks, which a fit does with rows of more than 5% stored
 elements. The rows are documents of 20 topics, with words of Zipf's frequencies. Each fit is a
-process of its own: two iterations of L-BFGS or one epoch of Adam. The table has its seconds and its
-peak resident memory. Linux only.
+process of its own: two iterations of L-BFGS or one epoch of Adam. The table has its seconds and
+its peak resident memory. Linux only.
 """
 
 import argparse

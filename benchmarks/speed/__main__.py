@@ -3,12 +3,13 @@
     python -m benchmarks.speed --mnist mnist.npz --busy --out speed.json    # an hour
     python -m benchmarks.speed.report speed.json --docs docs
 
-The file is an .npz with X of shape (n, 784) in 0..255 and labels y, in random order. Without --mnist,
-random rows of that shape stand in where only speed matters, and the rest is left out. All contenders
-have the same objective, which is checked first, and they take turns; the report has medians of the
-ratios within a round. "products" are the five matrix products alone, in the same run: split over
-BLAS's threads, split by rows over ours, and computed by PyTorch's own BLAS. --busy repeats every
-round of steps and evaluations beside a process that multiplies matrices on one thread.
+The file is an .npz with X of shape (n, 784) in 0..255 and labels y, in random order. Without
+--mnist, random rows of that shape stand in where only speed matters, and the rest is left out. All
+contenders have the same objective, which is checked first, and they take turns; the report has
+medians of the ratios within a round. "products" are the five matrix products alone, in the same
+run: split over BLAS's threads, split by rows over ours, and computed by PyTorch's own BLAS. --busy
+repeats every round of steps and evaluations beside a process that multiplies matrices on one
+thread.
 """
 
 import argparse

@@ -3,10 +3,10 @@
     python -m benchmarks.speed.growth --out growth.json    # 1 minute
     python -m benchmarks.speed.report growth.json
 
-Time is that of one evaluation of L-BFGS (on the encoder alone), float32, from 1,000 to 32,000 rows,
-32 to 1,024 features, and 16 to 512 units. While one grows the others are held. All sizes run in
-turn, so a disturbance of the machine hits each of them alike. Memory is that of a whole fit beyond
-X, from `benchmarks.scale.memory`. The time of an import is measured as well.
+Time is that of one evaluation of L-BFGS (on the encoder alone), float32, from 1,000 to 32,000
+rows, 32 to 1,024 features, and 16 to 512 units. While one grows the others are held. All sizes run
+in turn, so a disturbance of the machine hits each of them alike. Memory is that of a whole fit
+beyond X, from `benchmarks.scale.memory`. The time of an import is measured as well.
 """
 
 import argparse

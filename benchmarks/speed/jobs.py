@@ -4,15 +4,15 @@
     python -m benchmarks.speed.report jobs.json
 
 The answer is the accuracy of a linear classifier on codes of equal width, and seconds. The digits
-have 64 units, and three quarters of the rows to train on. MNIST has 196 units, 5,000 rows to train on
-and the rest to test. Every estimator has its defaults except for the width. "Chosen" are the settings
-of its grid that do best in a three-fold cross-validation on the training rows, at the first seed; the
-seconds of the search are reported apart. "Brief" is L-BFGS stopped after `BRIEF` iterations: a
-classifier needs no minimum.
+have 64 units, and three quarters of the rows to train on. MNIST has 196 units, 5,000 rows to train
+on and the rest to test. Every estimator has its defaults except for the width. "Chosen" are the
+settings of its grid that do best in a three-fold cross-validation on the training rows, at the
+first seed; the seconds of the search are reported apart. "Brief" is L-BFGS stopped after `BRIEF`
+iterations: a classifier needs no minimum.
 
-The classifier sees the code divided by its standard deviation, one number, and has its C chosen on a
-fifth of the training rows. The test rows are used once. The classifier's time, on one thread, is not
-counted. With ``--clock cpu`` times are the process's own, on one thread: for machines in use.
+The classifier sees the code divided by its standard deviation, one number, and has its C chosen on
+a fifth of the training rows. The test rows are used once. The classifier's time, on one thread, is
+not counted. With ``--clock cpu`` times are the process's own, on one thread: for machines in use.
 """
 
 import argparse

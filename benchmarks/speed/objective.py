@@ -1,12 +1,12 @@
-"""How much faster than plain NumPy is one evaluation of the objective, and how much less memory?
+"""How much faster than plain NumPy is an evaluation of the objective, in how much less memory?
 
     python -m benchmarks.speed.objective    # 3 minutes
 
 "textbook" is the formula typed into NumPy: whole matrices, `expit`, fresh arrays. Both run in turn
-in one process, ours with as many threads as BLAS has in the other. Times are medians, and the ratio
-is the median of the ratios of neighbouring runs. "products" is the time of the five matrix products
-alone, in the same row blocks. Peak memory is what NumPy allocates beyond the inputs, in a run of its
-own. A run is the median of three evaluations after one that is not counted.
+in one process, ours with as many threads as BLAS has in the other. Times are medians, and the
+ratio is the median of the ratios of neighbouring runs. "products" is the time of the five matrix
+products alone, in the same row blocks. Peak memory is what NumPy allocates beyond the inputs, in a
+run of its own. A run is the median of three evaluations after one that is not counted.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def peak_megabytes(function):
 
 def settled(function):
     """Median seconds of three calls, after one that is not counted."""
-    # After a product, the threads of OpenBLAS spin for tens of milliseconds on the cores to measure.
+    # After a product, the threads of OpenBLAS spin for tens of milliseconds on the same cores.
     time.sleep(0.1)
     return np.median([seconds(function) for _ in range(4)][1:])
 

@@ -2,14 +2,14 @@
 
     python -m benchmarks.speed.report speed.json --docs docs    # seconds
 
-It reads the files of `benchmarks.speed`, `time_to_objective`, `jobs` and `growth`, prints the tables
-and the goals, and writes the pictures to --out. With --docs, both go into the pages of the
+It reads the files of `benchmarks.speed`, `time_to_objective`, `jobs` and `growth`, prints the
+tables and the goals, and writes the pictures to --out. With --docs, both go into the pages of the
 documentation. Such a page has a table between ``<!-- its name -->`` and ``<!-- end -->``, whose
 contents are replaced.
 
-Times are medians. Ratios are medians of the ratios within a round, so a disturbance of a whole round
-does not count. The floor is the faster, in each round, of the two ways to compute NumPy's matrix
-products. "share" is floor / time.
+Times are medians. Ratios are medians of the ratios within a round, so a disturbance of a whole
+round does not count. The floor is the faster, in each round, of the two ways to compute NumPy's
+matrix products. "share" is floor / time.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How times are measured: contenders take turns, round after round, alone or beside a busy process."""
+"""How times are measured: contenders take turns, alone or beside a busy process."""
 
 import os
 import platform
@@ -89,7 +89,7 @@ def settled(call, clock):
 
     There are as many as fit into a fifth of a second.
     """
-    # After a product, the threads of BLAS spin for tens of milliseconds on the cores to measure.
+    # After a product, the threads of OpenBLAS spin for tens of milliseconds on the same cores.
     time.sleep(0.1)
     first = seconds(call, time.perf_counter)
     n_calls = int(np.clip(0.2 / first, 1, 3))

@@ -3,15 +3,15 @@
     python -m benchmarks.speed.time_to_objective --mnist mnist.npz --out time.json    # 10 minutes
     python -m benchmarks.speed.report time.json
 
-Without --mnist it runs on the digits alone, in a minute or two. The textbook is SciPy's L-BFGS-B on
-PyTorch's gradient, with the weights as they are. It runs first, and its lowest J is the target. The
-others are PyTorch's own L-BFGS (strong Wolfe line search, the same history), PyTorch's Adam, our
-L-BFGS with all weights free, our L-BFGS on the encoder alone (squared error only), and our Adam.
-They have as many iterations (Adam: epochs), and `PATIENCE` times the textbook's time.
+Without --mnist it runs on the digits alone, in a minute or two. The textbook is SciPy's L-BFGS-B
+on PyTorch's gradient, with the weights as they are. It runs first, and its lowest J is the target.
+The others are PyTorch's own L-BFGS (strong Wolfe line search, the same history), PyTorch's Adam,
+our L-BFGS with all weights free, our L-BFGS on the encoder alone (squared error only), and our
+Adam. They have as many iterations (Adam: epochs), and `PATIENCE` times the textbook's time.
 
 All start from the same network, ours. Clocks start before anything that depends on X is computed.
-Adam's J is that of all rows; its clock stops while J is evaluated. The J of PyTorch's L-BFGS is the
-lowest of all evaluations so far, including those within line searches.
+Adam's J is that of all rows; its clock stops while J is evaluated. The J of PyTorch's L-BFGS is
+the lowest of all evaluations so far, including those within line searches.
 """
 
 import argparse

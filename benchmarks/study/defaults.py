@@ -7,9 +7,9 @@
 A study that was interrupted goes on where it stopped. "scale" (each weight in multiples of its own
 default, the others at theirs), "decays" (all pairs of multiples of the two decays), "tol" and
 "target" serve for the choice, on tables with the role CHOSEN. "reported" has the defaults, on the
-other tables and beside the peers. "encoder" has a tenth of the default `encoder_alpha` and ten times
-it there: does held-out R2 want another one? Each fit has one BLAS thread. Seconds are CPU time of
-`fit`. Small tables are split three times.
+other tables and beside the peers. "encoder" has a tenth of the default `encoder_alpha` and ten
+times it there: does held-out R2 want another one? Each fit has one BLAS thread. Seconds are CPU
+time of `fit`. Small tables are split three times.
 """
 
 import argparse
@@ -221,8 +221,8 @@ def details(records):
 def summary(records, peers):
     """A line for each loss, solver and setting: means over tables, and the worst table.
 
-    "below raw" counts tables where the code is clearly less accurate than the raw columns. "lost" is
-    the loss against the best setting of the study, on the table that loses most.
+    "below raw" counts tables where the code is clearly less accurate than the raw columns. "lost"
+    is the loss against the best setting of the study, on the table that loses most.
     """
     best = {place: best_of(group) for place, group in grouped(records, *PLACE).items()}
     raw, lines = raw_accuracies(peers), []

@@ -4,11 +4,11 @@
 
 One autoencoder sees all training rows without labels. Then, for each seed, the same number of
 labelled rows is drawn from each class. They train a logistic regression on pixels and one on the
-code (C=10). They also train perceptrons with one hidden layer of the same width: from random weights
-(logistic units as in the autoencoder, and scikit-learn's default rectified ones), and from the
-encoder. Adam has scikit-learn's defaults, and L-BFGS runs until it has converged. The tables have
-means over seeds and half their range, on test rows that nothing else has seen. --mnist takes an .npz
-of MNIST in place of the digits.
+code (C=10). They also train perceptrons with one hidden layer of the same width: from random
+weights (logistic units as in the autoencoder, and scikit-learn's default rectified ones), and from
+the encoder. Adam has scikit-learn's defaults, and L-BFGS runs until it has converged. The tables
+have means over seeds and half their range, on test rows that nothing else has seen. --mnist takes
+an .npz of MNIST in place of the digits.
 """
 
 import argparse
@@ -91,7 +91,7 @@ def main():
 
 
 def rows_of(path, n_rows):
-    """Training rows, test rows and their labels: of MNIST with a path, of the digits without one."""
+    """(X_train, X_test, y_train, y_test), of MNIST with a path, of the digits without one."""
     X, y = mnist(path) if path else digits()
     sizes = {"test_size": n_rows, "train_size": n_rows} if path else {"test_size": 0.25}
     return train_test_split(X / X.max(), y, random_state=0, stratify=y, **sizes)

@@ -1,13 +1,13 @@
-"""How fast and how good are the defaults on 5,000 rows of MNIST, in this revision and in another?
+"""How fast and how good are the defaults on 5,000 rows of MNIST, here and in another revision?
 
     python -m benchmarks.study.mnist_defaults --mnist mnist.npz --other CHECKOUT    # 10 minutes
 
-The file is an .npz with X of shape (n, 784) in 0..255 and labels y, in random order. 196 units learn
-from the first 5,000 rows in float32, with defaults otherwise. Accuracy is that of a logistic
+The file is an .npz with X of shape (n, 784) in 0..255 and labels y, in random order. 196 units
+learn from the first 5,000 rows in float32, with defaults otherwise. Accuracy is that of a logistic
 regression on the standardised code of the next 5,000 rows, its C chosen on a fifth of the first
-5,000. Each fit is a process of its own on one thread of BLAS. Seconds are CPU time, of `fit` alone.
-CHECKOUT is the working tree of another revision, for example from ``git worktree add``; its L-BFGS
-and ours take turns.
+5,000. Each fit is a process of its own on one thread of BLAS. Seconds are CPU time, of `fit`
+alone. CHECKOUT is the working tree of another revision, for example from ``git worktree add``; its
+L-BFGS and ours take turns.
 """
 
 import argparse

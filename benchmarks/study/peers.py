@@ -1,15 +1,15 @@
-"""How accurate are classifiers on raw columns and on the codes of PCA, NMF, an RBM and a dictionary?
+"""How accurate are classifiers on raw columns and on the codes of PCA, NMF and other models?
 
     python -m benchmarks.study.peers --json peers.json    # hours
     python -m benchmarks.study.peers --table peers.json
 
-The tables are those of `benchmarks.study.tables`; --tables selects some. A study that was interrupted
-goes on where it stopped. No model is tuned. PCA has
-fewer units than rows and no more than columns. NMF takes rows that are not negative. The RBM sees
-columns scaled to [0, 1] and learns at a rate of 0.06, for 20 epochs or until it has seen 20,000 rows.
-Dictionary learning sees centred rows of mean square norm 1, with `alpha=0.1` throughout, so that its
-penalty means the same on every table. NMF and the RBM train on at most `MOST_ROWS` rows, dictionary
-learning on `FEWER_ROWS`. Codes are judged on at most `MOST_ROWS` test rows.
+The tables are those of `benchmarks.study.tables`; --tables selects some. A study that was
+interrupted goes on where it stopped. No model is tuned. PCA has fewer units than rows and no more
+than columns. NMF takes rows that are not negative. The RBM sees columns scaled to [0, 1] and
+learns at a rate of 0.06, for 20 epochs or until it has seen 20,000 rows. Dictionary learning sees
+centred rows of mean square norm 1, with `alpha=0.1` throughout, so that its penalty means the same
+on every table. NMF and the RBM train on at most `MOST_ROWS` rows, dictionary learning on
+`FEWER_ROWS`. Codes are judged on at most `MOST_ROWS` test rows.
 """
 
 import argparse

@@ -3,20 +3,20 @@
     python -m benchmarks.study.scales    # 2 minutes
 
 The answer is iterations of L-BFGS to within 10% and 1% of one J. For c X the objective is the
-matching one: c^2 times that of X at the matching weights We / c, be, c Wd, c bd. So sparsity_weight
-is multiplied by c^2, encoder_alpha by c^4, and decoder_alpha stays. An offset needs no change, since
-biases carry no decay. Hence nothing differs but the unit. The value to reach, divided by c^2, is the
-same for all: the lowest of 1000 iterations in the frame.
+matching one: c^2 times that of X at the matching weights We / c, be, c Wd, c bd. So
+sparsity_weight is multiplied by c^2, encoder_alpha by c^4, and decoder_alpha stays. An offset
+needs no change, since biases carry no decay. Hence nothing differs but the unit. The value to
+reach, divided by c^2, is the same for all: the lowest of 1000 iterations in the frame.
 
-"before" is the identity frame, the weights as they are. "frame" is that of a fit, in which Adam and
-cross-entropy search. "decoder eliminated" is what `fit` does on these rows. They start from the same
-network, our first weights in X's unit, which favours "before". Users of a textbook form have an
-initialisation that ignores the unit, such as Glorot's weights for features of unit variance and
-biases of zero: that is "before, textbook start". All have the rest of our solver, such as the
-division by the first J.
+"before" is the identity frame, the weights as they are. "frame" is that of a fit, in which Adam
+and cross-entropy search. "decoder eliminated" is what `fit` does on these rows. They start from
+the same network, our first weights in X's unit, which favours "before". Users of a textbook form
+have an initialisation that ignores the unit, such as Glorot's weights for features of unit
+variance and biases of zero: that is "before, textbook start". All have the rest of our solver,
+such as the division by the first J.
 
-The last table has no matching: it has the default estimator in every unit. After it comes R2 of Adam
-with small batches, and of `partial_fit` after a first batch of one row.
+The last table has no matching: it has the default estimator in every unit. After it comes R2 of
+Adam with small batches, and of `partial_fit` after a first batch of one row.
 """
 
 import argparse
@@ -86,7 +86,7 @@ def curves(X, k, c, reference):
 def cell(values, reference):
     """Iterations to each tolerance.
 
-    If one was not reached, the cell says why, and gives the lowest J as a multiple of the reference.
+    If one was not reached, it says why, and has the lowest J as a multiple of the reference.
     """
     reached = [np.flatnonzero(values <= reference * (1 + tolerance)) for tolerance in TOLERANCES]
     never = f">{MAX_ITER}" if len(values) == MAX_ITER else f"solver stopped at {len(values)}"

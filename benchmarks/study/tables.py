@@ -2,16 +2,16 @@
 
     python -m benchmarks.study.tables    # 20 seconds
 
-`TABLES[name].load(split)` returns (X_train, X_test, y_train, y_test), with y None without labels. A
-table has one of two roles: constants are CHOSEN on some tables and REPORTED on the others. No source
-is in both roles. The digits, the wine, one sample image and the documentation of SciPy and NumPy
-serve for the choice. MNIST, breast cancer, iris, diabetes, the other image and the documentation of
-scikit-learn and joblib serve for the report. Each kind of table is in both.
+`TABLES[name].load(split)` returns (X_train, X_test, y_train, y_test), with y None without labels.
+A table has one of two roles: constants are CHOSEN on some tables and REPORTED on the others. No
+source is in both roles. The digits, the wine, one sample image and the documentation of SciPy and
+NumPy serve for the choice. MNIST, breast cancer, iris, diabetes, the other image and the
+documentation of scikit-learn and joblib serve for the report. Each kind of table is in both.
 
-Nothing is downloaded. scikit-learn brings the real tables, the installed packages bring the text (so
-their versions matter), and the others are drawn at random with a known structure. The tables of
-MNIST are there if the environment variable `SKL_SPARSE_AE_MNIST` names an .npz with X (n, 784) in
-0..255 and y. Without it a warning says that they are left out.
+Nothing is downloaded. scikit-learn brings the real tables, the installed packages bring the text
+(so their versions matter), and the others are drawn at random with a known structure. The tables
+of MNIST are there if the environment variable `SKL_SPARSE_AE_MNIST` names an .npz with X (n, 784)
+in 0..255 and y. Without it a warning says that they are left out.
 """
 
 import ast

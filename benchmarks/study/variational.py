@@ -4,10 +4,10 @@
 
 The same network in both: 10,000 rows, 500-500-20 and back, ReLU, batches of 150, Adam at 0.001,
 cross-entropy; float32, one BLAS thread each, epochs in turn. Losses are nats per image, the mean
-over the mini-batches of an epoch. `BernoulliRBM` has 500 hidden units. 1,000 Gibbs chains sample it
-until their mean free energy has settled: from random pixels, as a user would who has only the model,
-and from 1,000 training rows. A classifier of real digits judges all samples. The file is an .npz
-with X of shape (n, 784) in 0..255 and y.
+over the mini-batches of an epoch. `BernoulliRBM` has 500 hidden units. 1,000 Gibbs chains sample
+it until their mean free energy has settled: from random pixels, as a user would who has only the
+model, and from 1,000 training rows. A classifier of real digits judges all samples. The file is an
+.npz with X of shape (n, 784) in 0..255 and y.
 """
 
 import argparse

@@ -5,10 +5,10 @@
 
 The answer is the bound on held-out rows, and seconds. Defaults are chosen on some tables and
 reported on others. MNIST serves for both, with other test rows: its tables are there if the
-environment variable `SKL_SPARSE_AE_MNIST` names an .npz with X (n, 784) in 0..255. The settings are
-fitted in turn, one BLAS thread each; seconds are CPU time. Differences in nats and ratios of seconds
-are to `BEFORE`, the defaults of version 0.1, with the same seed and split. A study that was
-interrupted goes on where it stopped.
+environment variable `SKL_SPARSE_AE_MNIST` names an .npz with X (n, 784) in 0..255. The settings
+are fitted in turn, one BLAS thread each; seconds are CPU time. Differences in nats and ratios of
+seconds are to `BEFORE`, the defaults of version 0.1, with the same seed and split. A study that
+was interrupted goes on where it stopped.
 """
 
 import argparse
