@@ -44,8 +44,8 @@ def formula(rows, features, units, solver, itemsize=4):
     """The bound in megabytes.
 
     For L-BFGS, it counts the code of all rows, vectors of the size of the weights, and a few blocks
-    for each of two workers. For Adam with ``batch_size="auto"``, it counts vectors, blocks and a few
-    copies of a batch.
+    for each of two workers. For Adam with ``batch_size="auto"``, it counts vectors, blocks and a
+    few copies of a batch.
     """
     weights, blocks = units * features, 2 * 4 * core.BLOCK_BYTES
     if solver == "adam":
