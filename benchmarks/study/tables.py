@@ -14,6 +14,7 @@ of MNIST are there if the environment variable `SKL_SPARSE_AE_MNIST` names an .n
 in 0..255 and y. Without it a warning says that they are left out.
 """
 
+import argparse
 import ast
 import os
 import warnings
@@ -402,6 +403,7 @@ def with_role(role):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     header = ("table", "role", "kind", "training rows", "columns", "d/n", "v", "k", "in [0, 1]")
     print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
     for table in TABLES.values():
