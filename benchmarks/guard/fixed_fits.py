@@ -1,12 +1,13 @@
 """Do fits still end at the same `loss_`, after a change that must not change results?
 
-    python -m benchmarks.guard.fixed_fits --out before.json    # 5 minutes
-    python -m benchmarks.guard.fixed_fits --against before.json
+    PYTHONPATH=../parent python benchmarks/guard/fixed_fits.py --out before.json    # 2 minutes
+    PYTHONPATH=. python benchmarks/guard/fixed_fits.py --against before.json
 
-The first command is for the parent, the second for the change. The set of fits is fixed: both
-solvers, all losses, both families; rows that are dense, sparse, in a file and on a cluster; `fit`,
-`partial_fit` and warm starts. It uses the public interface alone, so it runs on old revisions as
-well. The second command prints the largest relative difference, and fails above 1e-12.
+`../parent` is the working tree of another revision, for example from ``git worktree add``. The set
+of fits is fixed: both solvers, all losses, both families; rows that are dense, sparse, in a file
+and on a cluster; `fit`, `partial_fit` and warm starts. The script uses the public interface alone,
+so it runs on old revisions as well. The second command prints the largest relative difference, and
+fails above 1e-12.
 """
 
 import argparse

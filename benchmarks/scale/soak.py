@@ -1,6 +1,6 @@
 """Does memory grow, or a call slow down, in a process that trains for a day?
 
-    python -m benchmarks.scale.soak --calls 86400 --fits 1000    # 10 minutes
+    python -m benchmarks.scale.soak --calls 86400 --fits 1000    # 4 minutes
 
 A day has 86,400 calls of `partial_fit`, one a second, each with 32 rows of 16 features. `fit`
 alternates between the two solvers on 5,000 rows, enough for L-BFGS to make blocks and start
