@@ -172,7 +172,8 @@ class Counted:
 def lbfgs(problem, X, x, n_iter=10**6, watch=None):
     """Run L-BFGS for `n_iter` iterations, or until ``watch(value, x)`` is true after one."""
     patience = Patience(tol=0, n_iter_no_change=1)
-    run_lbfgs(problem, X, x, max_iter=n_iter, patience=patience, watch=_ending_by(watch))
+    with np.errstate(all="ignore"):  # as in a fit, which reports overflow itself
+        run_lbfgs(problem, X, x, max_iter=n_iter, patience=patience, watch=_ending_by(watch))
 
 
 def adam(problem, X, x, batch_size, learning_rate, n_epochs=10**6, watch=None):
@@ -180,7 +181,8 @@ def adam(problem, X, x, batch_size, learning_rate, n_epochs=10**6, watch=None):
     memory = np.full(problem.n_components, problem.objective.penalty.target)
     options = {"batch_size": batch_size, "learning_rate": learning_rate, "memory": memory}
     options |= {"max_iter": n_epochs, "patience": Patience(tol=0, n_iter_no_change=1)}
-    run_adam(problem, X, x, np.random.default_rng(0), **options, watch=_ending_by(watch))
+    with np.errstate(all="ignore"):
+        run_adam(problem, X, x, np.random.default_rng(0), **options, watch=_ending_by(watch))
 
 
 def _ending_by(watch):

@@ -1,4 +1,4 @@
-"""How fast are steps, evaluations and whole jobs, against what one would use instead?
+"""How fast are steps, evaluations and whole jobs, compared with the alternatives?
 
     python -m benchmarks.speed --mnist mnist.npz --busy --out speed.json    # an hour
     python -m benchmarks.speed.report speed.json --docs docs

@@ -103,7 +103,7 @@ def study(path, quick=False, n_seeds=3, n_threads=2, search=True, clock="wall"):
     records, seeds = [], range(1 if quick else n_seeds)
     for name, (k, data) in problems(path, quick).items():
         with threads(n_threads), warnings.catch_warnings():
-            # One C of several, brief fits and settings that are not chosen may not converge.
+            # An extreme C, a brief fit and a rejected setting may not converge.
             warnings.simplefilter("ignore")
             contestants = entries(k, data[0], data[2], quick, search, CLOCKS[clock])
             for seed, (who, (make, about)) in product(seeds, contestants.items()):
