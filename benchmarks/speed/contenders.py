@@ -123,7 +123,7 @@ def torch_adam(X, k, batch, n_epochs, function=torch_objective):
 def perceptron_adam(X, k, batch, n_epochs):
     """scikit-learn's regressor from X to X: the same network without the penalty, so less work."""
     options = {"batch_size": batch, "learning_rate_init": RATE, "alpha": ENCODER_ALPHA}
-    model = MLPRegressor((k,), activation="logistic", solver="adam", **options)
+    model = MLPRegressor(hidden_layer_sizes=(k,), activation="logistic", solver="adam", **options)
     return lambda: [model.partial_fit(X, X) for _ in range(n_epochs)]
 
 

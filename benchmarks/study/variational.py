@@ -1,6 +1,6 @@
 """Is the variational autoencoder level with PyTorch, and are its samples better than an RBM's?
 
-    python -m benchmarks.study.variational --mnist mnist.npz --out samples.png    # 20 minutes
+    python -m benchmarks.study.variational --mnist mnist.npz --out samples.png    # 10 minutes
 
 The same network in both: 10,000 rows, 500-500-20 and back, ReLU, batches of 150, Adam at 0.001,
 cross-entropy; float32, one BLAS thread each, epochs in turn. Losses are nats per image, the mean
