@@ -11,30 +11,33 @@ from functools import partial
 
 import numpy as np
 
-from skl_sparse_ae import dask as on_dask
-from skl_sparse_ae._estimator.history import Watch
-from skl_sparse_ae._estimator.training import run_adam, run_adam_once, run_lbfgs
+from skl_sparse_ae._estimator.solvers import SOLVERS, Run, epochs
+from skl_sparse_ae._nn.activations import Logistic
 from skl_sparse_ae._nn.losses import CrossEntropy, SquaredError
 from skl_sparse_ae._nn.penalties import KullbackLeibler
+from skl_sparse_ae._rows import executor as executors
 from skl_sparse_ae._rows import products as sparse_rows
-from skl_sparse_ae._rows.blocks import BLOCK_BYTES, rooms_for_code, row_blocks
-from skl_sparse_ae._rows.executor import block_workers, row_workers
+from skl_sparse_ae._rows.blocks import BLOCK_BYTES
+from skl_sparse_ae._rows.blocks import row_blocks as _row_blocks
+from skl_sparse_ae._rows.in_memory import as_rows
 from skl_sparse_ae._rows.moments import moments_of
 from skl_sparse_ae._solvers import lbfgs as lbfgs_settings
 from skl_sparse_ae._solvers.adam import adam_start, adam_step
-from skl_sparse_ae._solvers.solution import Patience
+from skl_sparse_ae._solvers.solution import Patience, Verdict
 from skl_sparse_ae._sparse import estimator as batch_settings
 from skl_sparse_ae._sparse import problems, whitening
 from skl_sparse_ae._sparse.frame import Frame
 from skl_sparse_ae._sparse.objective import Objective
 from skl_sparse_ae._sparse.objective import value_and_gradient as _value_and_gradient
+from skl_sparse_ae._sparse.one_pass import value_and_gradient_in_one_pass
 from skl_sparse_ae._sparse.weights import n_weights, unflatten
+from skl_sparse_ae.dask import rows as on_dask
 
 __all__ = ["BLOCK_BYTES", "adam_start", "adam_step", "n_weights", "row_blocks", "unflatten"]
 
 LOSSES = {"squared_error": SquaredError, "cross_entropy": CrossEntropy}
 TARGET = 0.1  # of the penalty, unless a benchmark says otherwise
-LBFGS_HISTORY = lbfgs_settings.LBFGS_HISTORY
+LBFGS_HISTORY = lbfgs_settings.HISTORY
 
 
 # ----------------------------------------------------------------------------------- the objective
@@ -42,23 +45,28 @@ LBFGS_HISTORY = lbfgs_settings.LBFGS_HISTORY
 
 def objective(loss, target=TARGET, weight=0.2, encoder_alpha=1e-4, decoder_alpha=1e-2):
     """The objective with the loss of this name and plain numbers for the three weights."""
-    return Objective(LOSSES[loss], KullbackLeibler(target, weight), encoder_alpha, decoder_alpha)
+    penalty = KullbackLeibler(target, weight)
+    return Objective(LOSSES[loss], Logistic, penalty, encoder_alpha, decoder_alpha)
+
+
+def row_blocks(X, k):
+    """The rows of X in the blocks of a fit, a list of arrays."""
+    return _row_blocks(X, k).rows
 
 
 def value_and_gradient(objective, theta, X):
     """J and its flat gradient at the user's weights, on the calling thread."""
     w = unflatten(theta, *_n_units_and_features(theta, X))
-    return _value_and_gradient(objective, w, row_blocks(X, len(w.We)))[:2]
+    return _value_and_gradient(objective, w, _row_blocks(X, len(w.We)))[:2]
 
 
 @contextmanager
 def evaluation_at(objective, theta, X):
     """Yield a function that repeats `value_and_gradient` with the threads and buffers of a fit."""
     w = unflatten(theta, *_n_units_and_features(theta, X))
-    blocks = row_blocks(X, len(w.We))
-    rooms = rooms_for_code(blocks, len(w.We))
-    with row_workers(len(blocks)) as (map, _):
-        yield partial(_value_and_gradient, objective, w, blocks, rooms, map)
+    blocks = _row_blocks(X, len(w.We))
+    with blocks.workers():
+        yield partial(_value_and_gradient, objective, w, blocks)
 
 
 def _n_units_and_features(theta, X):
@@ -71,7 +79,7 @@ def _n_units_and_features(theta, X):
 
 def column_moments(X, k):
     """Mean and variance of each column (n_features,), float64."""
-    moments = moments_of(X, k)
+    moments = moments_of(as_rows(X), k)
     return moments.mean, moments.variance
 
 
@@ -94,62 +102,65 @@ def unit_frame(objective, X, k):
     return Frame(mean, float(np.sqrt(variance.mean())), objective.penalty.target, scale)
 
 
+def _spec(objective, frame, X, k):
+    return problems.Spec(objective, frame, k, X.dtype)
+
+
 def joint(objective, frame, X, k):
     """All weights free."""
-    return problems.JointProblem(objective, frame, k, X.dtype)
+    spec = _spec(objective, frame, X, k)
+    return problems.JointProblem(spec, spec.blocks(as_rows(X)))
 
 
 def one_pass(objective, frame, X, k):
     """All weights free, for rows that are read once in an evaluation."""
-    return problems.OnePassProblem(objective, frame, k, X.dtype)
+    spec = _spec(objective, frame, X, k)
+    blocks = spec.blocks(as_rows(X))
+    return problems.JointProblem(spec, blocks, value_and_gradient_in_one_pass)
 
 
 def mini_batch(objective, frame, X, k):
     """All weights free, for Adam."""
-    return problems.MiniBatchProblem(objective, frame, k, X.dtype)
+    return problems.MiniBatchProblem(_spec(objective, frame, X, k))
 
 
 def eliminated(problem, X):
     """The encoder alone, given `joint`; squared error only."""
-    _, variance = column_moments(X, problem.n_components)
-    blocks = problem.row_blocks(X)
-    return problems.EliminatedProblem(problem, blocks, variance.sum())
+    _, variance = column_moments(X, problem.spec.n_components)
+    return problems.EliminatedProblem(problem.spec, problem.blocks, variance.sum())
 
 
 def eliminated_without_whitening(problem, X):
     """`eliminated`, for inputs that are scaled and not whitened."""
     made = eliminated(problem, X)
-    made.input = whitening.Scaled(problem.frame.input_scale / whitening.STRETCH)
+    scaled = whitening.Scaled(problem.spec.frame.input_scale / whitening.STRETCH)
+    made.frame = made.frame._replace(inputs=scaled)
     return made
 
 
 def first(problem, X, seed=0):
     """The x from which a fit would start."""
-    mean, _ = column_moments(X, problem.n_components)
-    raw, target = problem.objective.loss.raw_of_mean(mean), problem.objective.penalty.target
-    return problem.first(raw, target, np.random.default_rng(seed))
+    return problem.initial_params(np.random.default_rng(seed))
 
 
 def to_weights(problem, x):
-    return problem.weights(x)
+    return problem.to_weights(x)
 
 
 def from_weights(problem, theta):
-    return problem.resume(theta)
+    return problem.params_from(theta)
 
 
 def value_at(problem, x, X):
     """J over all rows of X."""
-    return float(sum(problem.evaluate(problem.weights(x), X)[0]))
+    return float(sum(problem.spec.summarize(problem.to_weights(x), as_rows(X)).terms))
 
 
 @contextmanager
 def evaluation(problem, x, X):
     """Yield a function that evaluates J and its gradient at x, as a fit does."""
-    blocks = problem.row_blocks(X)
-    rooms = rooms_for_code(blocks, problem.n_components)
-    with block_workers(blocks) as (map, _):
-        yield lambda: problem(x, blocks, rooms, map)[:2]
+    with problem.blocks.workers():
+        yield lambda: problem.value_and_gradient(x)[:2]
 
 
 class Counted:
@@ -158,9 +169,9 @@ class Counted:
     def __init__(self, problem):
         self.problem, self.n_evaluations = problem, 0
 
-    def __call__(self, *args, **options):
+    def value_and_gradient(self, *args):
         self.n_evaluations += 1
-        return self.problem(*args, **options)
+        return self.problem.value_and_gradient(*args)
 
     def __getattr__(self, name):
         return getattr(self.problem, name)
@@ -171,39 +182,43 @@ class Counted:
 
 def lbfgs(problem, X, x, n_iter=10**6, watch=None):
     """Run L-BFGS for `n_iter` iterations, or until ``watch(value, x)`` is true after one."""
-    patience = Patience(tol=0, n_iter_no_change=1)
-    with np.errstate(all="ignore"):  # as in a fit, which reports overflow itself
-        run_lbfgs(problem, X, x, max_iter=n_iter, patience=patience, watch=_ending_by(watch))
+    _solve("lbfgs", problem, X, x, n_iter, watch)
 
 
 def adam(problem, X, x, batch_size, learning_rate, n_epochs=10**6, watch=None):
     """Run Adam for `n_epochs` epochs, or until ``watch(value, x)`` is true after one."""
-    memory = np.full(problem.n_components, problem.objective.penalty.target)
-    options = {"batch_size": batch_size, "learning_rate": learning_rate, "memory": memory}
-    options |= {"max_iter": n_epochs, "patience": Patience(tol=0, n_iter_no_change=1)}
-    with np.errstate(all="ignore"):
-        run_adam(problem, X, x, np.random.default_rng(0), **options, watch=_ending_by(watch))
+    _solve("adam", problem, X, x, n_epochs, watch, batch_size, learning_rate)
 
 
-def _ending_by(watch):
-    def after(iterate):
-        if watch and watch(iterate.value, iterate.x):
-            raise StopIteration
-        return iterate.value
-
-    return after
+def _solve(solver, problem, X, x, max_iter, watch, batch_size=0, learning_rate=0.0):
+    spec = problem.spec
+    run = Run(
+        start=x,
+        memory={"running_mean": np.full(spec.n_components, spec.objective.penalty.target)},
+        rng=np.random.default_rng(0),
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        max_iter=max_iter,
+        patience=Patience(tol=0, n_iter_no_change=1),
+        monitor=lambda iterate: Verdict(
+            iterate.value, bool(watch and watch(iterate.value, iterate.params))
+        ),
+    )
+    with np.errstate(all="ignore"):  # as in a fit, which reports overflow itself
+        SOLVERS[solver].solve(problem, as_rows(X), run)
 
 
 def variational_epochs(model, X):
     """Yield the loss of each epoch of a `VariationalAutoencoderTransformer`, without end."""
-    moments = moments_of(X, model.n_components)
-    problem = model._new_problem(moments, X.dtype)
-    x = model._first(problem, moments.mean, np.random.default_rng(0))
-    options = {"batch_size": model.batch_size, "learning_rate": model.learning_rate_init}
-    state, watch = adam_start(x.astype(X.dtype)), Watch(problem.terms, verbose=0)
-    while True:
-        state = run_adam_once(problem, X, state, 0, 1, **options, watch=watch)
-        yield watch.values[-1]
+    rows = as_rows(X)
+    moments = model._moments(rows)
+    frame = model._make_frame(moments, X.dtype)
+    problem = model._stochastic_problem(frame, moments, X.dtype)
+    state = adam_start(problem.initial_params(np.random.default_rng(0)).astype(X.dtype))
+    with epochs(problem, rows, model.batch_size, model.learning_rate_init) as epoch:
+        while True:
+            state, value, _ = epoch(state, np.random.default_rng([0, state.n_steps]))
+            yield value
 
 
 # ------------------------------------------------------------------------------- threads and sizes
@@ -212,14 +227,14 @@ def variational_epochs(model, X):
 @contextmanager
 def workers(most):
     """Yield the `map` of a fit: as many threads as BLAS uses, but no more than `most`."""
-    with row_workers(most) as (map, _):
-        yield map
+    with executors.executor(most) as found:
+        yield found.plain_map
 
 
 def history_length(n_encoder_weights):
     """The pairs of vectors that L-BFGS keeps."""
-    is_long = n_encoder_weights <= lbfgs_settings.MANY_PARAMETERS
-    return lbfgs_settings.LBFGS_HISTORY if is_long else lbfgs_settings.SHORT_HISTORY
+    is_long = n_encoder_weights <= lbfgs_settings.MANY_PARAMS
+    return lbfgs_settings.HISTORY if is_long else lbfgs_settings.SHORT_HISTORY
 
 
 def batch_size(n_rows):
@@ -232,13 +247,13 @@ def is_whitened(n_rows, n_features, k):
     """Return True if `eliminated` whitens rows of this shape."""
     in_evaluations = whitening._cost(n_rows, n_features)
     in_evaluations /= whitening._cost_of_evaluation(n_rows, n_features, k)
-    most = min(n_rows, whitening.MOST_WHITE_FEATURES)
-    return n_features <= most and in_evaluations <= whitening.MOST_EVALUATIONS
+    most = min(n_rows, whitening.MAX_WHITE_FEATURES)
+    return n_features <= most and in_evaluations <= whitening.MAX_EVALUATIONS
 
 
 def treat_sparse_as_dense():
     """For the rest of the process, expand sparse rows block by block, however sparse they are."""
-    sparse_rows.MOST_DENSITY = 0.0
+    sparse_rows.MAX_DENSITY = 0.0
 
 
 # ----------------------------------------------------------------------------------- Dask clusters
@@ -251,18 +266,18 @@ def dask_rows(X, client):
 
 def dask_workers(rows):
     """The address of the worker of each block."""
-    return [block.worker for block in rows.blocks_on_workers(1)]
+    return [worker for worker, _, _ in rows.blocks(1).shares]
 
 
 def dask_round(rows, function):
     """A function that calls ``function(rows of a block, None)`` once for each worker."""
-    blocks = rows.blocks_on_workers(1)
-    return lambda: blocks.map(function, blocks)
+    blocks = rows.blocks(1)
+    return lambda: blocks.map(function, [None] * len(blocks))
 
 
 def clock_workers():
     """In a worker: record the seconds of its part of each round."""
-    total, on_dask.seconds = on_dask._total, []
+    total, on_dask.seconds = on_dask.sum_in_worker, []
 
     def clocked(*args):
         start = time.perf_counter()
@@ -270,7 +285,7 @@ def clock_workers():
         on_dask.seconds.append(time.perf_counter() - start)
         return result
 
-    on_dask._total = clocked
+    on_dask.sum_in_worker = clocked
 
 
 def worker_seconds():
@@ -282,9 +297,9 @@ def worker_seconds():
 
 def send_with_tasks():
     """Send vectors of any size together with the tasks."""
-    on_dask.MOST_IN_TASKS = np.inf
+    on_dask.MAX_BYTES_IN_TASKS = np.inf
 
 
 def send_by_scattering():
     """Scatter vectors of any size before the tasks."""
-    on_dask.MOST_IN_TASKS = 0
+    on_dask.MAX_BYTES_IN_TASKS = 0

@@ -1,6 +1,6 @@
 """The facts about a fitted sparse autoencoder that every export asks for."""
 
-from skl_sparse_ae._nn.activations import ACTIVATIONS, Logistic
+from skl_sparse_ae._nn.activations import ACTIVATIONS
 from skl_sparse_ae._nn.losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
 
@@ -29,7 +29,7 @@ def code_activation(model):
 
     The names are those of `_nn.activations.ACTIVATIONS`. Raises ValueError for other activations.
     """
-    activation = getattr(model, "_activation", lambda: Logistic)()
+    activation = model._activation()
     if activation not in NAMES:
         raise ValueError(
             f"The code activation {activation.__name__} of {type(model).__name__} cannot be "

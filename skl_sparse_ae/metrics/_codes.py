@@ -9,7 +9,7 @@ from skl_sparse_ae._estimator.containers import refuse_times
 from skl_sparse_ae._estimator.transaction import quiet
 from skl_sparse_ae._estimator.validation import check_real
 from skl_sparse_ae._nn.penalties import divergences
-from skl_sparse_ae._variational.diagnostics import LEAST_ACTIVITY
+from skl_sparse_ae._variational.diagnostics import MIN_ACTIVITY
 
 
 @quiet
@@ -239,7 +239,7 @@ def always_on_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
 
 
 @quiet
-def active_latent_units(code: ArrayLike, threshold: float = LEAST_ACTIVITY) -> np.ndarray:
+def active_latent_units(code: ArrayLike, threshold: float = MIN_ACTIVITY) -> np.ndarray:
     """Mask of the units of a variational code whose posterior mean varies over rows.
 
     A unit is active if the variance of its posterior mean over rows is above `threshold`. The

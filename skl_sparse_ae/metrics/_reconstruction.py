@@ -11,7 +11,7 @@ from skl_sparse_ae._estimator.transaction import quiet
 from skl_sparse_ae._estimator.unwrap import autoencoder_in, transform_before
 from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae._rows.products import dense
-from skl_sparse_ae._sparse.predict import LOWEST_SCORE
+from skl_sparse_ae._sparse.predict import MIN_SCORE
 
 
 @quiet
@@ -63,7 +63,7 @@ def explained_variance(X: ArrayLike, X_hat: ArrayLike) -> float:
         raise ValueError(
             f"The squared errors overflow: X and X_hat have values up to {largest:.3g}. Scale both."
         )
-    return max(float(1 - error / total), LOWEST_SCORE) if total else 0.0
+    return max(float(1 - error / total), MIN_SCORE) if total else 0.0
 
 
 def fraction_of_variance_unexplained(X: ArrayLike, X_hat: ArrayLike) -> float:
@@ -206,7 +206,9 @@ def _squared_errors(estimator, X):
     X_hat = autoencoder.reconstruct(X)
     X = check_array(X, dtype=X_hat.dtype, accept_sparse="csr")
     width = X_hat.shape[1]
-    for rows, reconstructed in zip(row_blocks(X, width), row_blocks(X_hat, width), strict=True):
+    for rows, reconstructed in zip(
+        row_blocks(X, width).rows, row_blocks(X_hat, width).rows, strict=True
+    ):
         with np.errstate(all="ignore"):
             yield np.square(np.subtract(reconstructed, dense(rows), dtype=np.float64))
 

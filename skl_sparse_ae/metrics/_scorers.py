@@ -156,6 +156,6 @@ def reconstruction_and_sparsity_scorer(autoencoder, X) -> dict[str, float]:
 
 def _r2(autoencoder, X):
     if isinstance(autoencoder, VariationalAutoencoderTransformer):  # its `score` is the ELBO
-        X = dense(read(autoencoder._check_targets(X)))
+        X = dense(read(autoencoder._check_targets(X).data))
         return explained_variance(X, autoencoder.reconstruct(X))
     return autoencoder.score(X)
