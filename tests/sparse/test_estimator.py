@@ -200,7 +200,7 @@ def test_the_fit_does_not_depend_on_the_offset_of_the_data(X):
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("scale", [2.0**-60, 2.0**-20, 2.0**20, 2.0**60])
 def test_the_fit_does_not_depend_on_the_unit_of_the_data(X, solver, scale):
-    """If the weights follow the unit: for J times c^2, weight times c^2 and encoder_alpha times c^4."""
+    """If J is multiplied by c^2, so is the weight, and encoder_alpha by c^4."""
     numbers = {"sparsity_weight": 0.2, "encoder_alpha": 1e-4, "decoder_alpha": 1e-2}
     model = quick(solver=solver, **numbers).fit(X)
     numbers |= {"sparsity_weight": 0.2 * scale**2, "encoder_alpha": 1e-4 * scale**4}
