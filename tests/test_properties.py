@@ -304,7 +304,7 @@ AT_ZERO = {
 @examples(100)
 @given(case=cases())
 def test_a_feature_of_zeros_changes_only_the_number_of_features(evaluate, summarize, case):
-    """The product d J grows by a number, the loss at zero, if the penalty's weight is shared by d."""
+    """J times d grows by a number, the loss at zero, if the penalty is divided by d."""
     (k, d), (_, _, weight, *alphas) = case.w.shape, case.terms
     loss, slope = AT_ZERO[case.terms.loss]
 
