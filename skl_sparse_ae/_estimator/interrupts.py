@@ -6,8 +6,8 @@ from time import monotonic
 import numpy as np
 
 SECONDS_TO_PRESS_TWICE = 2.0
-# Modules that fit copies of an estimator. Users do not get those back, and they are compared as whole
-# fits, so half-trained ones are of no use.
+# Modules that fit copies of an estimator. Users do not get those back, and they are compared as
+# whole fits, so half-trained ones are of no use.
 SEARCHES = ("sklearn.model_selection.", "skl_sparse_ae.model_selection")
 
 

@@ -44,8 +44,8 @@ from skl_sparse_ae._rows.products import dense, times, transposed_times
 from skl_sparse_ae._sparse import sparse_products
 from skl_sparse_ae._sparse.weights import n_weights, unflatten
 
-# Gradients of no more blocks than this are added in their own precision: that is a mini-batch, whose
-# noise is larger than the rounding.
+# Gradients of no more blocks than this are added in their own precision: that is a mini-batch,
+# whose noise is larger than the rounding.
 FEW_BLOCKS = 4
 
 

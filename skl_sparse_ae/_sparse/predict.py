@@ -114,9 +114,9 @@ def _for_rows(function, network, rows):
 def explained_variance(network, rows):
     """Variance-weighted R2: ``1 - sum of squared errors / sum of squares about the column means``.
 
-    Equals ``r2_score(X, X_hat, multioutput="variance_weighted")`` without holding X_hat. Columns that
-    are constant have no variance to explain, and their errors do not count; if all are constant, the
-    score is 0.
+    Equals ``r2_score(X, X_hat, multioutput="variance_weighted")`` without holding X_hat. Columns
+    that are constant have no variance to explain, and their errors do not count; if all are
+    constant, the score is 0.
     """
     errors, variance = errors_of_columns_and_variance(network, rows)
     varies = variance != 0

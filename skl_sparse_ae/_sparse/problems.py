@@ -210,10 +210,10 @@ class Batch(NamedTuple):
 class MiniBatchProblem:
     """All weights free, for Adam: a `Stochastic` problem.
 
-    For squared error with dense rows, the frame is applied to the rows and not to the weights, which
-    is cheaper. Rows are then reproduced in the unit in which they are read, so both scales of the
-    frame are set to the output scale, if that is large enough to divide by. The remaining factor on
-    the encoder becomes Adam's step scale.
+    For squared error with dense rows, the frame is applied to the rows and not to the weights,
+    which is cheaper. Rows are then reproduced in the unit in which they are read, so both scales of
+    the frame are set to the output scale, if that is large enough to divide by. The remaining
+    factor on the encoder becomes Adam's step scale.
 
     `n_rows` are the rows that there are: fewer than `WINDOW` have no running mean.
     """

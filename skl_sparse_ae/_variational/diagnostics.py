@@ -4,9 +4,9 @@
 # Salakhutdinov, Importance Weighted Autoencoders (2016), section 5.2, who find a gap of orders of
 # magnitude between units above and below it.
 MIN_ACTIVITY = 0.01
-# Columns whose variance is less than this share of the one noise variance count as noise. A tenth of
-# the columns of images are like that, the pixels at the edges; a table of columns of unlike scale has
-# more.
+# Columns whose variance is less than this share of the one noise variance count as noise. A tenth
+# of the columns of images are like that, the pixels at the edges; a table of columns of unlike
+# scale has more.
 MIN_OF_NOISE, MAX_COLUMNS_IN_NOISE = 1e-3, 0.25
 
 

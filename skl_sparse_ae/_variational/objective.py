@@ -28,7 +28,8 @@ function, and its gradient is the one computed here: the reparametrisation of D.
 Welling, Auto-Encoding Variational Bayes (2014), eq. 10.
 
 The log-variance is bounded smoothly, never clipped: a clipped one has no gradient, and an unbounded
-one overflows in float32 from 88. Near 0 the bound does nothing: it takes 3% off a log-variance of 6.
+one overflows in float32 from 88. Near 0 the bound does nothing: it takes 3% off a log-variance of
+6.
 """
 
 from functools import partial
