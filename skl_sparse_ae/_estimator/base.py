@@ -95,8 +95,7 @@ class BaseAutoencoder(
         "random_state": ["random_state"],
     }
 
-    # --- what a family
-    # supplies
+    # --- what a family supplies
 
     _frame_type: type  # of `SavedFrame`
 
@@ -355,7 +354,7 @@ class BaseAutoencoder(
         check_unchanged(now, vars(self).get("_meaning", {}), consequence)
 
     def _check_fitted(self):
-        """Raise NotFittedError, or ValueError if the weights are for other functions than asked for."""
+        """Raise NotFittedError, or ValueError if the weights were fitted for other functions."""
         check_is_fitted(self)
         consequence = "of the fit that the weights are from. Set {} back, or fit again."
         check_unchanged(self._functions(), vars(self).get("_meaning", {}), consequence)
@@ -373,14 +372,13 @@ class BaseAutoencoder(
         train, validation = rows.hold_out(self.validation_fraction, seed)
         if validation.shape[0] < 2:
             raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your "
-                f"dataset: validation_fraction={self.validation_fraction} of {rows.shape[0]} rows is "
-                f"{validation.shape[0]}."
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                f"your dataset: validation_fraction={self.validation_fraction} of "
+                f"{rows.shape[0]} rows is {validation.shape[0]}."
             )
         return train, validation
 
-    # --- fitted
-    # attributes
+    # --- fitted attributes
 
     def _finalize(self, training, solution):
         """Store a fit that has ended at `solution`. Returns the warnings as (category, message).
@@ -424,7 +422,7 @@ class BaseAutoencoder(
         return "diverged", self._store(problem.spec, weights, rows)
 
     def _store(self, spec, weights, rows):
-        """Store flat weights and all that follows from them at `rows`, whose `Summary` is returned."""
+        """Store flat weights, and what follows from them at `rows`; return their `Summary`."""
         summary = spec.summarize(weights, rows)
         loss = float(sum(summary.terms))
         if not np.isfinite(loss):
@@ -433,7 +431,7 @@ class BaseAutoencoder(
         return summary
 
     def _weight_attributes(self, spec, weights):
-        """Flat weights as attributes, and what they mean, which a later `set_params` cannot change."""
+        """Flat weights as attributes, and what they mean whatever `set_params` changes later."""
         return self._named_weights(spec, weights) | {"_meaning": self._sizes() | self._functions()}
 
     def _attributes(self, problem, params):

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks (`sklearn.callback`, from 1.9, experimental), or nothing in their place."""
+"""scikit-learn's callbacks (`sklearn.callback`, experimental, from 1.9), or a stand-in."""
 
 from functools import wraps
 

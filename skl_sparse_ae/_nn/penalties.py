@@ -27,7 +27,7 @@ class Penalty(Protocol):
 
 
 def divergences(rho, log_on, log_off):
-    """``KL(rho || rho_hat_j)`` of each unit (n_units,) in nats, given the logarithms of its mean."""
+    """``KL(rho || rho_hat_j)`` of each unit (n_units,), in nats, from its log-means."""
     per_unit = rho * (log(rho) - log_on) + (1 - rho) * (log1p(-rho) - log_off)
     return np.maximum(per_unit, 0)  # rounding can leave -1e-17 at the target
 
@@ -35,10 +35,11 @@ def divergences(rho, log_on, log_off):
 class KullbackLeibler(NamedTuple):
     """``weight * sum_j KL(target || rho_hat_j)``.
 
-    ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))``, summed over units. The slopes are constant,
-    so the gradient with respect to pre-activations is bounded for every unit, however far it is
-    from its target: ``-weight * rho <= sum_i g_ij <= weight * (1 - rho)``. Source: A. Ng, Sparse
-    autoencoder, CS294A lecture notes (2011), section 3.
+    ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))``, summed over units. The slopes are
+    constant, so the gradient with respect to pre-activations is bounded for every unit, however far
+    it is from its target: ``-weight * rho <= sum_i g_ij <= weight * (1 - rho)``.
+
+    Source: A. Ng, Sparse autoencoder, CS294A lecture notes (2011), section 3.
     """
 
     target: float

@@ -55,7 +55,7 @@ class Executor:
         return add_up(sums, dtype)
 
     def buffer(self, key, allocate, n_rows):
-        """The first `n_rows` rows of the array under `key`, made by ``allocate(n_rows)`` if need be.
+        """The first `n_rows` rows of the array under `key`, which ``allocate(n_rows)`` makes.
 
         The same memory at every call, while this executor lasts.
         """

@@ -46,7 +46,7 @@ def _sparse_column_sums(X, of_zero, of_stored):
 
 
 def moments_of(rows, width, floor=None):
-    """The `Moments` of `rows`. `floor` is a loss's: the loss of a perfect reconstruction, summed."""
+    """The `Moments` of `rows`; `floor` is that function of a loss, see `_nn.losses.Loss`."""
     blocks = rows.blocks(width)
     with blocks.workers():
         least = 0.0 if floor is None else float(blocks.sum(floor)) / (rows.shape[0] * rows.shape[1])
@@ -54,7 +54,7 @@ def moments_of(rows, width, floor=None):
 
 
 class Moments(NamedTuple):
-    """Mean and variance of each column over `n_rows` rows, and the loss of a perfect reconstruction."""
+    """Mean and variance of each column, and the loss of a perfect reconstruction."""
 
     n_rows: int
     mean: np.ndarray  # (n_features,) float64

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 NOT_FINITE_AT_START = (
-    "The objective is not finite at the initial parameters. The input data may contain large values "
-    "and need to be preprocessed, e.g. with StandardScaler."
+    "The objective is not finite at the initial parameters. The input data may contain large "
+    "values and need to be preprocessed, e.g. with StandardScaler."
 )
 
 

@@ -38,9 +38,9 @@ def learned_nothing(estimator, r2, scale, is_tiny=False):
         return None
     if is_tiny:
         return (
-            "The fitted model reconstructs X no better than its column means: its values deviate from "
-            "them by less than the precision of X can work with. Scale X, e.g. multiply X by a "
-            "constant."
+            "The fitted model reconstructs X no better than its column means: its values deviate "
+            "from them by less than the precision of X can work with. Scale X, e.g. multiply X by "
+            "a constant."
         )
     advice = " ".join(too_few_active(estimator) + too_high(estimator, scale)) or (
         "All weights are on their scale. The columns may share too little for "
@@ -149,8 +149,8 @@ def out_of_reach(moments, of_constant, rows):
         return None
     return (
         "decoder_activation='logistic' gives values between 0 and 1, and X has values in "
-        f"[{low:.2g}, {high:.2g}]: {moments.floor / of_constant:.0%} of what the column means leave "
-        "cannot be reconstructed. Scale X, e.g. with MinMaxScaler, or use "
+        f"[{low:.2g}, {high:.2g}]: {moments.floor / of_constant:.0%} of what the column means "
+        "leave cannot be reconstructed. Scale X, e.g. with MinMaxScaler, or use "
         "decoder_activation='identity'."
     )
 

@@ -85,10 +85,10 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         J = R(X, X_hat) + sparsity_weight * sum_j KL(sparsity_target || mean activation of unit j)
             + (encoder_alpha * ||We||^2 + decoder_alpha * ||Wd||^2) / (2 * n_features)
 
-    R is the mean over rows AND features of the loss. The divergence
-    ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))`` is summed over units. The weight decays matter
-    as much as the sparsity weight. KL fixes only the mean: with a weak `decoder_alpha` the units
-    hover around their target while the decoder weights grow.
+    R is the mean over rows AND features of the loss. The divergence is summed over units:
+    ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))``. The weight decays matter as much as the
+    sparsity weight. KL fixes only the mean: with a weak `decoder_alpha` the units hover around
+    their target while the decoder weights grow.
 
     The three weights take a number, "scale", or a multiple such as "0.5*scale". "scale" is computed
     from the variance of X and from the loss that its column means leave to explain. So the code
@@ -343,8 +343,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         if (self.loss, decoder) not in LOSSES:
             raise ValueError(
                 f"decoder_activation={decoder!r} does not fit loss={self.loss!r}, which is defined "
-                "for reconstructions between 0 and 1. Use decoder_activation='logistic' or None, or "
-                "loss='squared_error'."
+                "for reconstructions between 0 and 1. Use decoder_activation='logistic' or None, "
+                "or loss='squared_error'."
             )
 
     def _functions(self):
@@ -407,8 +407,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
             message += f" with solver={self.solver!r}. Set solver='adam', whose steps see few rows"
             raise AttributeError(message + ".", name=name, obj=self) from reason
 
-    # --- fitted
-    # attributes
+    # --- fitted attributes
 
     def _store(self, spec, weights, rows):
         summary = super()._store(spec, weights, rows)
@@ -440,8 +439,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     def _n_features_out(self):
         return self.components_.shape[0]
 
-    # --- using a fitted
-    # model
+    # --- using a fitted model
 
     @reading
     def transform(self, X: ArrayLike) -> np.ndarray:

@@ -3,7 +3,7 @@
 For a code A the decoder that minimises J is a ridge regression. With A_c and X_c for A and X
 without their column means,
 
-    (A_c'A_c + ridge I) Wd = A_c'X_c        bd = mean(X) - mean(A) Wd        ridge = n decoder_alpha / 2
+    (A_c'A_c + ridge I) Wd = A_c'X_c     bd = mean(X) - mean(A) Wd     ridge = n decoder_alpha / 2
 
 So only the encoder has to be searched, for ``J(We, be) = min over (Wd, bd) of J``: half the params,
 and several times fewer iterations. The gradient is that of J at this decoder, since there J does

@@ -95,7 +95,7 @@ def split_encoder(flat, shape):
 
 
 def inputs_for(blocks, frame, n_components):
-    """White inputs for the rows of `blocks`; scaled ones if those cost too much or rows are constant."""
+    """White inputs for all rows; scaled ones if those cost too much, or rows are constant."""
     n_rows, n_features = blocks.n_rows, blocks.n_features
     n_evaluations = _cost(n_rows, n_features) / _cost_of_evaluation(
         n_rows, n_features, n_components

@@ -37,7 +37,8 @@ def unlike_scales(noise_variance, variance):
     if n_lost <= MAX_COLUMNS_IN_NOISE * len(varying):
         return None
     return (
-        f"The columns are of unlike scale: {n_lost} of {len(varying)} have less than {MIN_OF_NOISE:g} "
-        f"times the variance noise_variance_={noise_variance:.2g}, which is one for all columns, so "
-        "they count as noise and are lost. Scale the data, e.g. with StandardScaler."
+        f"The columns are of unlike scale: {n_lost} of {len(varying)} have less than "
+        f"{MIN_OF_NOISE:g} "
+        f"times the variance noise_variance_={noise_variance:.2g}, which is one for all columns, "
+        "so they count as noise and are lost. Scale the data, e.g. with StandardScaler."
     )

@@ -23,7 +23,7 @@ NOISE_STEP = 10.0
 
 
 class VariationalFrame(NamedTuple):
-    """The change of variables of the variational autoencoder, applied to rows where that is cheaper.
+    """The change of variables of the variational autoencoder, applied to rows if cheaper.
 
     Adam searches the networks that see ``(X - input_mean) / input_scale`` and, for squared error,
     reproduce ``(X - output_mean) / output_scale``. Written out, those are other networks of the
@@ -87,7 +87,7 @@ class VariationalFrame(NamedTuple):
         return out
 
     def from_user(self, weights, shape):
-        """See `ChangeOfVariables`. A variance beyond this frame's bounds becomes one close to them."""
+        """See `ChangeOfVariables`. Variances beyond the bounds become ones close to them."""
         out = weights.astype(np.float64)
         w = unflatten(out, shape)
         first, last = w.encoder[0], w.decoder[-1]
