@@ -90,13 +90,13 @@ def core():
     )
 
 
-@pytest.fixture(scope="session", params=["SquaredError", "LogisticSquaredError", "CrossEntropy"])
+@pytest.fixture(scope="module", params=["SquaredError", "LogisticSquaredError", "CrossEntropy"])
 def loss(request):
     """Every reconstruction loss."""
     return getattr(losses, request.param)
 
 
-@pytest.fixture(scope="session", params=["Gaussian", "Bernoulli"])
+@pytest.fixture(scope="module", params=["Gaussian", "Bernoulli"])
 def likelihood(request):
     """Every likelihood of a variational autoencoder."""
     return getattr(likelihoods, request.param)

@@ -80,8 +80,9 @@ def test_log_means_are_exact_however_saturated(dtype):
 def test_merged_tails_are_those_of_all_rows(cuts):
     Z = columns(np.float64)
     merged = reduce(Tails.plus, map(tails, np.split(Z, cuts)))
-    for part, whole in zip(merged, tails(Z), strict=True):
-        np.testing.assert_allclose(part, whole, rtol=1e-14)
+    whole = tails(Z)
+    for name in ("on_peak", "on_sum", "off_peak", "off_sum"):
+        np.testing.assert_allclose(getattr(merged, name), getattr(whole, name), rtol=1e-14)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
