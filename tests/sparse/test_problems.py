@@ -357,6 +357,65 @@ def test_eliminated_float32_weights_of_a_float64_search(network, eliminated_prob
     assert value == pytest.approx(exact_value, rel=1e-5)
 
 
+# ------------------------------------------------------------------- a rectified code with L1
+
+
+def l1(log_on, log_off):
+    """Half of the sum of the means, for a code that is never negative."""
+    mean = np.exp(log_on)
+    return 0.5 * float(mean.sum()), 0.5 * mean, 0 * mean
+
+
+@pytest.fixture
+def rectified(network, frames, spec_of):
+    """The spec of a rectified code with an L1 penalty, and weights with one dead unit."""
+    frame = frames["ordinary"]._replace(input_mean=network.X.mean(axis=0))
+    spec = spec_of(frame, "SquaredError", activation="relu", penalty=l1)
+    weights = network.theta.copy()
+    spec.weights(weights).be[...] = [0.3, -100, 0.1, -0.2, 2.0]
+    return spec, weights
+
+
+@pytest.mark.parametrize("form", ["joint", "eliminated"])
+def test_the_gradient_of_a_rectified_code_is_that_of_the_value(
+    network, rectified, in_blocks, central_differences, form
+):
+    (spec, weights), blocks = rectified, in_blocks(network.X, 9)
+    if form == "joint":
+        problem = JointProblem(spec, blocks)
+    else:
+        problem = EliminatedProblem(spec, blocks, network.X.var(axis=0).sum())
+    params = problem.params_from(weights)
+    _, gradient, _ = problem.value_and_gradient(params)
+    expected = central_differences(lambda x: problem.value_and_gradient(x)[0], params)
+    np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-6 * abs(gradient).max())
+
+
+@KIND
+def test_a_mini_batch_of_a_rectified_code_costs_what_its_rows_cost(
+    network, rectified, batch_of, value_at, kind
+):
+    spec, weights = rectified
+    problem = MiniBatchProblem(spec, n_rows=17)
+    params, batch = problem.params_from(weights), batch_of(problem, kind(network.X))
+    value, _, terms = problem.value_and_gradient(params, batch, MEMORY)
+    expected = value_at(spec, weights, network.X)
+    assert value == pytest.approx(expected[0], rel=1e-12)
+    np.testing.assert_allclose(terms, expected[2], rtol=1e-12)
+
+
+def test_a_dead_unit_in_a_running_mean_leaves_the_gradient_finite(network, rectified, batch_of):
+    spec, weights = rectified
+    problem, memory = MiniBatchProblem(spec, 1000), {"running_mean": np.full(5, 0.1)}
+    params = problem.params_from(weights)
+    for _ in range(3):
+        batch = batch_of(problem, network.X)
+        value, gradient, terms = problem.value_and_gradient(params, batch, memory)
+    assert np.isfinite(value)
+    assert np.isfinite(gradient).all()
+    assert terms.sparsity == pytest.approx(0.5 * memory["running_mean"].sum(), rel=1e-12)
+
+
 # --------------------------------------------------------------------------------- rows far from 0
 
 OFFSET = np.array([0, 1e5, 3e5, 0, -1e5, 2e5])
