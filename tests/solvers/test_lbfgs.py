@@ -227,7 +227,7 @@ def test_too_many_parameters_are_refused_before_scipy_crashes():
 
 
 def test_a_failed_line_search_after_a_non_finite_value_is_not_convergence(monkeypatch):
-    """Two in a row without progress are. A restart after a non-finite value says nothing of rounding."""
+    """Two in a row without progress are. A restart after a non-finite value proves nothing."""
     endings = iter(["not_finite", "abnormal", "not_finite", "max_iter"])
     monkeypatch.setattr(lbfgs, "_run_scipy", lambda guard, max_iter: next(endings))
     assert run_lbfgs(rosenbrock)[0].status == "max_iter"
