@@ -1,4 +1,7 @@
-"""An installed package at work, run from a folder that has no source: what a user does first, and that nothing is missing."""
+"""Checks that an installed package is complete and does what a user does first.
+
+Run it from a folder without the source.
+"""
 
 import pickle
 import sys
@@ -15,7 +18,7 @@ import skl_sparse_ae.metrics
 import skl_sparse_ae.model_selection
 
 package = Path(skl_sparse_ae.__file__).parent
-assert Path(sys.prefix) in package.parents, f"{package} is not that of this environment"
+assert Path(sys.prefix) in package.parents, f"{package} is outside this environment"
 assert skl_sparse_ae.__version__ == version("skl_sparse_ae")
 assert (package / "py.typed").exists()
 

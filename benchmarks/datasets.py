@@ -1,4 +1,4 @@
-"""Data inside scikit-learn, as the studies use it: functions that return (X, y); y is None without labels."""
+"""Data inside scikit-learn, and MNIST: functions that return (X, y), with y None without labels."""
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits, load_sample_images
@@ -13,10 +13,9 @@ def breast_cancer():
     return load_breast_cancer(return_X_y=True)
 
 
-def patches(n_patches=4000, size=8, whiten=False):
-    """Grey patches of scikit-learn's two sample images, half from each; of the whitened images if asked for."""
+def patches(n_patches=4000, size=8):
+    """Grey patches of scikit-learn's two sample images, half from each."""
     images = [image.mean(axis=2) for image in load_sample_images().images]
-    images = [whitened(image) for image in images] if whiten else images
     half = n_patches // len(images)
     rows = [
         extract_patches_2d(i, (size, size), max_patches=half, random_state=s)
@@ -26,25 +25,31 @@ def patches(n_patches=4000, size=8, whiten=False):
 
 
 def whitened(image):
-    """Flatten the image's spectrum below 0.4 cycles per pixel, as in Olshausen & Field (1996), whose images UFLDL uses."""
+    """Flatten the spectrum of an image below 0.4 cycles per pixel.
+
+    Source: Olshausen and Field (1996), whose images UFLDL uses.
+    """
     frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n) for n in image.shape), indexing="ij"))
     spectrum = np.fft.fft2(image - image.mean()) * frequency * np.exp(-((frequency / 0.4) ** 4))
     return np.fft.ifft2(spectrum).real
 
 
 def unit_patches():
-    """Patches without their own mean, cut at three standard deviations and mapped to [0.1, 0.9]: UFLDL's normalisation."""
-    return unit_range(patches()[0]), None
+    """Patches in [0.1, 0.9], normalised as in UFLDL.
 
-
-def unit_range(X):
+    Each patch loses its own mean. All are then clipped at three standard deviations.
+    """
+    X = patches()[0]
     X = X - X.mean(axis=1, keepdims=True)
     limit = 3 * X.std()
-    return np.clip(X, -limit, limit) / limit * 0.4 + 0.5
+    return np.clip(X, -limit, limit) / limit * 0.4 + 0.5, None
 
 
 def mnist(path=None):
-    """(X in 0..1, y) from an .npz with X (n, 784) in 0..255 and y; random rows of that shape, and no y, without a path."""
+    """(X in 0..1, y) from an .npz with X (n, 784) in 0..255 and y.
+
+    Without a path, 10,000 random rows of that shape and None.
+    """
     if path is None:
         return np.random.default_rng(0).random((10_000, 784)), None
     with np.load(path) as file:

@@ -1,9 +1,12 @@
-"""How sphinx-gallery runs and sorts the examples. A module, because Sphinx cannot store functions that live in `conf.py`."""
+"""How sphinx-gallery runs and sorts the examples.
+
+This is a module of its own because Sphinx cannot pickle functions defined in `conf.py`.
+"""
 
 import warnings
 from contextlib import ExitStack
 
-# As a reader would take them; what is not named comes last, by name.
+# The order in which to read the examples. Examples not listed come last, by name.
 ORDER = (
     "digits",
     "image_patches",
@@ -36,7 +39,10 @@ _around_example = ExitStack()
 
 
 def warnings_are_errors(gallery_conf, file_name, when):
-    """Around each example: a reader who copies it should not meet a warning that the page does not speak of."""
+    """Turn warnings into errors during each example.
+
+    Otherwise a reader who copies the example could see warnings that the page does not mention.
+    """
     if when == "before":
         _around_example.enter_context(warnings.catch_warnings(action="error"))
     else:

@@ -1,4 +1,4 @@
-"""Sphinx settings. The site builds offline: no links to other projects' inventories."""
+"""Sphinx settings. The site builds offline, so it does not use intersphinx."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import matplotlib
 
 import skl_sparse_ae
 
-sys.path.insert(0, str(Path(__file__).parent))  # for _gallery
+sys.path.insert(0, str(Path(__file__).parent))  # to import _gallery
 
 matplotlib.use("agg")
 
@@ -39,7 +39,8 @@ html_theme_options = {
 }
 html_title = "skl_sparse_ae"
 
-# Every plot_*.py of docs/gallery is run, and what it raises or warns of ends the build. `-D plot_gallery=0` runs none of them.
+# The build runs every plot_*.py of docs/gallery. An exception or a warning in one of them stops the
+# build. `-D plot_gallery=0` skips them all.
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",

@@ -1,20 +1,19 @@
-"""Choosing `sparsity_weight` on purpose, and taking over the constants of others.
+"""Choosing `sparsity_weight`: a rule for searches, and the whole trade-off as a path.
 
-A search by reconstruction alone always picks the least sparse model: the penalty can only cost. So there is a rule that
-searches can apply (`SparsestWithin`), the whole trade-off at the price of a few fits (`sparse_autoencoder_path`), and
-translators for constants that work for other people's objectives (`ufldl_parameters`, `matlab_parameters`).
+A search by reconstruction alone always picks the least sparse model, because the penalty can only
+make the reconstruction worse. `SparsestWithin` is a rule for the `refit` of searches that weighs
+both. `sparse_autoencoder_path` computes the whole trade-off at the cost of a few fits.
 """
 
 import copy
 import re
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_array, check_scalar
+from sklearn.utils import check_array
 
 from skl_sparse_ae._estimator.validation import check_real
 from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
@@ -24,36 +23,30 @@ from skl_sparse_ae.metrics import reconstruction_and_sparsity_scorer
 __all__ = [
     "SparseAutoencoderPath",
     "SparsestWithin",
-    "matlab_parameters",
     "sparse_autoencoder_path",
-    "ufldl_parameters",
 ]
 
 ORDERS = {"ascending": 1, "descending": -1}
-DECODERS = {
-    "sigmoid": "logistic",
-    "linear": "identity",
-    "logsig": "logistic",
-    "purelin": "identity",
-}
 
 
 class SparsestWithin(BaseEstimator):
-    """For `refit` of a search: the sparsest model whose score is close enough to the best.
+    """A rule for the `refit` of a search: the sparsest model whose score is close to the best.
 
-    By default close enough is within one standard error of the best mean score, the rule of Breiman et al.: what is given
-    up could be chance. The error is that of the best candidate's mean over the splits, their standard deviation (with
-    one degree of freedom less than splits) divided by the square root of their number.
+    By default, close means within one standard error of the best mean score, the rule of Breiman et
+    al.: a loss that small could be chance. The standard error is that of the best candidate's mean
+    over the splits: the sample standard deviation (``ddof=1``) of its scores, divided by the square
+    root of the number of splits.
 
     Parameters
     ----------
     score : str, default="r2"
-        Name of the metric, among those of `scoring`, that must stay close to its best; higher is better.
+        Name of the metric, among those of `scoring`, that must stay close to its best value.
+        Higher is better.
     sparsity : str, default="hoyer"
-        Name of the metric that is made as high as possible. Of equals the one with the better score is taken, then the
-        first.
+        Name of the metric to maximise. Ties are broken by the better score, then by order.
     tolerance : "one_standard_error" or float >= 0, default="one_standard_error"
-        Or how much of the mean score may be given up, in its own units: 0.02 is two hundredths of R2.
+        A number is the loss of mean score to accept, in the score's own units: 0.02 means 0.02 of
+        R2.
 
     See Also
     --------
@@ -61,9 +54,11 @@ class SparsestWithin(BaseEstimator):
 
     References
     ----------
-    Breiman, L., Friedman, J. H., Olshen, R. A. and Stone, C. J., Classification and Regression Trees (1984), section 3.4.3.
+    Breiman, L., Friedman, J. H., Olshen, R. A. and Stone, C. J., Classification and Regression
+    Trees (1984), section 3.4.3.
 
-    Hastie, T., Tibshirani, R. and Friedman, J., The Elements of Statistical Learning, 2nd edition (2009), section 7.10.
+    Hastie, T., Tibshirani, R. and Friedman, J., The Elements of Statistical Learning, 2nd edition
+    (2009), section 7.10.
 
     Examples
     --------
@@ -94,12 +89,13 @@ class SparsestWithin(BaseEstimator):
         self.tolerance = tolerance
 
     def __call__(self, cv_results: dict[str, Any]) -> int:
-        """The index of the candidate to refit.
+        """Return the index of the candidate to refit.
 
         Parameters
         ----------
         cv_results : dict of ndarrays
-            As the `cv_results_` of `GridSearchCV`. Candidates whose fits failed, with scores of NaN, are passed over.
+            Like `cv_results_` of `GridSearchCV`. Candidates whose fits failed, with scores of NaN,
+            are ignored.
 
         Returns
         -------
@@ -108,8 +104,8 @@ class SparsestWithin(BaseEstimator):
         Raises
         ------
         ValueError
-            If a metric is not among the results, if all candidates failed, if `tolerance` is out of range, or if it
-            asks for the standard error of a single split.
+            If a metric is not among the results, all candidates failed, `tolerance` is out of
+            range, or it requires the standard error of a single split.
         TypeError
             If `tolerance` is neither a number nor "one_standard_error".
         """
@@ -117,8 +113,8 @@ class SparsestWithin(BaseEstimator):
         succeeded = np.isfinite(score) & np.isfinite(sparsity)
         if not succeeded.any():
             raise ValueError(
-                f"No candidate has finite {self.score!r} and {self.sparsity!r} scores: all fits failed. Search with "
-                "error_score='raise' to see why."
+                f"No candidate has finite {self.score!r} and {self.sparsity!r} scores: all fits "
+                "failed. Search with error_score='raise' to see why."
             )
         best = int(np.argmax(np.where(succeeded, score, -np.inf)))
         close = succeeded & (score >= score[best] - self._slack(cv_results, best))
@@ -133,46 +129,43 @@ class SparsestWithin(BaseEstimator):
             raise ValueError(
                 f"tolerance must be 'one_standard_error' or a float >= 0, got {self.tolerance!r}."
             )
-        n_splits = sum(
-            re.fullmatch(rf"split\d+_test_{re.escape(self.score)}", key) is not None
-            for key in cv_results
-        )
+        pattern = re.compile(rf"split\d+_test_{re.escape(self.score)}")
+        n_splits = sum(pattern.fullmatch(key) is not None for key in cv_results)
         if n_splits < 2:
             raise ValueError(
-                f"One standard error needs the scores of at least 2 splits, got {n_splits}. Raise cv, or give tolerance as "
-                "a number."
+                f"One standard error needs the scores of at least 2 splits, got {n_splits}. Raise "
+                "cv, or pass a number as tolerance."
             )
-        return cv_results[f"std_test_{self.score}"][best] / np.sqrt(
-            n_splits - 1
-        )  # that `std` divides by n_splits
+        deviation = cv_results[f"std_test_{self.score}"][best]  # with ddof=0
+        return deviation / np.sqrt(n_splits - 1)
 
 
 @dataclass(frozen=True)
 class SparseAutoencoderPath:
     """The trade-off between reconstruction and sparsity, as `sparse_autoencoder_path` returns it.
 
-    Every array has one entry for each weight, in the order in which the weights were given.
+    Every array has one entry per weight, in the order in which the weights were given.
 
     Attributes
     ----------
     sparsity_weights : ndarray of shape (n_weights,)
-        The numbers used.
+        The weights as numbers.
     r2 : ndarray of shape (n_weights,)
-        R2 of the reconstruction, of `X_test` if that was given.
+        R2 of the reconstruction of `X_test` if given, otherwise of X.
     hoyer : ndarray of shape (n_weights,)
-        Hoyer sparsity of the code, mean over rows; of `X_test` if that was given.
+        Hoyer sparsity of the code of the same rows, mean over rows.
     mean_activation : ndarray of shape (n_weights,)
-        Mean of the training rows' code over rows and units.
+        Mean activation of the training rows, over rows and units.
     loss : ndarray of shape (n_weights,)
-        The objective J at the training rows. It is the sum of the next three.
+        The objective J on the training rows: the sum of the next three arrays.
     reconstruction : ndarray of shape (n_weights,)
         The reconstruction loss of the training rows, mean over rows and features.
     sparsity : ndarray of shape (n_weights,)
         `sparsity_weight` times the sum of the divergences over units.
     weight_decay : ndarray of shape (n_weights,)
-        The two weight decays.
+        Sum of the two weight decays.
     n_iter : ndarray of shape (n_weights,), int
-        Iterations or epochs of each fit.
+        Iterations (L-BFGS) or epochs (Adam) of each fit.
     models : list of SparseAutoencoderTransformer
         The fitted estimators.
     """
@@ -197,44 +190,48 @@ def sparse_autoencoder_path(
     order: Literal["ascending", "descending"] = "ascending",
     X_test: ArrayLike | None = None,
 ) -> SparseAutoencoderPath:
-    """Fit one autoencoder for each `sparsity_weight`, each from the weights of the one before.
+    """Fit one autoencoder for each `sparsity_weight`, starting from the weights of the last one.
 
-    In either order a path takes about half the time of separate fits. The objective has many local minima, so a path need not
-    find those of separate fits. ``python -m benchmarks.path``, 8 weights from 0.03 to 10 times the scale, 32 units, medians of
-    5 seeds, on digits in 0..1 and standardised: ascending takes 54 % and 51 % of the iterations of separate fits, descending
-    57 % and 57 %. J is nowhere above that of separate fits, and up to 2.5 % below.
+    In either order, a path takes about half the time of separate fits. The objective has many local
+    minima, so a path need not find those of separate fits.
+
+    Measured by ``python -m benchmarks.path``: 8 weights from 0.03 to 10 times the scale, 32 units,
+    medians of 5 seeds, on the digits scaled to [0, 1] and standardised. Ascending paths take 54 %
+    and 51 % of the iterations of separate fits, descending ones 57 % and 57 %. J is never above
+    that of separate fits, and up to 2.5 % below.
 
     Parameters
     ----------
     X : array-like or sparse matrix of shape (n_samples, n_features)
         Rows to fit, as for the estimator.
     sparsity_weights : array-like of shape (n_weights,)
-        Numbers >= 0, or multiples such as "0.5*scale", in any order; not both. A geometric series, say
-        ``[f"{m:g}*scale" for m in np.geomspace(0.03, 10, 6)]``, is a good start for any X.
+        Numbers >= 0, or multiples such as "0.5*scale", but not both; in any order. A geometric
+        series, e.g. ``[f"{m:g}*scale" for m in np.geomspace(0.03, 10, 6)]``, is a good start for
+        any X.
     estimator : SparseAutoencoderTransformer or None, default=None
-        Sets all other parameters. It is left as it is; its own `sparsity_weight` and `warm_start` do not count. None is one
-        with default parameters.
+        Template for all other parameters. It is not changed; its `sparsity_weight` and
+        `warm_start` are ignored. None means default parameters.
     order : {"ascending", "descending"}, default="ascending"
-        Which weight is fitted first, the smallest or the largest.
+        Order of the fits: from the smallest weight or from the largest.
     X_test : array-like or sparse matrix of shape (n_test_samples, n_features) or None, default=None
-        Rows for `r2` and `hoyer` of the path. None takes X.
+        Rows for `r2` and `hoyer` of the path. None means X.
 
     Returns
     -------
     path : SparseAutoencoderPath
-        The trade-off curve is ``path.r2`` over ``path.hoyer``.
+        The trade-off curve is ``path.r2`` against ``path.hoyer``.
 
     Raises
     ------
     TypeError
         If `estimator` is not a SparseAutoencoderTransformer.
     ValueError
-        If a weight is negative or not finite, or `order` is not one of the two; and what `fit` raises.
+        If a weight is negative or not finite, or `order` is unknown; and whatever `fit` raises.
 
     Warns
     -----
     ConvergenceWarning, UserWarning
-        Whatever the fits warn of. A weight so small that the code is far from its target does.
+        Whatever the fits warn of. A weight that is too small to reach the target causes one.
 
     Examples
     --------
@@ -248,174 +245,38 @@ def sparse_autoencoder_path(
     (True, True)
     """
     weights, sizes = _check_weights(sparsity_weights)
-    models: list[Any] = [None] * len(weights)
+    if order not in ORDERS:
+        raise ValueError(f"order must be one of {list(ORDERS)}, got {order!r}.")
     model = _check_estimator(estimator)
     warm_start = model.warm_start
-    for i in np.argsort(ORDERS[_check_order(order)] * sizes, kind="stable"):
+    models: list[Any] = [None] * len(weights)
+    for i in np.argsort(ORDERS[order] * sizes, kind="stable"):
         model.set_params(sparsity_weight=weights[i], warm_start=True).fit(X)
-        models[i] = copy.copy(model).set_params(
-            warm_start=warm_start
-        )  # `fit` replaces attributes, never writes into them
-    columns = [_figures(model, X, X if X_test is None else X_test) for model in models]
-    curves = {name: np.array([column[name] for column in columns]) for name in columns[0]}
+        # A shallow copy is enough: `fit` replaces attributes and never modifies them.
+        models[i] = copy.copy(model).set_params(warm_start=warm_start)
+    points = [_point(model, X, X if X_test is None else X_test) for model in models]
+    curves = {name: np.array([point[name] for point in points]) for name in points[0]}
     used = np.array([model.sparsity_weight_ for model in models])
     return SparseAutoencoderPath(sparsity_weights=used, models=models, **curves)
 
 
-def ufldl_parameters(
-    n_features: int,
-    *,
-    hidden_size: int = 25,
-    sparsity_param: float = 0.01,
-    lambda_: float = 1e-4,
-    beta: float = 3.0,
-    decoder: Literal["sigmoid", "linear"] = "sigmoid",
-    max_iter: int = 400,
-) -> dict[str, Any]:
-    """Parameters that make J the objective of Ng's notes and the UFLDL tutorial, up to a factor.
-
-    Those minimise ``mean over rows of 1/2 ||x_hat - x||^2 + lambda/2 (||W1||^2 + ||W2||^2) + beta sum_j KL_j``, the squared
-    error summed over features. With the parameters returned it is ``n_features / 2`` times J. So `beta` is not a
-    `sparsity_weight`: it has to be multiplied by ``2 / n_features``, and `lambda` by 2.
-
-    Parameters
-    ----------
-    n_features : int
-        Number of columns of X, `visibleSize` there. The constants depend on it.
-    hidden_size, sparsity_param, lambda_, beta : int, float, float, float
-        The constants of the same names there; defaults are those of the first exercise, 8 x 8 patches.
-    decoder : {"sigmoid", "linear"}, default="sigmoid"
-        "linear" for the exercise on linear decoders.
-    max_iter : int, default=400
-        `options.maxIter` there.
-
-    Returns
-    -------
-    parameters : dict
-        Keyword arguments of `SparseAutoencoderTransformer`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If a constant is out of range or not a number, or `decoder` is not one of the two.
-
-    References
-    ----------
-    Ng, A., Sparse autoencoder, CS294A lecture notes, Stanford (2011), section 3.
-
-    Examples
-    --------
-    >>> from skl_sparse_ae import SparseAutoencoderTransformer
-    >>> from skl_sparse_ae.model_selection import ufldl_parameters
-    >>> parameters = ufldl_parameters(64)
-    >>> parameters["sparsity_weight"], parameters["encoder_alpha"]
-    (0.09375, 0.0002)
-    >>> model = SparseAutoencoderTransformer(**parameters, random_state=0)
-    """
-    _check_counts(n_features=n_features, hidden_size=hidden_size, max_iter=max_iter)
-    _check_constants("sparsity_param", sparsity_param, lambda_=lambda_, beta=beta)
-    _check_decoder("decoder", decoder, ("sigmoid", "linear"))
-    objective = {"alpha": 2 * lambda_, "weight": 2 * beta, "decoder": decoder}
-    return _parameters(n_features, hidden_size, max_iter, sparsity_param, **objective)
-
-
-def matlab_parameters(
-    n_features: int,
-    *,
-    hidden_size: int = 10,
-    max_epochs: int = 1000,
-    l2_weight_regularization: float = 0.001,
-    sparsity_regularization: float = 1.0,
-    sparsity_proportion: float = 0.05,
-    encoder_transfer_function: Literal["logsig"] = "logsig",
-    decoder_transfer_function: Literal["logsig", "purelin"] = "logsig",
-) -> dict[str, Any]:
-    """Parameters that make J the objective of MATLAB's `trainAutoencoder`, up to a factor.
-
-    By its documentation it minimises ``mean over rows of ||x_hat - x||^2 + L2WeightRegularization * Omega_weights +
-    SparsityRegularization * sum_j KL_j`` with ``Omega_weights = 1/2 sum of the squared weights``, the squared error summed
-    over features. With the parameters returned it is ``n_features`` times J. So `SparsityRegularization` is not a
-    `sparsity_weight`: it has to be divided by `n_features`.
-
-    MATLAB has samples in columns, and rescales X to the range of the decoder unless `ScaleData` is false: use `MinMaxScaler`
-    before "logsig". Its optimiser is scaled conjugate gradient, here it is L-BFGS: an epoch there is an iteration.
-
-    Parameters
-    ----------
-    n_features : int
-        Number of columns of X here, of rows there. The constants depend on it.
-    hidden_size : int, default=10
-        `hiddenSize`.
-    max_epochs : int, default=1000
-        `MaxEpochs`.
-    l2_weight_regularization : float >= 0, default=0.001
-        `L2WeightRegularization`.
-    sparsity_regularization : float >= 0, default=1
-        `SparsityRegularization`.
-    sparsity_proportion : float in (0, 1), default=0.05
-        `SparsityProportion`.
-    encoder_transfer_function : {"logsig"}, default="logsig"
-        `EncoderTransferFunction`. "satlin" has no counterpart here.
-    decoder_transfer_function : {"logsig", "purelin"}, default="logsig"
-        `DecoderTransferFunction`. "satlin" has no counterpart here.
-
-    Returns
-    -------
-    parameters : dict
-        Keyword arguments of `SparseAutoencoderTransformer`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If a constant is out of range or not a number, or a transfer function has no counterpart.
-
-    References
-    ----------
-    trainAutoencoder, Deep Learning Toolbox documentation, The MathWorks, "Sparse Autoencoders".
-
-    Examples
-    --------
-    >>> from skl_sparse_ae import SparseAutoencoderTransformer
-    >>> from skl_sparse_ae.model_selection import matlab_parameters
-    >>> parameters = matlab_parameters(64, hidden_size=25, sparsity_regularization=4)
-    >>> parameters["sparsity_weight"], parameters["encoder_alpha"]
-    (0.0625, 0.001)
-    >>> model = SparseAutoencoderTransformer(**parameters, random_state=0)
-    """
-    decays = {
-        "l2_weight_regularization": l2_weight_regularization,
-        "sparsity_regularization": sparsity_regularization,
-    }
-    _check_counts(n_features=n_features, hidden_size=hidden_size, max_epochs=max_epochs)
-    _check_constants("sparsity_proportion", sparsity_proportion, **decays)
-    _check_decoder("encoder_transfer_function", encoder_transfer_function, ("logsig",))
-    _check_decoder("decoder_transfer_function", decoder_transfer_function, ("logsig", "purelin"))
-    objective = {
-        "alpha": l2_weight_regularization,
-        "weight": sparsity_regularization,
-        "decoder": decoder_transfer_function,
-    }
-    return _parameters(n_features, hidden_size, max_epochs, sparsity_proportion, **objective)
-
-
-# -------------------------------------------------------------------------------------------------------------------- parts
-
-
 def _mean_of(cv_results, name):
-    key = f"mean_test_{name}"
-    if key not in cv_results:
-        there_are = sorted(
-            key.removeprefix("mean_test_") for key in cv_results if key.startswith("mean_test_")
-        )
+    prefix = "mean_test_"
+    if prefix + name not in cv_results:
+        names = sorted(key.removeprefix(prefix) for key in cv_results if key.startswith(prefix))
         raise ValueError(
-            f"The search has no metric {name!r}, only {there_are}. Search with "
-            "scoring=skl_sparse_ae.metrics.reconstruction_and_sparsity_scorer, or name metrics that there are."
+            f"The search has no metric {name!r}, only {names}. Search with "
+            "scoring=skl_sparse_ae.metrics.reconstruction_and_sparsity_scorer, or name metrics of "
+            "the search."
         )
-    return np.asarray(cv_results[key], dtype=np.float64)
+    return np.asarray(cv_results[prefix + name], dtype=np.float64)
 
 
 def _check_weights(sparsity_weights):
-    """Values of `sparsity_weight`, all numbers or all multiples of "scale", and an array that sorts as they do."""
+    """(values of `sparsity_weight`, array with the same order).
+
+    The values are all numbers, or all multiples of "scale".
+    """
     values = np.asarray(sparsity_weights)
     if values.dtype == bool:
         raise ValueError("sparsity_weights must be numbers, got True and False.")
@@ -434,8 +295,8 @@ def _check_multiples(values):
     if None in factors:
         wrong = values[factors.index(None)].item()
         raise ValueError(
-            "sparsity_weights must be numbers >= 0, or 'scale' and multiples of it such as '0.5*scale', and not both. "
-            f"Got {wrong!r}."
+            "sparsity_weights must be numbers >= 0, or 'scale' and multiples of it such as "
+            f"'0.5*scale', but not both. Got {wrong!r}."
         )
     return values.tolist(), np.array(factors)
 
@@ -447,69 +308,31 @@ def _check_one_dimensional(weights):
         )
 
 
-def _check_order(order):
-    if order not in ORDERS:
-        raise ValueError(f"order must be one of {list(ORDERS)}, got {order!r}.")
-    return order
-
-
 def _check_estimator(estimator):
     estimator = SparseAutoencoderTransformer() if estimator is None else estimator
     if not isinstance(estimator, SparseAutoencoderTransformer):
         raise TypeError(
-            f"estimator must be a SparseAutoencoderTransformer, got {type(estimator).__name__}. What comes before it in a "
-            "Pipeline has to be applied to X."
+            f"estimator must be a SparseAutoencoderTransformer, got {type(estimator).__name__}. "
+            "Apply the steps before it in a Pipeline to X yourself."
         )
     return clone(estimator)
 
 
-def _figures(model, X, X_test):
-    """What a path keeps of one model: every name one of its arrays."""
+def _point(model, X, X_test):
+    """One point of a path: {name of an array of `SparseAutoencoderPath`: its value}."""
     decays = model.encoder_alpha_ * np.square(model.components_, dtype=np.float64).sum()
     decays += model.decoder_alpha_ * np.square(model.decoder_components_, dtype=np.float64).sum()
     terms = {
         "reconstruction": model._mean_loss(X),
         "weight_decay": decays / (2 * model.n_features_in_),
     }
+    # A difference, because it is exact for saturated units; the means of the code are rounded.
+    sparsity = max(model.loss_ - sum(terms.values()), 0.0)
     return {
         **reconstruction_and_sparsity_scorer(model, X_test),
         **terms,
-        "sparsity": max(
-            model.loss_ - sum(terms.values()), 0.0
-        ),  # exact for saturated units, as the code's means are not
+        "sparsity": sparsity,
         "loss": model.loss_,
         "mean_activation": model.mean_activations_.mean(),
         "n_iter": model.n_iter_,
-    }
-
-
-def _check_counts(**counts):
-    for name, value in counts.items():
-        check_scalar(value, name, Integral, min_val=1)
-
-
-def _check_constants(target_name, target, **weights):
-    check_real(target, target_name, min_val=0, max_val=1, include_boundaries="neither")
-    for name, value in weights.items():
-        check_real(value, name, min_val=0)
-
-
-def _check_decoder(name, value, counterparts):
-    if value not in counterparts:
-        raise ValueError(
-            f"{name} must be one of {list(counterparts)}, the others have no counterpart here. Got {value!r}."
-        )
-
-
-def _parameters(n_features, n_components, max_iter, target, *, alpha, weight, decoder):
-    """From ``mean over rows of the summed squared error + alpha / 2 (||We||^2 + ||Wd||^2) + weight sum_j KL_j``."""
-    return {
-        "n_components": n_components,
-        "sparsity_target": target,
-        "sparsity_weight": weight / n_features,
-        "loss": "squared_error",
-        "decoder_activation": DECODERS[decoder],
-        "encoder_alpha": alpha,
-        "decoder_alpha": alpha,
-        "max_iter": max_iter,
     }

@@ -15,10 +15,10 @@ LAYERS = [
     {"_nn", "_estimator"},
     {"_sparse", "_variational"},  # a family imports no other
     {"__init__"},
-    {"metrics", "dask"},  # the tools: only who uses them pays for them
-    {"model_selection", "plotting", "export", "fine_tuning", "onnx"},
+    {"metrics", "dask", "export", "compat"},  # the tools: `import skl_sparse_ae` loads none of them
+    {"model_selection", "plotting"},
 ]
-TOOLS = {"metrics", "dask", "model_selection", "plotting", "export", "fine_tuning", "onnx"}
+TOOLS = {"metrics", "dask", "export", "compat", "model_selection", "plotting"}
 USES_SCIKIT_LEARN = {"_estimator", *TOOLS}  # and the `estimator` of each family
 RUN_TIME_DEPENDENCIES = {
     "numpy",
@@ -29,8 +29,8 @@ RUN_TIME_DEPENDENCIES = {
 }  # the last comes with scikit-learn
 OPTIONAL = {  # imported there only, and only when needed
     "plotting._canvas": {"matplotlib"},
-    "onnx": {"skl2onnx"},
-    "export": {"torch"},
+    "export._onnx": {"skl2onnx"},
+    "export._torch": {"torch"},
 }
 
 
@@ -117,7 +117,7 @@ def test_solvers_and_maths_neither_warn_nor_print(name):
     assert "warnings" not in set(imports(trees()[name])) or name in {
         "_autoencoder",
         "_persistence",
-        "onnx",
+        "export._onnx",
     }
 
 

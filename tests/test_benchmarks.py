@@ -1,4 +1,4 @@
-"""What the comparison of revisions runs still runs, and the pages have the places that the report fills."""
+"""The benchmarks run on tiny tables, their list is complete, and the report finds its places."""
 
 import importlib.util
 import inspect
@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
+BENCHMARKS = ROOT / "benchmarks"
 
 
 def guard():
-    spec = importlib.util.spec_from_file_location("fits", ROOT / "benchmarks" / "guard" / "fits.py")
+    spec = importlib.util.spec_from_file_location("fits", BENCHMARKS / "guard" / "fits.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -32,12 +33,46 @@ def test_timed_functions_run(name):
 
 def test_tracked_figures_mean_something():
     case = guard().NotSeconds()
-    assert (
-        0.0135 < case.track_objective() < 0.014
-    )  # 0.0135 is where it ends after hundreds of iterations
+    assert 0.0135 < case.track_objective() < 0.014  # 0.0135 after hundreds of iterations
     code, encoder = 4e-6 * 2000 * 196, 8e-6 * 784 * 196
-    assert case.track_memory("lbfgs") > code + 20 * encoder  # what SciPy's history alone takes
+    assert case.track_memory("lbfgs") > code + 20 * encoder  # SciPy's history alone
     assert np.isclose(case.track_memory("adam"), 14, rtol=0.5)
+
+
+def test_the_list_of_benchmarks_is_that_of_their_readme(benchmark):
+    text = benchmark("__main__").listing()
+    assert text in (BENCHMARKS / "README.md").read_text()
+
+
+def test_every_module_with_a_command_line_is_in_the_list(benchmark):
+    """Each has a question and a command that runs it, and says how long that takes."""
+    listed = set()
+    for _, question, command, duration in benchmark("__main__").benchmarks():
+        assert question.endswith("?")
+        assert duration
+        listed.add(next(filter(None, map(module_in, command.split())), None))
+    scripts = {
+        name_of(path)
+        for path in BENCHMARKS.glob("*/*.py")
+        if '__name__ == "__main__"' in path.read_text()
+    }
+    assert scripts == listed - {"asv.conf.json"}
+
+
+def module_in(word):
+    """The module that a word of a command names, or None."""
+    word = word.removesuffix(".py").replace("/", ".")
+    return word.removeprefix("benchmarks.") if word.startswith("benchmarks.") else None
+
+
+def name_of(path):
+    return ".".join(path.relative_to(BENCHMARKS).with_suffix("").parts).removesuffix(".__main__")
+
+
+def test_private_names_are_imported_in_one_place():
+    private = re.compile(r"skl_sparse_ae(\.\w+)*\._|from skl_sparse_ae import .*\b_")
+    users = [p.name for p in BENCHMARKS.rglob("*.py") if private.search(p.read_text())]
+    assert users == ["core.py"]
 
 
 @pytest.mark.parametrize("page", ["performance.md", "solvers.md"])
@@ -50,7 +85,7 @@ def test_each_place_of_a_table_has_its_end(page):
 
 @pytest.fixture
 def benchmark(monkeypatch):
-    """A module of `benchmarks` by its name; those that need PyTorch cannot be imported here."""
+    """Imports a module of `benchmarks` by its name. Those that need PyTorch cannot be imported."""
     monkeypatch.syspath_prepend(ROOT)
     return lambda name: importlib.import_module(f"benchmarks.{name}")
 
@@ -58,51 +93,54 @@ def benchmark(monkeypatch):
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 @pytest.mark.parametrize("shape", [(500, 256, 32), (30, 2000, 40)])
 def test_the_formula_of_memory_is_a_bound(benchmark, solver, shape):
-    memory = benchmark("memory")
+    memory = benchmark("scale.memory")
     measured, bound = memory.megabytes(*shape, solver), memory.formula(*shape, solver)
     assert measured < bound
 
 
 def test_frames_are_compared_from_one_start(benchmark, monkeypatch, images):
-    frames = benchmark("frames")
+    frames = benchmark("study.frames")
     monkeypatch.setattr(frames, "CHECKPOINTS", (1, 3))
-    curves = frames.compare(images, 4, frames.SquaredError)
+    curves = frames.compare(images, 4)
     assert np.shape(curves) == (5, 2)
     assert all(first > last for first, last in curves)
 
 
 def test_scales_are_compared_on_matching_objectives(benchmark, monkeypatch, images):
-    scales = benchmark("scales")
+    scales = benchmark("study.scales")
     monkeypatch.setattr(scales, "MAX_ITER", 3)
     curves = []
     for c in (1.0, 1e3):
-        problem = scales.problem_of(c * images, 4, c, scales.own_frame(c * images, 4))
+        problem = scales.framed(c * images, 4, c)
         curves.append(scales.curve(problem, c * images, scales.own_start(problem, c * images), c))
     np.testing.assert_allclose(*curves, rtol=1e-6)
 
 
 def test_readings_are_counted(benchmark, images):
-    out_of_core = benchmark("out_of_core")
-    found = out_of_core.contenders(images, 4, out_of_core.SquaredError)
-    assert {name: n_reads for name, (*_, n_reads) in found.items()} == {
+    out_of_core = benchmark("scale.out_of_core")
+    found = out_of_core.forms(images, 4, "squared_error")
+    assert {name: n_reads for name, (_, n_reads) in found.items()} == {
         "all weights, two readings": 2,
         "all weights, one reading": 1,
         "decoder eliminated": 2,
     }
-    for contender in found.values():
-        readings, values = zip(*out_of_core.reads_until(*contender, 3), strict=True)
+    for problem, n_reads in found.values():
+        readings, values = zip(*out_of_core.reads_until(problem, images, n_reads, 3), strict=True)
         assert len(values) == 3
+        assert readings[0] >= n_reads
         assert list(readings) == sorted(readings)
 
 
 def test_problems_of_the_cluster_are_those_of_a_fit(benchmark, images):
     pytest.importorskip("distributed")
-    for problem, x, blocks in benchmark("dask_scaling").problems(images, 4).values():
-        assert np.isfinite(problem(x, blocks)[0])
+    core = benchmark("core")
+    for problem, x in benchmark("scale.dask_scaling").problems(images, 4).values():
+        with core.evaluation(problem, x, images) as evaluate:
+            assert np.isfinite(evaluate()[0])
 
 
 def test_epochs_of_the_variational_autoencoder_make_progress(benchmark, monkeypatch):
-    variational = benchmark("variational")
+    variational = benchmark("study.variational")
     monkeypatch.setattr(variational, "HIDDEN", (8,))
     monkeypatch.setattr(variational, "N_COMPONENTS", 2)
     epochs = variational.our_epochs(np.random.default_rng(0).random((300, 9), dtype=np.float32))
@@ -111,7 +149,7 @@ def test_epochs_of_the_variational_autoencoder_make_progress(benchmark, monkeypa
 
 
 def test_the_defaults_on_mnist_are_measured(benchmark, monkeypatch, capsys, tmp_path):
-    rng, module = np.random.default_rng(0), benchmark("mnist_defaults")
+    rng, module = np.random.default_rng(0), benchmark("study.mnist_defaults")
     y = rng.integers(2, size=120)
     np.savez(tmp_path / "rows.npz", X=255 * rng.random((120, 9)) * y[:, None], y=y)
     monkeypatch.setattr(module, "N_TRAIN", 60)
@@ -127,7 +165,7 @@ def test_the_defaults_on_mnist_are_measured(benchmark, monkeypatch, capsys, tmp_
 def tables(monkeypatch):
     monkeypatch.syspath_prepend(ROOT)
     monkeypatch.setenv("SKL_SPARSE_AE_MNIST", "not read here")
-    return importlib.import_module("benchmarks.tables")
+    return importlib.import_module("benchmarks.study.tables")
 
 
 def test_no_source_of_a_table_serves_for_both_the_choice_and_the_report(tables):
@@ -135,9 +173,8 @@ def test_no_source_of_a_table_serves_for_both_the_choice_and_the_report(tables):
     for table in tables.TABLES.values():
         roles.setdefault(re.split("[ ,']", table.name)[0], set()).add(table.role)
         kinds.setdefault(table.kind, set()).add(table.role)
-    assert [source for source, of_source in roles.items() if len(of_source) == 2] == [
-        "genes"
-    ]  # of two seeds
+    in_both = [source for source, of_source in roles.items() if len(of_source) == 2]
+    assert in_both == ["genes"]  # of two seeds
     assert all(of_kind == {tables.CHOSEN, tables.REPORTED} for of_kind in kinds.values())
 
 
@@ -151,13 +188,11 @@ def test_test_rows_do_not_move_the_scaling_of_a_table(tables):
 
 
 def test_figures_of_a_representation(tables):
-    figures, rng = importlib.import_module("benchmarks.figures"), np.random.default_rng(0)
+    figures, rng = importlib.import_module("benchmarks.study.figures"), np.random.default_rng(0)
     X = rng.normal(size=(60, 5))
     assert figures.explained(X, X.mean(axis=0)) == 0
     assert figures.agreement(X, 2 * X[rng.permutation(60)]) == pytest.approx(1)
     assert figures.agreement(X, -X, signed=False) == pytest.approx(1)
     y = (X[:, 0] > 0).astype(int)
-    assert (
-        figures.accuracy(X[:40] * [1e6, 1, 1, 1, 1], X[40:] * [1e6, 1, 1, 1, 1], y[:40], y[40:])
-        > 0.8
-    )
+    X[:, 0] *= 1e6
+    assert figures.accuracy(X[:40], X[40:], y[:40], y[40:]) > 0.8

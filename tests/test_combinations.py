@@ -13,8 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skl_sparse_ae import SparseAutoencoderTransformer, metrics, plotting
-from skl_sparse_ae.export import to_source, to_torch
-from skl_sparse_ae.fine_tuning import to_mlp_classifier, to_mlp_regressor
+from skl_sparse_ae.export import to_mlp_classifier, to_mlp_regressor, to_source, to_torch
 from skl_sparse_ae.model_selection import sparse_autoencoder_path
 
 pytestmark = [
@@ -93,9 +92,9 @@ def y_of(X):
 
 def onnx_outputs(model, X):
     skl2onnx, onnxruntime = pytest.importorskip("skl2onnx"), pytest.importorskip("onnxruntime")
-    from skl_sparse_ae.onnx import register
+    from skl_sparse_ae.export import register_converters
 
-    register()
+    register_converters()
     graph = skl2onnx.to_onnx(
         model, X[:1], options={"zipmap": False} if hasattr(model, "predict") else None
     )

@@ -1,9 +1,10 @@
+"""The rule for searches, and the path over sparsity weights."""
+
 import pickle
 import warnings
 
 import numpy as np
 import pytest
-from scipy.special import expit
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
@@ -18,9 +19,7 @@ from skl_sparse_ae.metrics import (
 )
 from skl_sparse_ae.model_selection import (
     SparsestWithin,
-    matlab_parameters,
     sparse_autoencoder_path,
-    ufldl_parameters,
 )
 
 # Most models here are stopped after a few iterations, or have weights too small on purpose.
@@ -43,7 +42,7 @@ def model():
 
 
 def results(r2, hoyer, **names):
-    """The part of `cv_results_` that a rule looks at, from the R2 of each candidate (rows) in each split (columns)."""
+    """The part of `cv_results_` that the rule reads, from the R2 of candidates (rows) by split."""
     r2 = np.asarray(r2, dtype=float)
     splits = {f"split{i}_test_r2": column for i, column in enumerate(r2.T)}
     means = {
@@ -52,9 +51,6 @@ def results(r2, hoyer, **names):
         "mean_test_hoyer": np.asarray(hoyer, dtype=float),
     }
     return splits | means | names
-
-
-# ------------------------------------------------------------------------------------------------------------------ the rule
 
 
 @pytest.mark.parametrize(
@@ -66,7 +62,7 @@ def test_the_sparsest_within_a_tolerance_of_the_best_is_taken(tolerance, expecte
 
 
 def test_one_standard_error_is_that_of_the_best_mean_over_splits():
-    """Scores 0.8, 0.9, 1.0 have a sample deviation of 0.1, and their mean a standard error of 0.1 / sqrt(3) = 0.0577."""
+    """The mean of 0.8, 0.9, 1.0 has the standard error 0.1 / sqrt(3) = 0.0577."""
     best, within, beyond = [0.8, 0.9, 1.0], [0.8424] * 3, [0.8422] * 3
     assert SparsestWithin()(results([best, within, [0.5] * 3], [0.3, 0.4, 0.9])) == 1
     assert SparsestWithin()(results([best, beyond, [0.5] * 3], [0.3, 0.4, 0.9])) == 0
@@ -138,9 +134,6 @@ def test_a_search_by_reconstruction_takes_the_least_sparse_and_the_rule_another(
     assert search.best_params_ == {name: 0.1}
     assert search.best_estimator_[-1].sparsity_weight == 0.1
     assert search.transform(X).shape == (300, 8)
-
-
-# ------------------------------------------------------------------------------------------------------------------ the path
 
 
 @pytest.mark.parametrize("order", ["ascending", "descending"])
@@ -247,9 +240,9 @@ def test_a_path_without_an_estimator_has_default_parameters(X):
         (
             {"sparsity_weights": ["scale", "half"]},
             ValueError,
-            r"multiples of it such as '0.5\*scale', and not both. Got 'half'",
+            r"multiples of it such as '0.5\*scale', but not both. Got 'half'",
         ),
-        ({"sparsity_weights": ["scale", 0.1]}, ValueError, "and not both. Got '0.1'"),
+        ({"sparsity_weights": ["scale", 0.1]}, ValueError, "but not both. Got '0.1'"),
         ({"sparsity_weights": [["scale"]]}, ValueError, "one-dimensional"),
         ({"sparsity_weights": [0.1, np.nan]}, ValueError, "sparsity_weights contains NaN"),
         ({"sparsity_weights": [[0.1]]}, ValueError, "one-dimensional"),
@@ -266,147 +259,11 @@ def test_arguments_out_of_range_are_refused_before_any_fit(
         sparse_autoencoder_path(X, **{"sparsity_weights": [0.1]} | arguments)
 
 
-# -------------------------------------------------------------------------------------------------- other people's constants
-
-
-def kullback_leibler(rho, rho_hat):
-    return sum(rho * np.log(rho / rho_hat) + (1 - rho) * np.log((1 - rho) / (1 - rho_hat)))
-
-
-def ufldl_cost(data, W1, b1, W2, b2, output, lambda_, sparsity_param, beta):
-    """sparseAutoencoderCost.m: samples in columns, W1 hidden x visible, W2 visible x hidden."""
-    m = data.shape[1]
-    a2 = expit(W1 @ data + b1[:, None])
-    a3 = output(W2 @ a2 + b2[:, None])
-    cost = sum(0.5 * np.linalg.norm(a3[:, i] - data[:, i]) ** 2 for i in range(m)) / m
-    decay = lambda_ / 2 * (np.sum(W1**2) + np.sum(W2**2))
-    return cost + decay + beta * kullback_leibler(sparsity_param, a2.mean(axis=1))
-
-
-def matlab_cost(data, W1, b1, W2, b2, output, l2, proportion, sparsity):
-    """E = 1/N sum_n sum_k (x_kn - x_hat_kn)^2 + lambda * Omega_weights + beta * Omega_sparsity."""
-    n_observations = data.shape[1]
-    z = expit(W1 @ data + b1[:, None])
-    mean_squared_error = np.sum((data - output(W2 @ z + b2[:, None])) ** 2) / n_observations
-    omega_weights = 0.5 * (np.sum(W1**2) + np.sum(W2**2))
-    return (
-        mean_squared_error
-        + l2 * omega_weights
-        + sparsity * kullback_leibler(proportion, z.mean(axis=1))
-    )
-
-
-def fitted(parameters, X):
-    """A model some steps from random weights, and its weights as the others shape them."""
-    model = SparseAutoencoderTransformer(**parameters | {"max_iter": 5, "random_state": 0}).fit(X)
-    weights = (
-        model.components_,
-        model.intercept_,
-        model.decoder_components_.T,
-        model.decoder_intercept_,
-    )
-    return model, weights
-
-
-@pytest.mark.parametrize(("decoder", "output"), [("sigmoid", expit), ("linear", lambda z: z)])
-@pytest.mark.parametrize(
-    ("lambda_", "sparsity_param", "beta"),
-    [(1e-4, 0.01, 3), (3e-3, 0.1, 3), (0.2, 0.3, 0), (0, 0.05, 7)],
-)
-def test_the_parameters_of_ufldl_give_its_objective(
-    X, decoder, output, lambda_, sparsity_param, beta
-):
-    constants = {"lambda_": lambda_, "sparsity_param": sparsity_param, "beta": beta}
-    model, weights = fitted(ufldl_parameters(64, hidden_size=9, decoder=decoder, **constants), X)
-    assert ufldl_cost(X.T, *weights, output, **constants) == pytest.approx(
-        64 / 2 * model.loss_, rel=1e-9
-    )
-
-
-@pytest.mark.parametrize(("decoder", "output"), [("logsig", expit), ("purelin", lambda z: z)])
-@pytest.mark.parametrize(
-    ("l2", "proportion", "sparsity"),
-    [(1e-3, 0.05, 1), (4e-3, 0.15, 4), (0.2, 0.3, 0), (0, 0.05, 7)],
-)
-def test_the_parameters_of_matlab_give_its_objective(X, decoder, output, l2, proportion, sparsity):
-    constants = {
-        "l2_weight_regularization": l2,
-        "sparsity_proportion": proportion,
-        "sparsity_regularization": sparsity,
-    }
-    parameters = matlab_parameters(
-        64, hidden_size=9, decoder_transfer_function=decoder, **constants
-    )
-    model, weights = fitted(parameters, X)
-    assert matlab_cost(X.T, *weights, output, l2, proportion, sparsity) == pytest.approx(
-        64 * model.loss_, rel=1e-9
-    )
-
-
-def test_defaults_are_those_of_the_first_exercise_and_of_train_autoencoder():
-    common = {"loss": "squared_error", "decoder_activation": "logistic"}
-    ng = {"n_components": 25, "sparsity_target": 0.01, "sparsity_weight": 6 / 64, "max_iter": 400}
-    assert ufldl_parameters(64) == common | ng | {"encoder_alpha": 2e-4, "decoder_alpha": 2e-4}
-    matlab = {
-        "n_components": 10,
-        "sparsity_target": 0.05,
-        "sparsity_weight": 1 / 64,
-        "max_iter": 1000,
-    }
-    assert matlab_parameters(64) == common | matlab | {"encoder_alpha": 1e-3, "decoder_alpha": 1e-3}
-
-
-@pytest.mark.parametrize(
-    ("translate", "constants", "error", "message"),
-    [
-        (
-            ufldl_parameters,
-            {"decoder": "relu"},
-            ValueError,
-            r"decoder must be one of \['sigmoid', 'linear'\]",
-        ),
-        (ufldl_parameters, {"beta": -1}, ValueError, "beta == -1, must be >= 0"),
-        (ufldl_parameters, {"lambda_": "small"}, TypeError, "lambda_ must be an instance of"),
-        (
-            ufldl_parameters,
-            {"sparsity_param": 1.0},
-            ValueError,
-            "sparsity_param == 1.0, must be < 1",
-        ),
-        (
-            matlab_parameters,
-            {"decoder_transfer_function": "satlin"},
-            ValueError,
-            "decoder_transfer_function must be one of",
-        ),
-        (
-            matlab_parameters,
-            {"encoder_transfer_function": "satlin"},
-            ValueError,
-            "encoder_transfer_function must be one of",
-        ),
-        (
-            matlab_parameters,
-            {"l2_weight_regularization": -1},
-            ValueError,
-            "l2_weight_regularization == -1",
-        ),
-        (matlab_parameters, {"max_epochs": 0}, ValueError, "max_epochs == 0, must be >= 1"),
-        (matlab_parameters, {"n_features": 6.4}, TypeError, "n_features must be an instance of"),
-    ],
-)
-def test_constants_out_of_range_are_refused_by_their_own_names(
-    translate, constants, error, message
-):
-    with pytest.raises(error, match=message):
-        translate(**{"n_features": 64} | constants)
-
-
 def test_all_that_is_public_is_listed_and_documented():
     public = {
         name
         for name, thing in vars(model_selection).items()
-        if thing.__class__ in (type(fitted), type)
+        if thing.__class__ in (type(results), type)
     }
     public = {
         name

@@ -1,8 +1,11 @@
-"""What a user waits for, at two sizes, in a minute or two: is a revision slower than its parent?
+"""Is a revision slower than its parent?
 
-`docs/benchmarking.md` says how to run it. By the public interface alone, so that the same file measures any revision. Times are
-of so many epochs or iterations and never of a fit until it converges, whose number of iterations rounding decides. They are the
-process's own, on one thread (`asv.conf.json`): what else runs on the machine counts for little.
+    asv --config benchmarks/asv.conf.json continuous --interleave-rounds HEAD~1 HEAD    # 5 minutes
+
+`docs/benchmarking.md` has the details. The file uses the public interface alone, so it measures
+any revision. Times are those of a fixed number of epochs or iterations. A fit until convergence
+would not do: rounding decides the number of its iterations. Times are CPU time on one thread
+(`asv.conf.json`), so that other processes on the machine matter little.
 """
 
 import time
@@ -14,7 +17,7 @@ from sklearn.datasets import load_digits
 
 from skl_sparse_ae import SparseAutoencoderTransformer
 
-ROUNDS = 3  # the revisions take turns so often, if asked to
+ROUNDS = 3  # of turns between the revisions, with --interleave-rounds
 
 
 def digits():
@@ -22,20 +25,19 @@ def digits():
 
 
 def mnist_like():
-    """Rows of MNIST's shape. The time of a step does not depend on what is in them."""
+    """Rows of MNIST's shape. The time of a step does not depend on their values."""
     return np.random.default_rng(0).random((2000, 784), dtype=np.float32)
 
 
 def fitted(X, k, n_iter, **options):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # so few iterations are no fit
-        return SparseAutoencoderTransformer(
-            k, max_iter=n_iter, tol=0, random_state=0, **options
-        ).fit(X)
+        warnings.simplefilter("ignore")  # no convergence in so few iterations
+        options |= {"max_iter": n_iter, "tol": 0, "random_state": 0}
+        return SparseAutoencoderTransformer(k, **options).fit(X)
 
 
 class Digits:
-    """64 features, 64 units: what is not a matrix product shows."""
+    """64 features, 64 units: work beside the matrix products shows."""
 
     rounds, repeat, warmup_time, timer = ROUNDS, (3, 10, 0.3), 0.05, time.process_time
 
@@ -79,14 +81,17 @@ class Mnist:
 
 
 class NotSeconds:
-    """The same whoever else uses the machine."""
+    """Figures that do not depend on the load of the machine."""
 
     def track_objective(self):
-        """J on digits after 50 iterations: an algorithm that needs more of them is slower at any speed."""
+        """J on digits after 50 iterations.
+
+        An algorithm that needs more iterations is slower at any speed.
+        """
         return fitted(digits().astype(np.float64), 64, 50).loss_
 
     def track_memory(self, solver):
-        """What NumPy and SciPy hold at the peak of a fit, beyond X."""
+        """Megabytes that NumPy and SciPy allocate at the peak of a fit, beyond X."""
         X = mnist_like()
         tracemalloc.start()
         fitted(X, 196, 2, solver=solver)
@@ -94,15 +99,12 @@ class NotSeconds:
         tracemalloc.stop()
         return peak / 1e6
 
-    track_memory.params, track_memory.param_names, track_memory.unit = (
-        ["lbfgs", "adam"],
-        ["solver"],
-        "MB",
-    )
+    track_memory.params, track_memory.param_names = ["lbfgs", "adam"], ["solver"]
+    track_memory.unit = "MB"
 
 
 class Import:
-    """The package alone: scikit-learn, which is most of an import, is there already."""
+    """The package alone, after scikit-learn, which takes most of the time of an import."""
 
     rounds, repeat, number = ROUNDS, 3, 1
 

@@ -1,19 +1,23 @@
 """
-Anomalies: rows that cannot be reconstructed
-============================================
+Anomaly detection by reconstruction error
+=========================================
 
-An autoencoder learns to reconstruct rows like those it was fitted to. Others it reconstructs badly, so the error of a row
-says how unlike them it is, and the errors of its features say in what. Two tasks, against PCA of the same width and
-``IsolationForest``; no method is ahead in both.
+An autoencoder learns to reconstruct rows like those it was fitted to. It
+reconstructs other rows badly. So the error of a row measures how unusual the
+row is, and the errors of its features show why. This example compares the
+autoencoder with PCA of the same width and with ``IsolationForest``, on two
+tasks. No method is best on both.
 """
 
 # %%
 # Unseen digits
 # -------------
 #
-# Each of the ten digits in turn is left out of training, and has to be told from the others among unseen rows.
-# ``score_samples`` is minus the error of each row. The figure of merit is the area under the ROC curve: 0.5 is guessing,
-# below it is worse than guessing. The parameters are the defaults, and the width is not chosen: there are results for three.
+# Each of the ten digits in turn is left out of training. The task is to find it
+# among unseen rows of all digits. ``score_samples`` is minus the error of each
+# row. The area under the ROC curve measures the success: 0.5 is random
+# guessing, and a lower value is worse than guessing. The parameters are the
+# defaults. The width is not chosen: results are given for three.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -30,7 +34,7 @@ WIDTHS = (8, 16, 32)
 
 
 def anomaly_scores(X_train, X_test):
-    """High for rows unlike those of X_train, by each method."""
+    """Scores of each method, high for rows unlike those of X_train."""
     forest = IsolationForest(random_state=0).fit(X_train)
     scores = {"IsolationForest": -forest.score_samples(X_test)}
     for width in (width for width in WIDTHS if width < X_train.shape[1]):
@@ -56,7 +60,7 @@ for name, values in auc.items():
     print(f"{name:16} ROC AUC: mean {mean:.3f}, lowest {lowest:.3f}")
 
 # %%
-# By digit, for the middle width:
+# The results by digit, for the middle width:
 shown = {"autoencoder, 16": "o", "PCA, 16": "^", "IsolationForest": "x"}
 figure, ax = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
 for name, marker in shown.items():
@@ -70,20 +74,22 @@ for name, marker in shown.items():
         label=name,
     )
 ax.axhline(0.5, color="0.5", linestyle=":")
-ax.annotate("guessing", (9.4, 0.5), ha="right", va="bottom", color="0.3")
+ax.annotate("random", (9.4, 0.5), ha="right", va="bottom", color="0.3")
 ax.set(xlabel="digit left out of training", ylabel="ROC AUC")
 ax.set(xticks=range(10), ylim=(0.3, 1))
-ax.set_title("How well each method tells an unseen digit from the others")
+ax.set_title("Detection of the digit that was left out of training")
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
 # %%
-# Why an anomaly?
-# ---------------
+# Why is a row an anomaly?
+# ------------------------
 #
-# Breast cancer: 30 measurements of cells, standardised; fitted to benign rows only, tested on other benign and on all
-# malignant rows. Here ``IsolationForest`` is ahead, and PCA level with the autoencoder: what sets malignant rows apart is large
-# values, which are seen without a reconstruction.
+# The breast cancer table has 30 measurements of cells. They are standardised.
+# The models are fitted to benign rows only, and tested on other benign rows and
+# on all malignant rows. Here ``IsolationForest`` is best, and PCA is as good as
+# the autoencoder. Malignant rows differ by large values, which can be found
+# without a reconstruction.
 X, y = load_breast_cancer(return_X_y=True)
 names = load_breast_cancer().feature_names
 X_train, X_benign = train_test_split(X[y == 1], random_state=0)
@@ -95,8 +101,9 @@ for name, scores in anomaly_scores(X_train, X_test).items():
     print(f"{name:16} ROC AUC {roc_auc_score(is_malignant, scores):.3f}")
 
 # %%
-# The autoencoder gives a reason. The errors of a single row's features say what the code could not account for: here those of
-# the row with the highest error, beside the mean of benign test rows.
+# The autoencoder gives a reason. The errors of the features of one row show
+# what the code could not represent. Here are the errors of the row with the
+# highest error, and the mean errors of the benign test rows.
 model = SparseAutoencoderTransformer(8, random_state=0).fit(X_train)
 worst = np.argmin(model.score_samples(X_test))
 of_worst = feature_errors(model, X_test[[worst]])
@@ -116,7 +123,7 @@ ax.plot(
 )
 ax.hlines(range(8), usual[top], of_worst[top], color="0.75", zorder=0)
 ax.set_yticks(range(8), names[top])
-ax.set(xscale="log", title="What makes this row an anomaly")
+ax.set(xscale="log", title="Why this row is an anomaly")
 ax.set_xlabel("squared error, in variances of the benign training rows")
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)

@@ -1,18 +1,21 @@
 """
-Choosing the sparsity weight on purpose
-=======================================
+Choosing the sparsity weight
+============================
 
-A search by reconstruction alone always takes the smallest weight: the penalty can only cost. So look at the trade-off first,
-then say what may be given up, and let the search take the sparsest model within that.
+A search by reconstruction alone always chooses the smallest weight, because the
+penalty can only increase the error. So look at the trade-off first. Then set
+how much reconstruction may be lost, and let the search choose the sparsest
+model within that limit.
 """
 
 # %%
 # The trade-off, along a path
 # ---------------------------
 #
-# :func:`~skl_sparse_ae.model_selection.sparse_autoencoder_path` fits a series of weights, each from where the one before
-# ended, and measures every model on rows that no fit has seen. The weights are multiples of "scale", the default, which is
-# set from the variance of the data.
+# :func:`~skl_sparse_ae.model_selection.sparse_autoencoder_path` fits a series
+# of weights. Each fit starts from the result of the one before. Each model is
+# evaluated on rows that no fit has seen. The weights are multiples of "scale",
+# the default, which is set from the variance of the data.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -34,7 +37,7 @@ X_train, X_test = train_test_split(load_digits().data / 16, random_state=0)
 model = SparseAutoencoderTransformer(32, random_state=0)
 multiples = [0.03, 0.1, 0.3, 1, 3, 10, 30]
 weights = [f"{multiple:g}*scale" for multiple in multiples]
-# The smallest weights miss the target, and fit warns of it.
+# The smallest weights miss the target, and fit warns about it.
 with warnings.catch_warnings(action="ignore"):
     path = sparse_autoencoder_path(
         X_train, weights, estimator=model, X_test=X_test
@@ -45,19 +48,24 @@ for weight, (r2, hoyer, mean) in zip(weights, rows, strict=True):
     print(f"{weight:10}: {figures}, mean activation {mean:.2f}")
 
 # %%
-# Points to the right are sparser, points above are closer to the rows. The numbers beside them are those that the multiples
-# stand for here. At first a step of the weight makes the code much sparser and costs little of R2; then it costs more. In the
-# end the points crowd together: the means have reached their target, and more weight changes next to nothing. There
-# ``sparsity_target`` and the weight decays are the parameters to change. "scale" is just before that.
+# Points to the right are sparser. Points above reconstruct better. The numbers
+# beside the points are the weights that the multiples stand for here. At first,
+# a larger weight makes the code much sparser and costs little R2. Then it costs
+# more. At the end the points crowd together: the mean activations have reached
+# their target, and a larger weight changes almost nothing. There, change
+# ``sparsity_target`` and the weight decays instead. "scale" is just before that
+# region.
 display = TradeOffDisplay.from_path(path)
 
 # %%
 # A search with a rule
 # --------------------
 #
-# :class:`~skl_sparse_ae.model_selection.SparsestWithin` is given to ``refit``: of the models whose cross-validated R2 is
-# within a tolerance of the best it takes the sparsest. Set the tolerance yourself, here at most 0.07 of R2. Without one it is
-# one standard error of the best, which is too narrow where R2 hardly varies from fold to fold.
+# Pass :class:`~skl_sparse_ae.model_selection.SparsestWithin` as ``refit``.
+# Among the models whose cross-validated R2 is within a tolerance of the best,
+# it chooses the sparsest. Set the tolerance yourself; here it is at most 0.07
+# of R2. The default tolerance is one standard error of the best. This is too
+# narrow if R2 hardly varies from fold to fold.
 search = GridSearchCV(
     model,
     {"sparsity_weight": weights},
@@ -65,12 +73,13 @@ search = GridSearchCV(
     refit=SparsestWithin(tolerance=0.07),
     cv=3,
 )
-with warnings.catch_warnings(action="ignore"):  # once more
+with warnings.catch_warnings(action="ignore"):  # as above
     search.fit(X_train)
 print("chosen:", search.best_params_)
 
 # %%
-# The ring is the choice. The bars, one standard error over the folds, are hidden by most of the dots.
+# The ring marks the choice. The bars show one standard error over the folds.
+# Most of them are hidden by the dots.
 display = TradeOffDisplay.from_cv_results(
     search.cv_results_, chosen=search.best_index_
 )
@@ -84,11 +93,12 @@ display.ax_.annotate(
 )
 
 # %%
-# What the choice is worth
-# ------------------------
+# Result of the choice
+# --------------------
 #
-# The model that R2 alone would take, beside the chosen one, on the rows set aside at the start. The images show what their
-# units add to the reconstruction.
+# The figure compares the model that R2 alone would choose with the chosen one,
+# on the rows that were set aside at the start. The images show what each unit
+# adds to the reconstruction.
 by_r2 = path.models[0]
 figure, axes = plt.subplots(1, 2, figsize=(10, 3), layout="constrained")
 figure.get_layout_engine().set(wspace=0.08)

@@ -1,20 +1,24 @@
 """
-Does cross-entropy converge faster?
-===================================
+Squared error or cross-entropy: which converges faster?
+=======================================================
 
-For data in 0 .. 1 textbooks recommend the cross-entropy as the reconstruction loss: it is said to converge faster than the
-squared error. This example measures that by one yardstick, the share of held-out rows' variance that is explained after so many
-epochs. The answer is no, if both losses are regularised alike.
+For data between 0 and 1, textbooks recommend cross-entropy as the
+reconstruction loss, because it is said to converge faster than the squared
+error. This example measures both losses in the same way: by the explained share
+of the variance of held-out rows after a number of epochs. Cross-entropy is not
+faster if both losses are regularised equally.
 """
 
 # %%
-# One yardstick
-# -------------
+# How convergence is measured
+# ---------------------------
 #
-# The two losses cannot be compared as numbers. So every fit holds out a tenth of the rows (``early_stopping``) and scores
-# their reconstruction after each epoch by R2, whatever the loss; ``tol=0`` lets it run. "Squared error, logistic" and
-# "cross-entropy" have the same network with the same first weights and the same mini-batches; only the loss differs. The
-# third has an identity decoder.
+# The values of the two losses are not comparable. So each fit holds out a tenth
+# of the rows (``early_stopping``) and scores their reconstruction by R2 after
+# each epoch, for both losses. With ``tol=0`` no fit stops early. "squared
+# error, logistic" and "cross-entropy" have the same network, the same first
+# weights and the same mini-batches. Only the loss differs. The third has an
+# identity decoder.
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 
@@ -49,12 +53,13 @@ def r2_curve(loss, solver, penalties):
 
 
 # %%
-# What the same number means
-# --------------------------
+# The same numbers mean different penalties
+# -----------------------------------------
 #
-# The weights of the penalties are numbers beside a loss, and the losses differ: there is more cross-entropy to explain than
-# squared error, and behind a sigmoid the same decoder weights change the reconstruction less. The default, "scale", takes that
-# into account. These are the numbers that it stands for with each loss:
+# The weights of the penalties are relative to the loss, and the losses differ.
+# There is more cross-entropy to explain than squared error. After a sigmoid,
+# the same decoder weights change the reconstruction less. The default, "scale",
+# takes this into account. It stands for these numbers with each loss:
 scale = {}
 for name, loss in losses.items():
     model = SparseAutoencoderTransformer(32, **loss, random_state=0).fit(X)
@@ -68,7 +73,8 @@ for name, loss in losses.items():
 # Three comparisons
 # -----------------
 #
-# Without penalties; with the same numbers, those of the squared error with an identity decoder; and with "scale".
+# The losses are compared without penalties, with the same numbers (those of the
+# squared error with an identity decoder), and with "scale".
 cases = {
     "no penalties": (0, 0, 0),
     "the same numbers": scale["squared error, identity"],
@@ -88,7 +94,7 @@ for (solver, case, loss), curve in curves.items():
     print(f"{solver:6}{case:18}{loss:25}{figures}")
 
 # %%
-# And as curves.
+# The same as curves:
 styles = {
     "color": ["#555555", "#D55E00", "#0072B2"],
     "linestyle": [":", "--", "-"],
@@ -112,19 +118,24 @@ for line, solver in zip(axes, solvers, strict=True):
 axes[0, 0].legend(loc="lower right", frameon=False)
 
 # %%
-# What is found
-# -------------
+# Results
+# -------
 #
-# Without penalties the two losses converge alike, with either solver: cross-entropy is no faster. With the same numbers it is
-# far ahead of the squared error with the same decoder, and stays ahead. But with "scale", which regularises both alike, most of
-# the lead is gone. So what looks like faster convergence is weaker regularisation. If you change the loss and give the weights
-# as numbers, choose the numbers again.
+# Without penalties, the two losses converge equally fast, with either solver.
+# With the same numbers, cross-entropy is far ahead of the squared error with
+# the same decoder, and stays ahead. But "scale" regularises both losses
+# equally, and with it most of the lead disappears. So what looks like faster
+# convergence is weaker regularisation. If you change the loss and give the
+# weights as numbers, choose the numbers again.
 #
-# Two remarks. The decoder starts at the column means here. Where a network starts out surely wrong, with outputs near 0 for
-# pixels that are 1, the gradient of the squared error through the sigmoid vanishes and that of the cross-entropy does not; that
-# case is not measured here. And what does converge faster is L-BFGS on the squared error with an identity decoder and a
-# positive ``decoder_alpha`` (dotted, lower row, middle and right): it works out the best decoder of each code, and searches the
-# encoder alone.
+# Two remarks. First, the decoder starts at the column means here. If a network
+# starts with outputs that are certainly wrong, near 0 for pixels that are 1,
+# then the gradient of the squared error through the sigmoid vanishes, and the
+# gradient of the cross-entropy does not. This example does not measure that
+# case. Second, one method does converge faster: L-BFGS on the squared error
+# with an identity decoder and a positive ``decoder_alpha`` (dotted, lower row,
+# middle and right). It computes the best decoder of each code, and searches
+# only the encoder.
 
 # sphinx_gallery_thumbnail_number = 1
 plt.show()

@@ -1,22 +1,25 @@
 """
-Denoising
-=========
+Denoising images
+================
 
-What a code cannot express, a reconstruction does not have: fitted to clean digits, an autoencoder turns noisy ones into
-something more like a digit. So does PCA, by projecting them. Which is better depends on the width, and on how much noise
-there is.
+A reconstruction contains only what the code can represent. So an autoencoder
+that was fitted to clean digits makes noisy digits cleaner. PCA does the same,
+by projection. Which is better depends on the width and on the amount of noise.
 """
 
 # %%
-# Clean rows to learn from, noisy rows to clean
-# ---------------------------------------------
+# Fit to clean rows, apply to noisy rows
+# --------------------------------------
 #
-# Both models are fitted to clean training rows. Their input is test rows with Gaussian noise, and their output is compared with
-# the clean test rows. The root mean squared error is in units of the grey scale, 1 from black to white. Without cleaning it is
-# the standard deviation of the noise.
+# Both models are fitted to clean training rows. The input is test rows with
+# Gaussian noise, and the output is compared with the clean test rows. The root
+# mean squared error is in units of the grey scale, where white minus black is
+# 1. Without a model, the error is the standard deviation of the noise.
 #
-# The autoencoder comes twice: with default parameters, and with ten times the default weight decay of the encoder. Small
-# encoder weights react less to noise.
+# There are two versions of the autoencoder: one with default parameters, and
+# one with ten times the default weight decay of the encoder. Small encoder
+# weights are less sensitive to noise. No noise is added during the fit, so this
+# is not a denoising autoencoder in the strict sense.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -67,11 +70,14 @@ for (sd, name), values in error.items():
     print(f"noise {sd:.2f}, {name}, error by width:  {figures}")
 
 # %%
-# At little noise, PCA is better than an autoencoder with as many units as it has components: PCA is the best linear map of its
-# width, and a component takes any value, a unit only those from 0 to 1. But PCA ends at the number of pixels, where it returns
-# the noise unchanged, and the more noise there is, the fewer components it may have. The autoencoder gains from width beyond
-# that: with as many units as pixels, or more, it leaves less error than PCA does at any width. The stronger decay pays where
-# there is much noise, and costs where there is little.
+# With little noise, PCA is better than an autoencoder with as many units as PCA
+# has components. PCA is the best linear map of its width, and a component can
+# take any value, but a unit only values from 0 to 1. But the width of PCA is
+# limited. With as many components as pixels it returns the noise unchanged, and
+# with more noise it may keep fewer components. The autoencoder still improves
+# with more units. With as many units as pixels, or more, its error is lower
+# than that of PCA at any width. The stronger decay helps with much noise, and
+# harms with little noise.
 figure, axes = plt.subplots(
     1, 2, figsize=(10, 4), sharey=True, layout="constrained"
 )
@@ -100,7 +106,8 @@ axes[1].legend(loc="lower left", frameon=False)
 # Ten digits
 # ----------
 #
-# The stronger noise, cleaned by PCA with its best number of components, and by autoencoders with the stronger decay.
+# The images with the stronger noise, cleaned by PCA with its best number of
+# components, and by autoencoders with the stronger decay:
 strong = noisy[0.3]
 best = list(models["PCA"])[np.argmin(error[0.3, "PCA"])]
 narrow, wide = (models["autoencoder, 10 x decay"][width] for width in (16, 128))
@@ -108,13 +115,13 @@ lines = {
     "clean": X_test,
     "noisy": strong,
     f"PCA, {best} components": cleaned(models["PCA"][best], strong),
-    "autoencoder, 16 units": cleaned(narrow, strong),
-    "autoencoder, 128 units": cleaned(wide, strong),
+    "autoencoder, 16": cleaned(narrow, strong),
+    "autoencoder, 128": cleaned(wide, strong),
 }
 figure, axes = plt.subplots(
     len(lines), 1, figsize=(7.5, 3.2), layout="constrained"
 )
-figure.suptitle("Noise of 0.3, and what is left of it")
+figure.suptitle("Noise of 0.3, before and after cleaning")
 for ax, (name, images) in zip(axes, lines.items(), strict=True):
     tiles = np.pad(
         images[:10].reshape(-1, 8, 8),

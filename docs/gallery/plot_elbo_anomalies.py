@@ -1,17 +1,20 @@
 """
-Anomalies by their likelihood: the ELBO against PCA's
-=====================================================
+Anomaly detection by likelihood: ELBO and PCA
+=============================================
 
-``score_samples`` of a variational autoencoder is a lower bound on the log-likelihood of each row, the ELBO, in nats. Rows
-unlike those of the fit have a low one. Probabilistic PCA has the log-likelihood itself, in closed form: it is the linear case.
+``score_samples`` of a variational autoencoder is a lower bound on the
+log-likelihood of each row, the evidence lower bound (ELBO), in nats. It is low
+for rows unlike those of the fit. Probabilistic PCA is the linear case. Its
+log-likelihood is known exactly, in closed form.
 """
 
 # %%
-# Telling an unseen digit from the others
-# ---------------------------------------
+# Finding an unseen digit
+# -----------------------
 #
-# Each of the ten digits in turn is left out of training, and has to be told from the others among unseen rows. The figure of
-# merit is the area under the ROC curve: 0.5 is guessing. Nothing is chosen by it.
+# Each of the ten digits in turn is left out of training. The task is to find it
+# among unseen rows of all digits. The area under the ROC curve measures the
+# success: 0.5 is random guessing. No parameter is chosen by it.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -43,7 +46,7 @@ for name, values in auc.items():
     print(f"{name:11} ROC AUC: mean {mean:.3f}, lowest {lowest:.3f}")
 
 # %%
-# By digit:
+# The results by digit:
 figure, ax = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
 styles = (("o", "black"), ("^", "white"))
 for (name, values), (marker, fill) in zip(auc.items(), styles, strict=True):
@@ -56,10 +59,10 @@ for (name, values), (marker, fill) in zip(auc.items(), styles, strict=True):
         label=f"{name}, {WIDTH} units",
     )
 ax.axhline(0.5, color="0.5", linestyle=":")
-ax.annotate("guessing", (9.4, 0.5), ha="right", va="bottom", color="0.3")
+ax.annotate("random", (9.4, 0.5), ha="right", va="bottom", color="0.3")
 ax.set(xlabel="digit left out of training", ylabel="ROC AUC")
 ax.set(xticks=range(10), ylim=(0.3, 1.02))
-ax.set_title("How well the likelihood tells an unseen digit from the others")
+ax.set_title("Detection of the left-out digit by its likelihood")
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
@@ -67,9 +70,11 @@ ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 # How likely are unseen rows?
 # ---------------------------
 #
-# The mean log-likelihood of test rows compares models of any kind, because it is in nats for all. These are fitted to all ten
-# digits: the bound of the variational autoencoder, the tighter importance-weighted one, and the exact value of probabilistic
-# PCA. Rows held out by ``early_stopping`` decide when to stop.
+# The mean log-likelihood of test rows compares models of any kind, because it
+# is always in nats. These models are fitted to all ten digits. The output gives
+# the bound of the variational autoencoder, the tighter importance-weighted
+# bound, and the exact value of probabilistic PCA. Rows held out by
+# ``early_stopping`` decide when to stop.
 parameters |= {"max_iter": 300, "tol": 1e-4, "early_stopping": True}
 model = VariationalAutoencoderTransformer(WIDTH, **parameters).fit(X_train)
 print(f"variational, ELBO                {model.score(X_test):6.1f} nats")

@@ -2,25 +2,28 @@
 Edge detectors from image patches
 =================================
 
-The classic of the field: a sparse autoencoder that sees small patches of natural images learns edges, of several places,
-orientations and widths, much as cells of the visual cortex are tuned. This is the first exercise of the UFLDL tutorial, on
-scikit-learn's two photographs.
+This is a classic example of the field. A sparse autoencoder that is fitted to
+small patches of natural images learns edges at several places, orientations and
+widths, similar to cells of the visual cortex. It is the first exercise of the
+UFLDL tutorial, with scikit-learn's two photographs.
 """
 
 # %%
 # Whitened photographs
 # --------------------
 #
-# Neighbouring pixels of a photograph are nearly equal, and most of what a patch varies by is its brightness. A code for that
-# would say little about edges, so the spectrum is flattened first: frequencies are amplified in proportion, up to a limit
-# beyond which there is mostly noise (Olshausen and Field, 1996). UFLDL's images come like this, too.
+# Neighbouring pixels of a photograph are nearly equal, and patches differ
+# mostly in their brightness. A code for brightness would say little about
+# edges. So the spectrum is flattened first: frequencies are amplified in
+# proportion, up to a limit. Above the limit there is mostly noise (Olshausen
+# and Field, 1996). UFLDL's images are prepared in the same way.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_sample_images
 from sklearn.feature_extraction.image import extract_patches_2d
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae.model_selection import ufldl_parameters
+from skl_sparse_ae.compat import ufldl_parameters
 from skl_sparse_ae.plotting import FeaturesDisplay, TopRowsDisplay
 
 
@@ -53,8 +56,10 @@ for ax in axes.ravel():
 # Ten thousand patches
 # --------------------
 #
-# Patches of 8 x 8 pixels, half from each photograph. As in UFLDL each loses its own mean, and all are cut at three standard
-# deviations and mapped to 0.1 .. 0.9, where a sigmoid decoder can reach them.
+# The patches have 8 x 8 pixels, and half of them are from each photograph. As
+# in UFLDL, the mean of each patch is subtracted. Then all values are clipped at
+# three standard deviations and mapped to 0.1 .. 0.9, a range that a sigmoid
+# decoder can reach.
 patches = [
     extract_patches_2d(image, (8, 8), max_patches=5000, random_state=0)
     for image in whitened
@@ -64,12 +69,15 @@ X -= X.mean(axis=1, keepdims=True)
 X = 0.5 + 0.4 * np.clip(X / (3 * X.std()), -1, 1)
 
 # %%
-# Other people's constants
-# ------------------------
+# The constants of the tutorial
+# -----------------------------
 #
-# The tutorial's constants belong to its own objective. :func:`~skl_sparse_ae.model_selection.ufldl_parameters` translates
-# them; the one changed here is ``lambda_``, half of the tutorial's: with more decay, two photographs leave several of the
-# units unused. As in the tutorial all 400 iterations are run, by ``tol=0``: edges take longer than a good reconstruction.
+# The tutorial's constants belong to its own objective.
+# :func:`~skl_sparse_ae.compat.ufldl_parameters` translates them. One
+# is changed here: ``lambda_`` is half of the tutorial's value. With more decay,
+# several units stay unused on two photographs. As in the tutorial, the fit runs
+# all 400 iterations, because of ``tol=0``: edges take longer than a good
+# reconstruction.
 parameters = ufldl_parameters(64, lambda_=5e-5)
 for name, value in parameters.items():
     print(f"{name} = {value!r}")
@@ -78,22 +86,25 @@ mean = model.transform(X).mean()
 print(f"{model.n_iter_} iterations, R2 {model.score(X):.2f}, mean {mean:.3f}")
 
 # %%
-# What each unit looks for: the patch of unit norm that activates it most. Horizontal and vertical edges are frequent, because
-# one of the two photographs is of a building. Some of the edges are found by several units.
+# For each unit, the figure shows the patch of unit norm that activates it most.
+# Horizontal and vertical edges are frequent, because one of the two photographs
+# shows a building. Several units learn similar edges.
 display = FeaturesDisplay.from_estimator(
     model, image_shape=(8, 8), order="norm"
 )
 display.figure_.suptitle(
-    "What each of the 25 units looks for", fontsize="medium"
+    "Best input of each of the 25 units", fontsize="medium"
 )
 
 
 # %%
-# How much of an edge?
-# --------------------
+# Are the features edges?
+# -----------------------
 #
-# In an edge or a grating all gradients point along one line. The coherence of a patch measures that: 1 if they do, near 0 if
-# they point everywhere. Here are those of the 25 features, of as many whitened patches drawn at random, and of white noise.
+# In an edge or a grating, all gradients point along one line. The coherence of
+# a patch measures this: it is 1 if they do, and near 0 if they point
+# everywhere. The figure shows the coherence of the 25 features, of 25 random
+# whitened patches, and of white noise.
 def coherence(rows):
     down, across = np.gradient(rows.reshape(-1, 8, 8), axis=(1, 2))
     total, along = (
@@ -132,7 +143,8 @@ ax.set(
 ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# The patches that activate one of the units most, with their activations: all have its edge, whatever else they hold.
+# The patches that activate one of the units most, with their activations. All
+# contain its edge, whatever else they contain.
 display = TopRowsDisplay.from_estimator(
     model, X, unit=int(np.argmax(groups["features"])), image_shape=(8, 8)
 )

@@ -1,19 +1,23 @@
 """
-Why a KL penalty alone is not sparsity
-======================================
+Why the KL penalty alone is not sparsity
+========================================
 
-The penalty of a sparse autoencoder, the Kullback-Leibler divergence of each unit's mean activation from a target, says
-something about means only. A unit meets a target of 0.1 by firing fully for one row in ten; or by hovering at 0.1 for every
-row. What decides between the two is the weight decay of the decoder.
+The penalty of a sparse autoencoder is the Kullback-Leibler (KL) divergence of
+each unit's mean activation from a target. It constrains only the means. A unit
+can meet a target of 0.1 in two ways: it is fully active for one row in ten, or
+it hovers at 0.1 for every row. The weight decay of the decoder decides between
+the two.
 """
 
 # %%
 # The same target, twice
 # ----------------------
 #
-# The decoder can use a unit that hovers: it multiplies the small differences by large weights. So nothing discourages hovering,
-# unless large decoder weights are penalised. Here are two fits to digits that differ only in ``decoder_alpha``, the cost of the
-# decoder's weights: a hundredth of "scale", and "scale", the default.
+# The decoder can use a unit that hovers: it multiplies the small differences by
+# large weights. So nothing discourages hovering unless large decoder weights
+# are penalised. Here are two fits to digits that differ only in
+# ``decoder_alpha``, the penalty on the decoder's weights. One uses a hundredth
+# of "scale", the other uses "scale", the default.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -60,14 +64,17 @@ for multiple, (model, messages) in fits.items():
     print("  " + "\n  ".join(messages or ["no warning"]))
 
 # %%
-# Both means are near the target, and little of the penalty is left. The codes differ: with the weak decay hardly any activation
-# exceeds 0.5, and ``fit`` warns that the units hardly vary.
+# Both means are near the target, and the penalty is small in both fits. But the
+# codes differ. With the weak decay, hardly any activation exceeds 0.5, and
+# ``fit`` warns that the units hardly vary.
 #
-# The picture
-# -----------
+# Distribution of the activations
+# -------------------------------
 #
-# All activations of the test rows: the share that falls into each bin, on a logarithmic axis. Both histograms have nearly the
-# same mean, the dashed line. One is a heap around it. The other has most of its activations near 0 and a tail that reaches 1.
+# The histograms show all activations of the test rows: the share in each bin,
+# on a logarithmic axis. The means, the dashed lines, are nearly the same. One
+# histogram is a heap around the mean. The other has most of its activations
+# near 0, and a tail that reaches 1.
 figure, axes = plt.subplots(
     1, 2, figsize=(10, 4), sharex=True, sharey=True, layout="constrained"
 )
@@ -102,9 +109,11 @@ axes[0].set_ylabel("share of all activations")
 # From one to the other
 # ---------------------
 #
-# There is no threshold between the two: sparsity rises with the decay, and costs reconstruction. The mean hardly changes, so do
-# not judge a code by its mean activation. Look at its distribution
-# (:class:`~skl_sparse_ae.plotting.ActivationsDisplay`) or at :func:`~skl_sparse_ae.metrics.hoyer_sparsity`.
+# There is no threshold between the two. With more decay, the sparsity increases
+# and the reconstruction gets worse. The mean hardly changes, so do not judge a
+# code by its mean activation. Look at its distribution
+# (:class:`~skl_sparse_ae.plotting.ActivationsDisplay`) or at
+# :func:`~skl_sparse_ae.metrics.hoyer_sparsity`.
 multiples = np.geomspace(0.01, 10, 7)
 models = [fit(multiple)[0] for multiple in multiples]
 codes = [model.transform(X_test) for model in models]
@@ -127,7 +136,7 @@ for name, (style, values) in curves.items():
         label=name,
     )
 ax.set(xlabel="decoder_alpha / scale", ylim=(0, 1))
-ax.set_title("The mean hardly changes, sparsity does")
+ax.set_title("The mean hardly changes, but the sparsity does")
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 

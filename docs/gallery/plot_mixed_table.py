@@ -1,17 +1,20 @@
 """
-A table of numbers and categories
-=================================
+Mixed tables: numbers and categories
+====================================
 
-Tables have columns of both kinds. A ``ColumnTransformer`` turns them into numbers of a similar scale, an autoencoder behind it
-learns what goes together in a row, and the names of the columns are kept, so that the units can be read.
+Many tables have columns of both kinds. A ``ColumnTransformer`` turns them into
+numbers of a similar scale. An autoencoder after it learns which values occur
+together in a row. The names of the columns are kept, so the units can be
+interpreted.
 """
 
 # %%
 # The table
 # ---------
 #
-# scikit-learn's diabetes patients in their own units: blood pressure and six blood values as numbers; sex, age and body mass
-# index as categories, the latter two cut into groups here.
+# The rows are scikit-learn's diabetes patients in their original units. Blood
+# pressure and six blood values are numbers. Sex, age and body mass index are
+# categories: age and body mass index are divided into groups here.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -55,8 +58,10 @@ print(train.head().to_string())
 # The pipeline
 # ------------
 #
-# Numbers are standardised, categories become a column of zeros and ones each. Those have a variance of at most a quarter,
-# numbers here have 1: the squared error gives numbers more weight. ``set_output`` keeps the names.
+# Numbers are standardised. Each category becomes a column of zeros and ones.
+# The variance of these columns is at most a quarter, and the variance of the
+# numbers is 1, so the squared error gives more weight to the numbers.
+# ``set_output`` keeps the names.
 categories = ["sex", "age", "weight"]
 numbers = [name for name in table if name not in categories]
 columns = make_column_transformer(
@@ -72,16 +77,18 @@ code = pipeline.fit(train).transform(test)
 print(code.iloc[:5, :4].round(2).to_string())
 
 # %%
-# The columns that reach the autoencoder, and its own:
+# The columns that reach the autoencoder, and the columns of its code:
 print(*pipeline[:-1].get_feature_names_out(), sep=", ")
 print(*pipeline.get_feature_names_out()[:3], "...", sep=", ")
 
 # %%
-# What is kept
-# ------------
+# Quality of the reconstruction
+# -----------------------------
 #
-# For each number, the share of the variance of unseen rows that a code of 12 units reconstructs. For each category, how often
-# the largest of its columns is the right one, beside always taking the most frequent.
+# For each number, the output shows the share of the variance of unseen rows
+# that a code of 12 units reconstructs. For each category, it shows how often
+# the largest of its columns is the right one, and how often the most frequent
+# category is right.
 seen = pipeline[:-1].transform(test)
 rebuilt = pd.DataFrame(
     pipeline[-1].reconstruct(seen), columns=seen.columns, index=seen.index
@@ -95,11 +102,13 @@ for name in categories:
     print(f"{name}: {right:.2f} right, most frequent {frequent:.2f}")
 
 # %%
-# Reading the units
-# -----------------
+# Interpreting the units
+# ----------------------
 #
-# Each column of the picture is a unit, each row a column of the table. A cell is the mean of the rows in which the unit is most
-# active, a tenth of all training rows, less the mean of all, in standard deviations: orange is above the mean, blue below.
+# Each column of the picture is a unit, and each row is a column of the table.
+# For each unit, take the tenth of the training rows in which it is most active.
+# A cell is the mean of these rows minus the mean of all rows, in standard
+# deviations. Orange is above the mean, blue is below.
 X_train = pipeline[:-1].transform(train)
 code = pipeline[-1].transform(X_train).to_numpy()
 top = np.argsort(-code, axis=0)[: len(train) // 10]
@@ -118,22 +127,27 @@ for (row, unit), value in np.ndenumerate(profile):
         ax.text(unit, row, f"{value:+.1f}", ha="center", va="center")
 ax.set_xticks(range(profile.shape[1]))
 ax.set_yticks(range(len(seen.columns)), seen.columns)
-ax.set(xlabel="unit", title="The rows that activate a unit most, less all rows")
+ax.set_xlabel("unit")
+ax.set_title(
+    "Mean of the rows that activate a unit most, minus the mean of all"
+)
 
 # %%
-# One unit by itself, the one whose rows differ most: a mark for each of its ten top rows, a bar for their mean.
+# The next figure shows one unit, the one whose rows differ most. There is a
+# mark for each of its ten top rows and a bar for their mean.
 unit = int(np.argmax(np.abs(profile).sum(axis=0)))
 display = TopRowsDisplay.from_estimator(
     pipeline, train, unit=unit, n_features=8
 )
 
 # %%
-# Is the code of use?
-# -------------------
+# Does the code help to predict?
+# ------------------------------
 #
-# The course of the disease after a year, from the table and from the code by ridge regression: R2 of the unseen rows. The
-# relation is about linear in the table, and there are few rows: the code makes the table easier to interpret, not easier to
-# predict from.
+# A ridge regression predicts the progress of the disease after a year, from the
+# table and from the code. The score is R2 of unseen rows. The relation is
+# nearly linear in the table, and there are few rows. So the code makes the
+# table easier to interpret, but not easier to predict from.
 for name, before in {"table": pipeline[:-1], "code": pipeline}.items():
     regression = RidgeCV(np.geomspace(1e-3, 1e3, 13))
     regression.fit(before.transform(train), y_train)

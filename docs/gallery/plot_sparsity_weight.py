@@ -1,19 +1,24 @@
 """
-What the sparsity weight does
+Effect of the sparsity weight
 =============================
 
-Textbooks say of the weight of the sparsity penalty: if it is too low, the units are not sparse; if it is too high, they keep
-to their target at the price of the reconstruction. This example shows both, and how much of the second is due to mini-batches.
+Textbooks describe the weight of the sparsity penalty as follows. If it is too
+low, the units are not sparse. If it is too high, they keep to their target, but
+the reconstruction is poor. This example shows both, and how much of the second
+effect is due to mini-batches.
 """
 
 # %%
 # Three weights, mini-batches
 # ---------------------------
 #
-# Digits of 8 x 8 pixels, divided by 16. Adam fits 32 units with a target of 0.1, on mini-batches of 64 rows. The weights are
-# multiples of "scale", the default, which is set from the variance of the data: a hundredth of it, itself, and a thousand times
-# it. Warnings are collected, to be printed beside the figures. R2 and sparsity are of rows that ``fit`` has not seen; Hoyer's
-# measure of sparsity is 0 if all units are equally active, and 1 if only one is.
+# The rows are digits of 8 x 8 pixels, divided by 16. Adam fits 32 units with a
+# target of 0.1 on mini-batches of 64 rows. The weights are multiples of
+# "scale", the default, which is set from the variance of the data: a hundredth
+# of it, the scale itself, and a thousand times it. The warnings are collected
+# and printed beside the figures. R2 and sparsity are those of rows that ``fit``
+# has not seen. Hoyer's measure of sparsity is 0 if all units are equally
+# active, and 1 if only one is active.
 import warnings
 
 import matplotlib.pyplot as plt
@@ -54,14 +59,16 @@ for multiple, (model, messages) in fits.items():
     print("  " + "\n  ".join(messages or ["no warning"]))
 
 # %%
-# The picture has a column for each weight. The images show what each unit adds to the reconstruction, the bands how active each
-# unit is over the rows.
+# The picture has a column for each weight. The images show what each unit adds
+# to the reconstruction. The bands show how active each unit is over the rows.
 #
-# - Too low: most rows activate most units, and the means (dots) are far above the target.
-# - About right: every unit is silent for most rows and active for some.
-# - Much too high: the bands have shrunk to a thread at the target. The target is met, but the code hardly depends on the row.
+# - Too low: most rows activate most units, and the means (dots) are far above
+#   the target.
+# - About right: every unit is near 0 for most rows and active for some.
+# - Much too high: the bands are very narrow and lie at the target. The target
+#   is met, but the code hardly depends on the row.
 #
-# ``fit`` warns of the first and of the last, and names the weight to go back to.
+# ``fit`` warns of the first and of the last, and names a better weight.
 figure, axes = plt.subplots(
     2, 3, figsize=(11, 5.6), height_ratios=[1, 1.2], layout="constrained"
 )
@@ -82,10 +89,13 @@ for ax in axes[1, 1:]:
 # All rows at once
 # ----------------
 #
-# Why does a very high weight ruin the code, once the means are on target? Because the penalty of a mini-batch sees the means of
-# few rows: of the batch, or with small batches of about the last 128 rows. These means stray from the target by chance, the
-# more the more the units vary, and the penalty charges for that as well. So it pays not to vary. L-BFGS takes the means over
-# all rows, which do not stray. The same weights with either solver:
+# Why does a very high weight ruin the code, although the means are on target?
+# The penalty of a mini-batch uses the means of few rows: those of the batch,
+# or, for small batches, of about the last 128 rows. These means differ from the
+# target by chance. The difference is larger if the units vary more, and the
+# penalty includes it. So units that vary less have a lower penalty. L-BFGS uses
+# the means over all rows, which have no such random error. Here are the same
+# weights with both solvers:
 multiples = [0.01, 0.1, 1, 10, 100, 1000]
 solvers = {"Adam, mini-batches of 64": mini_batches, "L-BFGS, all rows": {}}
 r2, hoyer = {}, {}
@@ -119,10 +129,13 @@ for ax, (title, curves) in zip(axes, titles.items(), strict=True):
 axes[0].legend(loc="lower left", frameon=False)
 
 # %%
-# The default is the dotted line. Both solvers need a weight that is not too low. Up to ten times the scale they give nearly the
-# same figures. Beyond that Adam's code collapses, while L-BFGS's stays as it is: there sparsity is set by ``sparsity_target``
-# and the weight decays (see :ref:`sphx_glr_auto_gallery_plot_kl_is_not_sparsity.py`). Larger batches help Adam a little with a
-# weight that is too high, since their means stray less. A lower weight is the better cure.
+# The dotted line is the default. Both solvers need a weight that is not too
+# low. Up to ten times the scale they give nearly the same figures. Above that,
+# the code of Adam collapses, but the code of L-BFGS does not change: there,
+# ``sparsity_target`` and the weight decays set the sparsity (see
+# :ref:`sphx_glr_auto_gallery_plot_kl_is_not_sparsity.py`). If the weight is too
+# high, larger batches help Adam a little, because their means vary less. A
+# lower weight is the better solution.
 for batch_size in (32, 128, 512):
     model, messages = fit(100, solver="adam", batch_size=batch_size)
     warned = "(warned)" if messages else ""

@@ -1,18 +1,19 @@
 """
-Stacking, and fine-tuning with few labels
-=========================================
+Stacked autoencoders and fine-tuning with few labels
+====================================================
 
-Rows are often many and labels few. Two autoencoders, one upon the code of the other, learn from all rows without labels; they
-then become the hidden layers of a classifier, which the few labels fine-tune. Does that beat a network from random weights,
-or a linear classifier?
+Often there are many rows but few labels. Here a second autoencoder is fitted to
+the code of a first one, both on all rows without labels. Then they become the
+hidden layers of a classifier, and the few labels fine-tune it. Is it better
+than a network with random weights, or than a linear classifier?
 """
 
 # %%
 # A stack is a Pipeline
 # ---------------------
 #
-# Each autoencoder is fitted to what comes out of the one before. Codes lie between 0 and 1 as the pixels do, so they need no
-# scaling.
+# Each autoencoder is fitted to the output of the one before. Codes lie between
+# 0 and 1, like the pixels, so they need no scaling.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -23,7 +24,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae.fine_tuning import to_mlp_classifier
+from skl_sparse_ae.export import to_mlp_classifier
 from skl_sparse_ae.metrics import explained_variance
 from skl_sparse_ae.plotting import TopRowsDisplay
 
@@ -46,8 +47,9 @@ r2 = explained_variance(X_test, X_back)
 print(f"both: R2 of the pixels from the second's code {r2:.2f}")
 
 # %%
-# What does a unit of the second layer stand for? It has no weights on pixels, so look at the rows that activate it most. They
-# were found without labels.
+# What does a unit of the second layer represent? It has no weights on pixels,
+# so look at the rows that activate it most. These rows were found without
+# labels.
 figure, axes = plt.subplots(3, 1, figsize=(6.5, 4), layout="constrained")
 for unit, ax in enumerate(axes):
     TopRowsDisplay.from_estimator(
@@ -58,15 +60,18 @@ for unit, ax in enumerate(axes):
 # Few labels
 # ----------
 #
-# :func:`~skl_sparse_ae.fine_tuning.to_mlp_classifier` makes an ``MLPClassifier`` whose hidden layers are the two encoders and
-# whose last layer is a logistic regression on the code; ``fit`` continues from there. It is compared with the same network from
-# random weights, trained in the same way, and with logistic regressions on the pixels and on the code. All get the same
-# labelled rows, drawn three times; all are scored on the same unseen rows. No parameter was chosen by these scores.
+# :func:`~skl_sparse_ae.export.to_mlp_classifier` returns an
+# ``MLPClassifier``. Its hidden layers are the two encoders, and its last layer
+# is a logistic regression on the code. ``fit`` continues from there. It is
+# compared with the same network from random weights, trained in the same way,
+# and with logistic regressions on the pixels and on the code. All get the same
+# labelled rows, drawn three times, and are scored on the same unseen rows. No
+# parameter was chosen by these scores.
 training = {"learning_rate_init": 0.01, "max_iter": 1000}
 
 
 def classifiers(X, y, seed):
-    """Fitted to labelled rows, by name."""
+    """Fitted classifiers by name."""
     options = training | {"random_state": seed}
     tuned = to_mlp_classifier(stack, X, y, **options)
     random = MLPClassifier((64, 32), activation="logistic", **options)
@@ -94,7 +99,7 @@ for name, by_n in accuracy.items():
     print(f"{name:22}", "  ".join(means))
 
 # %%
-# Means over the three draws.
+# The figure shows the means over the three draws.
 figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 styles = ("s-", "o--", "^:", "x-.")
 for (name, by_n), style in zip(accuracy.items(), styles, strict=True):
@@ -110,18 +115,21 @@ for (name, by_n), style in zip(accuracy.items(), styles, strict=True):
 ax.set_xticks(n_labels, n_labels)
 ax.minorticks_off()
 ax.set(
-    xlabel=f"labelled rows, of {len(X_train)} in all",
+    xlabel=f"labelled rows (of {len(X_train)})",
     ylabel="accuracy on unseen rows",
-    title="Few labels: where the start counts",
+    title="With few labels, the initial weights matter",
 )
 ax.spines[["top", "right"]].set_visible(False)
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
 # %%
-# The fewer the labels, the more the start counts for the network: from random weights it is far behind at first, and has caught
-# up once every row has a label. The linear classifier on the code is the stronger rival. With up to 200 labels it is level
-# with the fine-tuned network, and well ahead of the linear classifier on the pixels: there the gain is that of the code. With
-# more labels the fine-tuned network draws ahead, because its encoders adapt to them.
+# With fewer labels, the first weights of the network matter more. With random
+# weights it is far behind at first, and is equally good only when every row has
+# a label. The linear classifier on the code is the stronger competitor. With up
+# to 200 labels it is as good as the fine-tuned network, and much better than
+# the linear classifier on the pixels: there, the gain comes from the code. With
+# more labels the fine-tuned network is better, because its encoders adapt to
+# the labels.
 
 # sphinx_gallery_thumbnail_number = 2
 plt.show()

@@ -1,19 +1,24 @@
 """
-Text: topics of the standard library
-====================================
+Topics of text documents
+========================
 
-The rows are documents, the columns words, and nearly all elements are zero. Sparse matrices are fitted as they are: products
-cost what is stored, and nothing of the matrix's full size is ever made.
+The rows are documents, the columns are words, and nearly all elements are zero.
+Sparse matrices are fitted without conversion: the cost of a product is
+proportional to the stored elements, and no dense matrix of the full size is
+created.
 
-The documents are the docstrings that come with Python: of the functions and classes of some modules of its standard library.
+The documents are docstrings of functions and classes from modules of Python's
+standard library.
 """
 
 # %%
-# Documents to a sparse matrix
-# ----------------------------
+# From documents to a sparse matrix
+# ---------------------------------
 #
-# ``TfidfVectorizer`` weighs each word by how few documents have it, and scales each row to length 1. Elements of such rows are
-# small, but no scaling is needed: by default the weights of the penalties are set from the variance of the data.
+# ``TfidfVectorizer`` gives a word more weight if fewer documents contain it,
+# and scales each row to length 1. The elements of such rows are small, but no
+# scaling is needed: by default the weights of the penalties are set from the
+# variance of the data.
 import importlib
 import inspect
 
@@ -39,7 +44,11 @@ xml.dom.minidom xml.etree.ElementTree xmlrpc.client zipfile zlib
 
 
 def docstrings():
-    """The docstrings of all public functions, classes and methods of the modules: ``{docstring: module}``."""
+    """The docstrings of the modules: ``{docstring: module}``.
+
+    They are those of functions, classes and methods, if longer than 150
+    characters.
+    """
     found = {}
     for name in MODULES.split():
         for thing in vars(importlib.import_module(name)).values():
@@ -71,8 +80,10 @@ print(f"{X.shape[0]} documents, {X.shape[1]} words, {stored:.1%} stored")
 # Units as topics
 # ---------------
 #
-# A unit's decoder weights are what it adds to a document when it is active: the words with the largest are its topic. The right
-# column, which no fit has seen, is the module from which most of the unit's 30 strongest documents are.
+# The decoder weights of a unit are what it adds to a document when it is
+# active. The words with the largest weights are its topic. The right column
+# shows the module from which most of the unit's 30 strongest documents come. No
+# fit has used the modules.
 model = SparseAutoencoderTransformer(24, sparsity_target=0.05, random_state=0)
 model.fit(X)
 words = vectorizer.get_feature_names_out()
@@ -89,7 +100,8 @@ for unit in order[:12]:
     print(f"{', '.join(top):<70} {module_of[unit]}")
 
 # %%
-# Six of the units as bars: the decoder weights of their first eight words.
+# Six of the units as bar charts, with the decoder weights of their first eight
+# words:
 figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained")
 for ax, unit in zip(axes.flat, order, strict=False):
     weights = model.decoder_components_[unit]
@@ -100,12 +112,12 @@ for ax, unit in zip(axes.flat, order, strict=False):
     ax.spines[["top", "right", "bottom"]].set_visible(False)
 
 # %%
-# How sparse is the code? Most documents activate one or two units.
+# How sparse is the code? Most documents activate only one or two units.
 active = np.sort(code, axis=1)[:, ::-1].mean(axis=0)
 figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 ax.bar(range(1, len(active) + 1), active, color="0.75", edgecolor="black")
-ax.set(xlabel="units of a document, strongest first", ylabel="mean activation")
-ax.set_title("The units of a document, mean over documents")
+ax.set(xlabel="rank of the unit, strongest first", ylabel="mean activation")
+ax.set_title("Sorted activations of a document, mean over documents")
 ax.spines[["top", "right"]].set_visible(False)
 
 # sphinx_gallery_thumbnail_number = 1

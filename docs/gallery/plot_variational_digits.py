@@ -1,17 +1,20 @@
 """
-New digits: a variational autoencoder
-=====================================
+Generate new digits with a variational autoencoder
+==================================================
 
-A variational autoencoder is a model of how rows come about: a code is drawn from a standard normal distribution and decoded.
-So it can do what others cannot: make new rows, and go smoothly from one row to another.
+A variational autoencoder is a generative model: it draws a code from a standard
+normal distribution and decodes it. So, unlike a plain autoencoder, it can
+generate new rows, and interpolate smoothly between two rows.
 """
 
 # %%
 # A plane of codes
 # ----------------
 #
-# Two code units can be looked at. Every row gets a posterior distribution over codes; ``transform`` returns its mean. The
-# labels have no part in the fit. Gaussian rows with a learned variance are the default, and suit grey values.
+# Two code units can be drawn as a plane. Each row gets a posterior distribution
+# over codes, and ``transform`` returns its mean. The fit does not use the
+# labels. By default the rows are Gaussian with a learned variance, which suits
+# grey values.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -34,24 +37,26 @@ display = LatentPlaneDisplay.from_estimator(plane, X, y)
 display.ax_.set_title("Each row at the mean of its posterior")
 
 # %%
-# And back: what a grid of codes is decoded to. Its points have equal shares of the prior between them, so each image is as
-# likely as any other.
+# The next figure decodes a grid of codes. All cells of the grid have the same
+# probability under the prior, so each image is as likely as any other.
 display = LatentPlaneDisplay.from_grid(plane, (8, 8), n_lines=12, limits=(0, 1))
-display.ax_.set_title("The rows that points of the plane stand for")
+display.ax_.set_title("Rows decoded from a grid of codes")
 
 # %%
 # New rows
 # --------
 #
-# Two numbers are too few for sharp digits. Of ten units, those that the data did not need would stay unused.
+# Two units are too few for sharp digits. With ten units, those that the data do
+# not need would stay unused.
 model = VariationalAutoencoderTransformer(10, **parameters).fit(X)
 print(f"{model.active_units_} of 10 units are active")
 print(f"noise variance {model.noise_variance_:.4f}")
 SamplesDisplay.from_estimator(model, X, (8, 8), n_samples=35, random_state=0)
 
 # %%
-# Do they look like digits to somebody else? A classifier fitted to the real ones says which digit it takes each of 1,000
-# samples for, and how sure it is: not as sure as of real rows, and of all ten kinds.
+# Do the new rows look like digits to a classifier? It was fitted to the real
+# rows. For each of 1,000 samples it predicts a digit and a confidence. It is
+# less confident than for real rows, and it finds all ten digits.
 classifier = LogisticRegression(max_iter=5000).fit(X, y)
 for name, rows in (
     ("real rows", X),
@@ -64,11 +69,12 @@ for name, rows in (
     print(f"           shares of the digits {shares.round(2)}")
 
 # %%
-# From one row to another
-# -----------------------
+# Interpolation between two rows
+# ------------------------------
 #
-# Codes on the line between those of a 5 (left) and a 0 (right), decoded. Below, the images themselves are mixed, so that both
-# digits show through.
+# The upper images decode codes on the line between the code of a 5 (left) and
+# that of a 0 (right). The lower images mix the pixels, so both digits are
+# visible at once.
 start, end = X[y == 5][0], X[y == 0][0]
 share = np.linspace(0, 1, 10)[:, np.newaxis]
 lines = model.interpolate(start, end, 10), (1 - share) * start + share * end
@@ -83,8 +89,10 @@ axes[0, 0].set_ylabel("codes")
 axes[1, 0].set_ylabel("pixels")
 
 # %%
-# At this size the eye sees little of the difference, but it can be measured. Halfway between two random digits of different
-# kinds, how far is it to the nearest real row? Less far from the decoded codes than from the mixed pixels:
+# At this size the difference is hard to see, but it can be measured. Take the
+# point halfway between two random digits of different kinds. How far is it from
+# the nearest real row? The distance is smaller for the decoded codes than for
+# the mixed pixels:
 a, b = np.random.default_rng(0).integers(len(X), size=(2, 500))
 a, b = a[y[a] != y[b]], b[y[a] != y[b]]
 code = model.transform(X)

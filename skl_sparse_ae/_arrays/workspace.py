@@ -5,7 +5,6 @@ it. Usually the allocator avoids that by keeping what is freed. Dask tells its w
 return freed memory at once, and an evaluation then takes 1.4 times as long.
 """
 
-from contextlib import contextmanager
 from threading import local
 
 import numpy as np
@@ -24,38 +23,43 @@ class Workspace(local):
     """Scratch buffers of one executor, a list for each of its threads."""
 
     def __init__(self):
-        self.buffers, self.n_taken = [], 0
+        self.buffers, self.views, self.n_taken = [], [], 0
 
-    @contextmanager
-    def for_block(self):
-        """Within this context `empty` hands out this thread's buffers, starting with the first.
+    def run(self, function, *args):
+        """``function(*args)``, for which `empty` hands out this thread's buffers, from the first.
 
-        What `empty` returned for an earlier block is overwritten.
+        They are those of the previous run in this thread, so what `empty` returned then is
+        overwritten.
         """
         outer = _active.workspace
         try:
             _active.workspace, self.n_taken = self, 0
-            yield
+            return function(*args)
         finally:
             _active.workspace = outer
 
-    def take(self, n_bytes):
-        """The next buffer (n_bytes,) uint8, enlarged if it is too small."""
+    def take(self, shape, dtype):
+        """The next buffer as an array of this shape, enlarged if it is too small."""
         number = self.n_taken
         self.n_taken += 1
         if number == len(self.buffers):
             self.buffers.append(np.empty(0, np.uint8))
+            self.views.append(self.buffers[number])
+        view = self.views[number]
+        if view.shape == shape and view.dtype == dtype:
+            return view
+        n_bytes = shape[0] * shape[1] * np.dtype(dtype).itemsize
         if len(self.buffers[number]) < n_bytes:
             self.buffers[number] = np.empty(n_bytes, np.uint8)
-        return self.buffers[number][:n_bytes]
+        view = self.buffers[number][:n_bytes].view(dtype).reshape(shape)
+        self.views[number] = view
+        return view
 
 
 def empty(shape, dtype):
     """An uninitialised 2-D array; scratch memory where a workspace is in use."""
-    if _active.workspace is None:
-        return np.empty(shape, dtype)
-    n_bytes = shape[0] * shape[1] * np.dtype(dtype).itemsize
-    return _active.workspace.take(n_bytes).view(dtype).reshape(shape)
+    workspace = _active.workspace
+    return np.empty(shape, dtype) if workspace is None else workspace.take(shape, dtype)
 
 
 def empty_code(n_rows, n_units, dtype, empty=empty):

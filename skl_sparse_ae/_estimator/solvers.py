@@ -101,5 +101,5 @@ def epochs(problem, rows, batch_size, learning_rate):
 def epoch_of_part(problem, batch_size, learning_rate, state, rows, executor, rng):
     """``(state, n_rows, value, terms)`` after an epoch over rows that are here."""
     batches = (problem.batch(X, executor, rng) for X in rows.batches(batch_size, rng))
-    state, value, terms = adam_epoch(problem, state, batches, learning_rate, executor.map)
+    state, value, terms = adam_epoch(problem, state, batches, learning_rate, executor.plain_map)
     return state, rows.shape[0], value, terms

@@ -1,4 +1,7 @@
-"""Where the autoencoder of an estimator is: inside of Pipelines, `FrozenEstimator` and searches, one within another."""
+"""Finds the autoencoder inside Pipelines, `FrozenEstimator` and searches, nested to any depth.
+
+The one place that knows how: metrics, displays and exports all go through it.
+"""
 
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -6,20 +9,22 @@ from sklearn.utils.validation import check_is_fitted
 
 
 def steps_of(estimator):
-    """All that rows pass through, in order, each of them no more than itself. NotFittedError for a search that is not."""
+    """A flat list of the estimators that rows pass through, in order, without wrappers.
+
+    Raises NotFittedError for an unfitted search, and TypeError for one with ``refit=False``.
+    """
     if isinstance(estimator, Pipeline):
-        steps = [step for _, step in estimator.steps if not _does_nothing(step)]
+        steps = [step for _, step in estimator.steps if not _is_passthrough(step)]
         return [inner for step in steps for inner in steps_of(step)]
     if isinstance(estimator, FrozenEstimator):
         return steps_of(estimator.estimator)
-    if hasattr(estimator, "refit") or hasattr(
-        estimator, "best_estimator_"
-    ):  # of any search, scikit-learn's or not
+    # Any search, from scikit-learn or not.
+    if hasattr(estimator, "refit") or hasattr(estimator, "best_estimator_"):
         return steps_of(_best_of(estimator))
     return [estimator]
 
 
-def _does_nothing(step):
+def _is_passthrough(step):
     return step is None or (isinstance(step, str) and step == "passthrough")
 
 
@@ -27,25 +32,35 @@ def _best_of(search):
     check_is_fitted(search)
     if not hasattr(search, "best_estimator_"):
         raise TypeError(
-            f"{type(search).__name__} has no best_estimator_, for it was fitted with refit=False. Refit it."
+            f"{type(search).__name__} has no best_estimator_ because it was fitted with "
+            "refit=False. Refit it."
         )
     return search.best_estimator_
 
 
 def autoencoder_in(estimator):
-    """The last autoencoder there is, and a Pipeline of the steps before it, None if there are none; TypeError."""
+    """(Pipeline of the steps before the last autoencoder, or None if there are none; autoencoder).
+
+    Raises TypeError if there is no autoencoder in `estimator`. It need not be fitted.
+    """
     steps = steps_of(estimator)
     places = [i for i, step in enumerate(steps) if hasattr(step, "reconstruct")]
     if not places:
-        nor_inside = ", and nor has any step" if steps != [estimator] else ""
+        nor_inside = ", and neither has any of its steps" if steps != [estimator] else ""
         raise TypeError(
-            f"{type(estimator).__name__} is not an autoencoder: it has no method `reconstruct`{nor_inside}. Pass an "
-            "autoencoder, or a Pipeline, FrozenEstimator or fitted search with one inside."
+            f"{type(estimator).__name__} is not an autoencoder: it has no method `reconstruct`"
+            f"{nor_inside}. Pass an autoencoder, or a Pipeline, FrozenEstimator or fitted search "
+            "that contains one."
         )
     last = places[-1]
     return (make_pipeline(*steps[:last]) if last else None), steps[last]
 
 
-def before_autoencoder(before, X):
-    """X as it reaches the autoencoder, for such a Pipeline or None."""
+def transform_before(before, X):
+    """X as it reaches the autoencoder; `before` is the Pipeline or None of `autoencoder_in`."""
     return X if before is None else before.transform(X)
+
+
+def inverse_transform_before(before, X):
+    """The inverse of `transform_before`: rows of the autoencoder as rows of the whole Pipeline."""
+    return X if before is None else before.inverse_transform(X)

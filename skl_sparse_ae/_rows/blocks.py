@@ -24,11 +24,13 @@ BLOCK_COUNT_MULTIPLE = (
 class RowBlocks:
     """Blocks of rows in memory or in a file, and the executor that works on them.
 
-    `rows` is a list of arrays, CSR matrices or `LazyRows`. See `protocols.Blocks`.
+    `rows` is a list of arrays, CSR matrices or `LazyRows`. With an `executor` given, the workers are
+    those of whoever gave it. See `protocols.Blocks`.
     """
 
-    def __init__(self, rows):
-        self.rows, self.executor, self._is_open = rows, Executor(), False
+    def __init__(self, rows, executor=None):
+        self.rows, self.executor = rows, executor or Executor()
+        self._is_open = executor is not None
         self.n_rows = sum(block.shape[0] for block in rows)
         self.n_features, self.dtype = rows[0].shape[1], rows[0].dtype
         self.is_in_memory = is_in_memory(rows[0])
@@ -85,8 +87,8 @@ class BatchBlocks(RowBlocks):
 
     def __init__(self, batch, executor):
         n_rows = min(MAX_ROWS, -(-batch.shape[0] // executor.n_workers))
-        super().__init__([batch[i : i + n_rows] for i in range(0, batch.shape[0], n_rows)])
-        self.executor, self._is_open = executor, True
+        rows = [batch[i : i + n_rows] for i in range(0, batch.shape[0], n_rows)]
+        super().__init__(rows, executor)
 
     def code_buffers(self, n_units):
         return [None] * len(self) if self._has_many_blocks else super().code_buffers(n_units)

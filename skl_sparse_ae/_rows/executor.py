@@ -26,18 +26,17 @@ MIN_FLOPS_PER_WORKER = 2**23
 class Executor:
     """Calls a function of rows for each block, and adds up the results.
 
-    `map` yields results in order, as the built-in one. Lazy blocks are read by the thread that works
-    on them. NumPy's floating-point warnings are off within the function: threads have settings of
-    their own.
+    `plain_map` yields results in order, as the built-in `map`. Lazy blocks are read by the thread that
+    works on them.
     """
 
-    def __init__(self, map=map, n_workers=1, longest_run=LONGEST_RUN):
-        self._map, self.n_workers, self.longest_run = map, n_workers, longest_run
+    def __init__(self, plain_map=map, n_workers=1, longest_run=LONGEST_RUN):
+        self.plain_map, self.n_workers, self.longest_run = plain_map, n_workers, longest_run
         self._workspace, self._buffers = Workspace(), {}
 
     def map(self, function, blocks, *others):
         """An iterator over ``function(rows, *others)`` for each block. Results are new arrays."""
-        return self._map(partial(_of_rows, function), blocks, *others)
+        return self.plain_map(partial(_of_rows, function), blocks, *others)
 
     def sum(self, function, blocks, *others, dtype=np.float64):
         """The sum of ``function(rows, *others)`` over blocks: see `add_up`.
@@ -45,14 +44,15 @@ class Executor:
         Temporaries that `function` gets from `empty` share scratch memory. A worker adds up runs of
         neighbouring blocks, so that few results are handed over.
         """
-        length = int(np.clip(len(blocks) // MIN_SHARES, 1, self.longest_run))
-        runs = (
-            [all_[i : i + length] for i in range(0, len(blocks), length)]
-            for all_ in (blocks, *others)
-        )
-        return add_up(
-            self._map(partial(_sum_of_run, self._workspace, function, dtype), *runs), dtype
-        )
+        if len(blocks) == 1:  # a mini-batch, whose microseconds count
+            args = [all_[0] for all_ in others]
+            result = self._workspace.run(_of_rows, function, blocks[0], *args)
+            return result if dtype is None else add_up([result], dtype)
+        size = max(1, min(len(blocks) // MIN_SHARES, self.longest_run))
+        starts = range(0, len(blocks), size)
+        runs = ([all_[i : i + size] for i in starts] for all_ in (blocks, *others))
+        sums = self.plain_map(partial(_sum_of_run, self._workspace, function, dtype), *runs)
+        return add_up(sums, dtype)
 
     def buffer(self, key, allocate, n_rows):
         """The first `n_rows` rows of the array under `key`, made by ``allocate(n_rows)`` if need be.
@@ -66,20 +66,25 @@ class Executor:
 
 
 def _of_rows(function, block, *others):
-    with np.errstate(all="ignore"):
-        return function(read(block), *others)
+    return function(read(block), *others)
 
 
 def _sum_of_run(workspace, function, dtype, *run):
+    results = (
+        workspace.run(_of_rows, function, block, *others)
+        for block, *others in zip(*run, strict=True)
+    )
+    return add_up(results, dtype)
+
+
+def quiet_map(map, function, *iterables):
+    """`map` by threads, whose settings for NumPy's floating-point warnings are their own: off."""
+    return map(partial(_quietly, function), *iterables)
+
+
+def _quietly(function, *args):
     with np.errstate(all="ignore"):
-        return add_up(_one_by_one(workspace, function, *run), dtype)
-
-
-def _one_by_one(workspace, function, *run):
-    for block, *others in zip(*run, strict=True):
-        with workspace.for_block():
-            result = function(read(block), *others)
-        yield result
+        return function(*args)
 
 
 @contextmanager
@@ -95,4 +100,4 @@ def executor(max_workers):
             yield Executor()
             return
         with thread_pool(n_workers) as map:
-            yield Executor(map, n_workers)
+            yield Executor(partial(quiet_map, map), n_workers)

@@ -122,10 +122,10 @@ def adam_epoch(problem, state, batches, learning_rate, map=map):
     Value and terms are means over rows, taken while the params moved.
     """
     sizes, values, terms = [], [], []
-    epsilon = EPSILON * problem.gradient_scale
+    step_scales, epsilon = problem.step_scales, EPSILON * problem.gradient_scale
     for batch in batches:
         value, gradient, of_batch = problem.value_and_gradient(state.params, batch, state.memory)
-        state = adam_step(state, gradient, learning_rate, problem.step_scales, epsilon, map)
+        state = adam_step(state, gradient, learning_rate, step_scales, epsilon, map)
         state = problem.after_step(state, batch)
         sizes.append(batch.n_rows)
         values.append(value)

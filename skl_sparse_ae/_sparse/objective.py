@@ -68,16 +68,16 @@ class Terms(NamedTuple):
     weight_decay: float
 
 
-def pre_activations(w, X, units=slice(None), out=None):
-    """``X @ We.T + be``, for some code units or for all."""
-    Z = times(X, w.We[units], out)
-    Z += w.be[units]
-    return Z
-
-
 def encode(activation, w, X, out=None):
     """The code A of a block of rows, in `out` if that is given."""
-    return activation.forward(pre_activations(w, X, out=out))
+    Z = times(X, w.We, out)
+    Z += w.be
+    return activation.forward(Z)
+
+
+def pre_activations(w, X, units):
+    """``X @ We.T + be`` for some code units."""
+    return times(X, w.We[units]) + w.be[units]
 
 
 def decode(w, A):

@@ -222,6 +222,7 @@ class MiniBatchProblem:
 
     def __init__(self, spec, n_rows=WINDOW):
         self.spec, objective, frame = spec, spec.objective, spec.frame
+        self.shape = spec.shape
         self.window = min(WINDOW, n_rows)
         scale = frame.output_scale
         self.frame, self.frames_rows = frame, False
@@ -239,23 +240,23 @@ class MiniBatchProblem:
 
     @property
     def flops_per_row(self):
-        return self.spec.shape[0] * self.spec.shape[1]
+        return self.shape[0] * self.shape[1]
 
     @property
     def step_scales(self):
         n_encoder = self.flops_per_row
-        others = n_weights(*self.spec.shape) - n_encoder
+        others = n_weights(*self.shape) - n_encoder
         return (n_encoder, self.frame.input_scale / self.spec.frame.input_scale), (others, 1.0)
 
     def initial_params(self, rng):
         params = self.spec.initial_params(rng)
-        return self.params_from(self.spec.frame.to_user(params, self.spec.shape))
+        return self.params_from(self.spec.frame.to_user(params, self.shape))
 
     def params_from(self, weights):
-        return self.frame.from_user(weights, self.spec.shape)
+        return self.frame.from_user(weights, self.shape)
 
     def to_weights(self, params):
-        return self.frame.to_user(params, self.spec.shape).astype(self.spec.dtype, copy=False)
+        return self.frame.to_user(params, self.shape).astype(self.spec.dtype, copy=False)
 
     def batch(self, rows, executor, rng):
         is_framed = self.frames_rows and isinstance(rows, np.ndarray)
@@ -268,17 +269,17 @@ class MiniBatchProblem:
         if batch.is_framed:
             return self._of_framed_rows(params, batch, memory)
         objective = self._with_running_mean(self.spec.objective, batch, memory)
-        w = self.spec.weights(self.to_weights(params))
+        w = unflatten(self.to_weights(params), *self.shape)
         value, gradient, terms = value_and_gradient(objective, w, batch.blocks)
-        return value, self.frame.pull_back(gradient, self.spec.shape), terms
+        return value, self.frame.pull_back(gradient, self.shape), terms
 
     def _of_framed_rows(self, params, batch, memory):
         """The network in the frame sees its own code minus `code_mean`: the decoder's bias shifts."""
-        w, code_mean = self.spec.weights(params), self.frame.code_mean
+        w, code_mean = unflatten(params, *self.shape), self.frame.code_mean
         bd = (w.bd - self.mean_output).astype(w.bd.dtype, copy=False) - code_mean * column_sum(w.Wd)
         objective = self._with_running_mean(self.framed_objective, batch, memory)
         value, gradient, terms = value_and_gradient(objective, w._replace(bd=bd), batch.blocks)
-        g = self.spec.weights(gradient)
+        g = unflatten(gradient, *self.shape)
         g.Wd[...] -= code_mean * g.bd
         return value, gradient, terms
 

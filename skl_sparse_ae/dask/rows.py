@@ -8,7 +8,7 @@ from importlib import import_module
 import numpy as np
 
 from skl_sparse_ae._rows.blocks import BLOCK_BYTES, row_blocks
-from skl_sparse_ae._rows.executor import Executor, executor
+from skl_sparse_ae._rows.executor import Executor, executor, quiet_map
 from skl_sparse_ae._rows.in_memory import ArrayRows
 from skl_sparse_ae._rows.lazy import Centred
 from skl_sparse_ae._rows.sums import add_up
@@ -237,7 +237,7 @@ def sum_in_worker(function, others, width, n_threads, lengths, *parts):
     blocks = [block for part in parts for block in row_blocks(part, width).rows]
     others = [[other] * len(blocks) for other in others]
     with thread_pool(n_threads) as map:
-        workers = Executor(map, n_threads, longest_run=len(blocks))
+        workers = Executor(partial(quiet_map, map), n_threads, longest_run=len(blocks))
         return workers.sum(pickle.loads(function), blocks, *others)
 
 

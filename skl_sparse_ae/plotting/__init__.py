@@ -1,8 +1,9 @@
-"""Pictures of a fitted autoencoder, as scikit-learn's Display classes.
+"""Plots of fitted autoencoders, as Display classes in the style of scikit-learn.
 
-They need matplotlib: ``pip install "skl_sparse_ae[plots]"``. Nothing is told by colour alone: images are grey unless they have
-colour channels, and curves differ by line style and marker and carry their names. Axes of your own leave room for names
-if their figure is made by ``plt.subplots(..., layout="constrained")``.
+They need matplotlib: ``pip install "skl_sparse_ae[plots]"``. No information is in colour alone:
+images are grey unless they have colour channels, and curves differ by line style and marker and
+carry their names. If you pass your own axes, create their figure by
+``plt.subplots(..., layout="constrained")``, which leaves room for the names.
 """
 
 from skl_sparse_ae.plotting._activations import ActivationsDisplay

@@ -1,13 +1,14 @@
-"""How active each unit is over the rows: a sparse code and a collapsed one at a glance."""
+"""The distribution of each unit's activations: tells a sparse code from a collapsed one."""
 
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skl_sparse_ae._estimator.unwrap import before_autoencoder
+from skl_sparse_ae._estimator.unwrap import transform_before
 from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import dense, fitted_autoencoder
+from skl_sparse_ae.plotting._docstrings import fill_docstrings
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 MEDIAN = {"drawstyle": "steps-post", "color": "black", "linewidth": 1.5, "label": "median"}
@@ -18,44 +19,43 @@ MEAN = {
     "marker": "o",
     "label": "mean",
 }
-DOTS_WIDTH = 250  # points for the dots of all units side by side
+DOTS_WIDTH = 250  # in points, of the dots of all units together
 TARGET = {"color": "#D55E00", "linestyle": "--", "linewidth": 1.5, "label": "target of the mean"}
 
 
+@fill_docstrings
 class ActivationsDisplay:
-    """The distribution of each unit's activations over rows, against the sparsity target.
+    """The distribution of each unit's activations over rows, and the sparsity target.
 
-    Units stand side by side, the most variable first. In a sparse code most activations are near 0 and some are high:
-    bands reach far above the target, while the means lie on it. In a collapsed code the bands have shrunk to a thin line at
-    the target: each unit takes the same value for every row.
+    Units are drawn side by side, the most variable first. In a sparse code most activations are
+    near 0 and some are high: the bands reach far above the target, while the means lie on it. In a
+    collapsed code each unit has the same value for every row: the bands are a thin line at the
+    target.
 
     Parameters
     ----------
     quantiles : ndarray of shape (5, n_units)
-        Activations below which 5, 25, 50, 75 and 95% of the rows lie.
+        The 5%, 25%, 50%, 75% and 95% quantiles of the activations.
     means : ndarray of shape (n_units,)
         Mean activations.
     units : ndarray of shape (n_units,)
-        Index of each unit, in the order in which they are drawn.
+        Indices of the units, in drawing order.
     target : float or None, default=None
-        Mean activation that units were drawn to.
+        Target of the mean activation.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes drawn in, after `plot`.
-    figure_ : matplotlib Figure
-        Its figure.
+    {axes_and_figure}
     bands_ : list of matplotlib PolyCollection
         From the 5% to the 95% quantile, and from the 25% to the 75%.
     median_, mean_, target_ : matplotlib Line2D
         The curves; `target_` is None without a target.
     legend_ : matplotlib Legend
-        What the bands and lines are.
+        The legend of bands and lines.
 
     See Also
     --------
-    LossCurveDisplay : How the fit came to its end.
+    LossCurveDisplay : How the fit converged.
 
     Examples
     --------
@@ -84,18 +84,15 @@ class ActivationsDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: ArrayLike, *, ax: Any = None, **kwargs: Any) -> Self:
-        """Draw the activations that X causes, and the estimator's `sparsity_target`, if it has one.
+        """Draw the activations for X, and the estimator's `sparsity_target` if it has one.
 
         Parameters
         ----------
-        estimator : estimator instance
-            A fitted autoencoder, or a fitted pipeline with one.
+        {estimator}
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Rows to encode.
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
-        **kwargs : dict
-            Passed to `plot`.
+        {ax}
+        {plot_kwargs}
 
         Returns
         -------
@@ -103,18 +100,14 @@ class ActivationsDisplay:
 
         Raises
         ------
-        NotFittedError
-            If the estimator is not fitted.
+        {raises_estimator}
         ValueError
-            If X does not suit the estimator.
-        TypeError
-            If the estimator is no autoencoder.
-        ImportError
-            Without matplotlib.
+            If X does not match the estimator.
+        {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
         before, autoencoder = fitted_autoencoder(estimator)
-        code = autoencoder.transform(before_autoencoder(before, X))
+        code = autoencoder.transform(transform_before(before, X))
         return cls.from_predictions(
             code, target=getattr(autoencoder, "sparsity_target", None), ax=ax, **kwargs
         )
@@ -131,10 +124,8 @@ class ActivationsDisplay:
             Activations, as `transform` returns them.
         target : float or None, default=None
             Mean activation to compare with.
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
-        **kwargs : dict
-            Passed to `plot`.
+        {ax}
+        {plot_kwargs}
 
         Returns
         -------
@@ -144,8 +135,7 @@ class ActivationsDisplay:
         ------
         ValueError
             If the code is not a matrix of finite numbers.
-        ImportError
-            Without matplotlib.
+        {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
         code = dense(code)
@@ -156,14 +146,13 @@ class ActivationsDisplay:
         )
 
     def plot(self, ax: Any = None, **line_kw: Any) -> Self:
-        """Draw bands and lines over units, on an axis from 0 to 1.
+        """Draw bands and lines over units, on a vertical axis that covers 0 to 1.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
+        {ax}
         **line_kw : dict
-            Passed to `matplotlib.axes.Axes.plot` for median, mean and target.
+            Passed to `matplotlib.axes.Axes.plot` for the median, the means and the target.
 
         Returns
         -------
@@ -171,8 +160,7 @@ class ActivationsDisplay:
 
         Raises
         ------
-        ImportError
-            Without matplotlib.
+        {raises_matplotlib}
         """
         ax = axes_of(self, ax)
         edges = np.arange(len(self.means) + 1)

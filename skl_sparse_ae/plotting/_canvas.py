@@ -1,16 +1,16 @@
-"""Axes to draw in, and names beside curves: the only place that imports matplotlib."""
+"""Axes and text. The only module that imports matplotlib."""
 
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-LABEL_GAP = 0.02  # between the end of a curve and its name, as a share of the axes' width
-LINE_HEIGHT = 1.25  # of a name, in units of its font size
+LABEL_GAP = 0.02  # between a curve and its name, as a fraction of the axes' width
+LINE_HEIGHT = 1.25  # of a name, in font sizes
 
 
 def require_matplotlib(caller):
-    """ImportError that names the extra, before any work is done."""
+    """Raise ImportError, naming the extra to install, before any work is done."""
     try:
-        import matplotlib  # noqa: F401  only to see whether it is there
+        import matplotlib  # noqa: F401  only to see whether it is installed
     except ImportError as error:
         raise ImportError(
             f'{caller} requires matplotlib. Install it by: pip install "skl_sparse_ae[plots]"'
@@ -18,7 +18,7 @@ def require_matplotlib(caller):
 
 
 def axes_of(display, ax, figsize=None):
-    """The axes for `display` to draw in, `ax` or those of a new figure, stored in it as `ax_` and `figure_`."""
+    """Return `ax`, or axes of a new figure, and store them as `ax_` and `figure_` of `display`."""
     require_matplotlib(type(display).__name__)
     if ax is None:
         import matplotlib.pyplot as plt
@@ -29,35 +29,33 @@ def axes_of(display, ax, figsize=None):
 
 
 def plain(name):
-    """A name that is drawn as it is: matplotlib takes what is between two dollars for mathematics.
+    """Return a name that matplotlib draws literally.
 
-    It makes no entry in a legend of a name that starts with an underscore. Control characters have no
-    glyphs.
+    matplotlib typesets text between dollar signs as mathematics, and leaves names that start with
+    an underscore out of legends. Control characters have no glyphs.
     """
     text = "".join(c if c.isprintable() else "\ufffd" for c in str(name)).replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
 
 
 def remove_spines(ax):
-    """Leave the left and the lower one, which carry numbers."""
+    """Remove the top and right spines, which carry no numbers."""
     ax.spines[["top", "right"]].set_visible(False)
 
 
 def name_ends(ax, x, heights, names):
-    """Write each name right of the point (x, height) where its curve ends, apart from one another, and make room for them.
+    """Write each name to the right of its curve's end (x, height), without overlaps.
 
-    The limits of the y axis have to be final; those of the x axis are widened.
+    The limits of the y axis must be final; the x axis is extended to make room. Returns the texts.
     """
-    heights = np.clip(heights, *ax.get_ylim())  # 0 has no place on a logarithmic axis
-    ends = ax.transAxes.inverted().transform(
-        ax.transData.transform([(x, height) for height in heights])
-    )[:, 1]
-    height = ax.get_window_extent().height
-    texts = [
-        ax.text(0, 0, name, transform=ax.transAxes, va="center", fontsize="small") for name in names
-    ]
-    line = texts[0].get_fontsize() * LINE_HEIGHT * ax.figure.dpi / 72 / height
-    width = max(text.get_window_extent().width for text in texts) / ax.get_window_extent().width
+    heights = np.clip(heights, *ax.get_ylim())  # a logarithmic axis has no 0
+    ends = ax.transData.transform([(x, height) for height in heights])
+    ends = ax.transAxes.inverted().transform(ends)[:, 1]
+    style = {"transform": ax.transAxes, "va": "center", "fontsize": "small"}
+    texts = [ax.text(0, 0, name, **style) for name in names]
+    extent = ax.get_window_extent()
+    line = texts[0].get_fontsize() * LINE_HEIGHT * ax.figure.dpi / 72 / extent.height
+    width = max(text.get_window_extent().width for text in texts) / extent.width
     left, share = ax.get_xlim()[0], min(width + 2 * LABEL_GAP, 0.6)
     ax.set_xticks([tick for tick in ax.get_xticks() if left <= tick <= x])
     ax.spines["bottom"].set_bounds(left, x)
@@ -68,7 +66,7 @@ def name_ends(ax, x, heights, names):
 
 
 def spread(heights, least):
-    """The heights moved as little as possible (least squares) so that neighbours are at least `least` apart."""
+    """Move heights so that neighbours are at least `least` apart, by the smallest squared moves."""
     heights = np.asarray(heights, dtype=float)
     order = np.argsort(heights, kind="stable")
     steps = least * np.arange(len(heights))

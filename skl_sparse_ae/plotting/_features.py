@@ -1,4 +1,4 @@
-"""What each unit looks for, as images."""
+"""Learned features as images."""
 
 from typing import Any, Literal, Self
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
 from skl_sparse_ae.plotting._checks import check_choice, check_count, chosen_units, fitted_with
+from skl_sparse_ae.plotting._docstrings import fill_docstrings
 from skl_sparse_ae.plotting._images import (
     CAPTION_INCHES,
     draw,
@@ -16,45 +17,43 @@ from skl_sparse_ae.plotting._images import (
     tiles_of,
 )
 
-LEAST_SHARE = (
-    0.01  # of the largest norm: weights below it are what decay has left of an unused unit
-)
+# Relative to the largest norm. Weight decay has shrunk the weights of unused units below it.
+MIN_RELATIVE_NORM = 0.01
 
 
+@fill_docstrings
 class FeaturesDisplay:
-    """Learned features as images: for each unit the input that activates it most.
+    """Learned features as images: for each unit, the input that activates it most.
 
-    Among all inputs of at most unit norm, unit j is most active for ``We_j / ||We_j||``, We being the encoder weights [1]_.
-    Each image has its own scale with 0 as mid-grey: light pixels raise the activation, dark ones lower it, and inputs that
-    the unit ignores are grey. A unit that has lost its weights is grey all over.
+    Among all inputs with a norm of at most 1, unit j is most active for ``We_j / ||We_j||``, where
+    We are the encoder weights [1]_. Each image has its own scale, with 0 as mid-grey: light pixels
+    raise the activation, dark pixels lower it, and the unit ignores grey pixels. A unit that has
+    lost its weights is entirely grey.
 
     Parameters
     ----------
     features : ndarray of shape (n_units, n_features)
-        One image a row, in the order in which they are drawn, of unit norm or zero.
+        One image per row, in drawing order. Each row has norm 1 or 0.
     units : ndarray of shape (n_units,)
-        Index of the unit that each one belongs to.
-    image_shape : tuple of int
-        ``(height, width)``, or ``(height, width, 3)`` for rows that hold red, green and blue for each pixel.
+        Index of each row's unit.
+    {image_shape}
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes drawn in, after `plot`.
-    figure_ : matplotlib Figure
-        Its figure.
+    {axes_and_figure}
     image_ : matplotlib AxesImage
-        The mosaic of all features, a single image.
+        The mosaic of all features, as a single image.
     text_ : list of matplotlib Text
-        The numbers of the units, empty without them.
+        The indices of the units; empty without `numbers`.
 
     See Also
     --------
-    TopRowsDisplay : The rows of X, rather than any input, that activate a unit most.
+    TopRowsDisplay : The rows of X that activate a unit most.
 
     References
     ----------
-    .. [1] A. Ng, Sparse autoencoder, CS294A lecture notes, Stanford (2011), section "Visualizing a trained autoencoder".
+    .. [1] A. Ng, Sparse autoencoder, CS294A lecture notes, Stanford (2011), section "Visualizing a
+       trained autoencoder".
 
     Examples
     --------
@@ -90,21 +89,20 @@ class FeaturesDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted autoencoder, or a fitted pipeline with one: then the features are those of what reaches it.
-        image_shape : tuple of int
-            ``(height, width)`` or ``(height, width, 3)``.
+            A fitted autoencoder, or a fitted pipeline that contains one. The features are those of
+            the rows that reach the autoencoder.
+        {image_shape}
         units : int or sequence of int, default=None
-            How many units, or which; None draws all.
+            The number of units, or their indices; None draws all.
         order : {"norm", "mean_activation"} or None, default=None
-            Draw the units with the largest weights, or those most active in training, first. None keeps the order of
-            `units`, and an int there is the number of units after ordering.
+            Draw the units with the largest weights first, or those with the highest mean
+            activation in training. None keeps the order of `units`. If `units` is an int, units
+            are counted after sorting.
         weights : {"encoder", "decoder"}, default="encoder"
-            What activates a unit, or what it adds to the reconstruction. Where neighbouring pixels hardly differ, as in
-            photographs, "decoder" is far less noisy.
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
-        **kwargs : dict
-            Passed to `plot`.
+            "encoder" draws what activates a unit, "decoder" what it adds to the reconstruction.
+            If neighbouring pixels hardly differ, as in photographs, "decoder" is far less noisy.
+        {ax}
+        {plot_kwargs}
 
         Returns
         -------
@@ -115,11 +113,11 @@ class FeaturesDisplay:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `image_shape` does not have as many pixels as X had features, or for units that there are not.
+            If `image_shape` has another number of pixels than X had features, or a unit does not
+            exist.
         TypeError
-            If the estimator is no autoencoder, or one whose units are no images of weights.
-        ImportError
-            Without matplotlib.
+            If the estimator contains no autoencoder, or one without `components_`.
+        {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
         check_choice("order", order, (None, "norm", "mean_activation"))
@@ -128,16 +126,10 @@ class FeaturesDisplay:
         W = autoencoder.components_ if weights == "encoder" else autoencoder.decoder_components_
         tiles_of(W[:1], image_shape, "the estimator")
         norms = np.linalg.norm(W, axis=1)
-        values = {None: None, "norm": norms, "mean_activation": autoencoder.mean_activations_}[
-            order
-        ]
-        units = _ordered(units, values, len(W))
-        features = np.divide(
-            W,
-            norms[:, None],
-            out=np.zeros_like(W),
-            where=(norms > LEAST_SHARE * norms.max())[:, None],
-        )
+        keys = {None: None, "norm": norms, "mean_activation": autoencoder.mean_activations_}
+        units = _sorted_units(units, keys[order], len(W))
+        is_used = (norms > MIN_RELATIVE_NORM * norms.max())[:, None]
+        features = np.divide(W, norms[:, None], out=np.zeros_like(W), where=is_used)
         return cls(features[units], units=units, image_shape=image_shape).plot(ax, **kwargs)
 
     def plot(
@@ -152,12 +144,11 @@ class FeaturesDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
+        {ax}
         n_columns : int, default=None
-            Features in a row; None makes the mosaic about square.
+            Features per row; None makes the mosaic about square.
         numbers : bool, default=False
-            Write the index of its unit below each feature.
+            Write the index of the unit below each feature.
         **imshow_kw : dict
             Passed to `matplotlib.axes.Axes.imshow`.
 
@@ -168,9 +159,8 @@ class FeaturesDisplay:
         Raises
         ------
         ValueError
-            If `image_shape` does not fit the features.
-        ImportError
-            Without matplotlib.
+            If `image_shape` does not match the features.
+        {raises_matplotlib}
         """
         tiles = signed(tiles_of(self.features, self.image_shape, "the display"))
         n_columns, gap = square(len(tiles)) if n_columns is None else n_columns, gap_of(tiles)
@@ -182,11 +172,11 @@ class FeaturesDisplay:
         return self
 
 
-def _ordered(units, values, n_units):
-    """The chosen units, by falling values if there are any; an int is then counted after sorting."""
-    if values is None:
+def _sorted_units(units, keys, n_units):
+    """The chosen units by descending keys, if given. An int counts the units after sorting."""
+    if keys is None:
         return chosen_units(units, n_units)
     if np.ndim(units) == 0:
-        return np.argsort(-values, kind="stable")[: len(chosen_units(units, n_units))]
+        return np.argsort(-keys, kind="stable")[: len(chosen_units(units, n_units))]
     units = chosen_units(units, n_units)
-    return units[np.argsort(-values[units], kind="stable")]
+    return units[np.argsort(-keys[units], kind="stable")]

@@ -1,4 +1,4 @@
-"""The plane of two code units: where rows lie in it, and the rows that its points stand for."""
+"""The plane of two code units: the codes of rows in it, and the rows that a grid decodes to."""
 
 from typing import Any, Self
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from skl_sparse_ae._estimator.unwrap import before_autoencoder
+from skl_sparse_ae._estimator.unwrap import inverse_transform_before, transform_before
 from skl_sparse_ae.plotting._canvas import axes_of, plain, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import (
     check_count,
@@ -15,53 +15,53 @@ from skl_sparse_ae.plotting._checks import (
     dense,
     fitted_autoencoder,
 )
+from skl_sparse_ae.plotting._docstrings import fill_docstrings
 from skl_sparse_ae.plotting._images import draw, figsize, painted, tiles_of
 
-# Okabe and Ito's colours, which the colour-blind tell apart, ordered so that neighbours differ in lightness too; with markers,
-# which need no colour at all.
+# Okabe and Ito's colours, which colour-blind readers can distinguish, ordered so that neighbours
+# also differ in lightness. The markers work without any colour.
 COLOURS = ("#0072B2", "#E69F00", "#000000", "#56B4E9", "#D55E00", "#009E73", "#CC79A7", "#F0E442")
 MARKERS = "osv^D<>pPX*hd"
-MOST_CLASSES = len(MARKERS)
+MAX_CLASSES = len(MARKERS)
 FIGURE_INCHES = (5.6, 4.6)
 GAP = 1  # pixels between images
-MARGIN = 0.02  # of the prior's probability that the grid leaves out at either end
+MARGIN = 0.02  # probability of the prior that the grid leaves out at each end
 
 
+@fill_docstrings
 class LatentPlaneDisplay:
-    """Codes of two units as points, one marker and colour a class; with images, what a grid of codes is decoded to.
+    """Codes of two units as points, or the images that a grid of codes decodes to.
 
-    Codes whose prior is standard normal fill the plane about 0, with neither gaps nor overlap if the units tell the classes
-    apart. The grid has equal shares of the prior between its points, so each of its images is as likely as any other.
+    Each class has its own marker and colour. Codes with a standard normal prior fill the plane
+    around 0, without gaps, and without overlaps if the units separate the classes. The grid has
+    equal probabilities of the prior between its lines, so all of its images are equally likely.
 
     Parameters
     ----------
     codes : ndarray of shape (n_rows, 2)
         Codes of rows.
     y : ndarray of shape (n_rows,) or None, default=None
-        Their classes, 13 at most.
+        Their classes, at most 13.
     units : tuple of two ints, default=(0, 1)
         Indices of the two units.
     grid : ndarray of shape (n_lines * n_lines, n_features) or None, default=None
-        Decoded codes, line by line from the upper left, the second unit falling.
-    image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, 3)`` of the grid's images.
+        Decoded codes, line by line from the upper left: the first unit rises to the right, the
+        second one falls from line to line.
+    {optional_image_shape}
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes drawn in, after `plot`.
-    figure_ : matplotlib Figure
-        Its figure.
+    {axes_and_figure}
     points_ : list of matplotlib PathCollection, or None
-        The codes, a collection for each class.
+        The codes, one collection per class; None for a grid.
     legend_ : matplotlib Legend or None
-        Which class is which.
+        The legend of the classes.
     image_ : matplotlib AxesImage or None
-        The grid.
+        The grid, as a single image.
 
     See Also
     --------
-    SamplesDisplay : New rows beside those of the fit.
+    SamplesDisplay : Samples beside rows of the data set.
 
     Examples
     --------
@@ -108,18 +108,15 @@ class LatentPlaneDisplay:
 
         Parameters
         ----------
-        estimator : estimator instance
-            A fitted autoencoder, or a fitted pipeline with one.
+        {estimator}
         X : array-like or sparse matrix of shape (n_rows, n_features)
             Rows to encode.
         y : array-like of shape (n_rows,), default=None
             Their classes.
         units : tuple of two ints, default=(0, 1)
             Units for the horizontal and the vertical axis.
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
-        **kwargs : dict
-            Passed to `plot`.
+        {ax}
+        {plot_kwargs}
 
         Returns
         -------
@@ -127,25 +124,23 @@ class LatentPlaneDisplay:
 
         Raises
         ------
-        NotFittedError
-            If the estimator is not fitted.
+        {raises_estimator}
         ValueError
-            If X does not suit the estimator, y is not as long, has more than 13 classes, or `units` are not two units.
-        TypeError
-            If the estimator is no autoencoder.
-        ImportError
-            Without matplotlib.
+            If X does not match the estimator, y has another length or more than 13 classes, or
+            `units` are not two units.
+        {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
         before, autoencoder = fitted_autoencoder(estimator)
-        codes = dense(autoencoder.transform(before_autoencoder(before, X)))
+        codes = dense(autoencoder.transform(transform_before(before, X)))
         units = _two(units, codes.shape[1])
         if y is not None:
             y = np.asarray(y)
             check_same_length(X=codes, y=y)
-            if len(np.unique(y)) > MOST_CLASSES:
+            if len(np.unique(y)) > MAX_CLASSES:
                 raise ValueError(
-                    f"y has {len(np.unique(y))} classes, and no more than {MOST_CLASSES} can be told apart."
+                    f"y has {len(np.unique(y))} classes, but only {MAX_CLASSES} can be "
+                    "distinguished."
                 )
         return cls(codes[:, units], y, units=units).plot(ax, **kwargs)
 
@@ -160,22 +155,20 @@ class LatentPlaneDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw what a square grid of codes is decoded to; units other than these two are 0.
+        """Draw the images that a square grid of codes decodes to. All other units are 0.
 
         Parameters
         ----------
         estimator : estimator instance
-            A fitted autoencoder, or a fitted pipeline with one, behind steps that have `inverse_transform`.
-        image_shape : tuple of int
-            ``(height, width)`` or ``(height, width, 3)``.
+            A fitted autoencoder, or a fitted pipeline that contains one, if the steps before it
+            have `inverse_transform`.
+        {image_shape}
         n_lines : int, default=15
-            Images in a line, and lines.
+            Number of lines, and of images per line.
         units : tuple of two ints, default=(0, 1)
             Units for the horizontal and the vertical axis.
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
-        **kwargs : dict
-            Passed to `plot`.
+        {ax}
+        {plot_kwargs}
 
         Returns
         -------
@@ -183,14 +176,11 @@ class LatentPlaneDisplay:
 
         Raises
         ------
-        NotFittedError
-            If the estimator is not fitted.
+        {raises_estimator}
         ValueError
-            If `image_shape` does not have as many pixels as rows have features, or `units` are not two units.
-        TypeError
-            If the estimator is no autoencoder.
-        ImportError
-            Without matplotlib.
+            If `image_shape` has another number of pixels than rows have features, or `units` are
+            not two units.
+        {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
         check_count("n_lines", n_lines)
@@ -198,28 +188,24 @@ class LatentPlaneDisplay:
         n_units = len(autoencoder.get_feature_names_out())
         units, codes = _two(units, n_units), np.zeros((n_lines**2, n_units))
         places = _grid_places(n_lines)
-        codes[:, units[0]], codes[:, units[1]] = (
-            np.tile(places, n_lines),
-            np.repeat(places[::-1], n_lines),
-        )
-        grid = autoencoder.inverse_transform(codes)
-        grid = grid if before is None else before.inverse_transform(grid)
+        codes[:, units[0]] = np.tile(places, n_lines)
+        codes[:, units[1]] = np.repeat(places[::-1], n_lines)
+        grid = inverse_transform_before(before, autoencoder.inverse_transform(codes))
         tiles_of(grid, image_shape)
         return cls(units=units, grid=grid, image_shape=image_shape).plot(ax, **kwargs)
 
     def plot(
         self, ax: Any = None, *, limits: tuple[float, float] | None = None, **kwargs: Any
     ) -> Self:
-        """Draw the grid, if there is one, or else the points.
+        """Draw the grid if there is one, otherwise the points.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
+        {ax}
         limits : tuple of two floats, default=None
-            Values drawn black and white in the grid; None takes the smallest and the largest.
+            Values that the grid shows as black and white; None takes the minimum and maximum.
         **kwargs : dict
-            Passed to `matplotlib.axes.Axes.imshow`, or to `matplotlib.axes.Axes.scatter`.
+            Passed to `matplotlib.axes.Axes.imshow` or `matplotlib.axes.Axes.scatter`.
 
         Returns
         -------
@@ -227,8 +213,7 @@ class LatentPlaneDisplay:
 
         Raises
         ------
-        ImportError
-            Without matplotlib.
+        {raises_matplotlib}
         """
         self.points_ = self.legend_ = self.image_ = None
         if self.grid is None:
@@ -275,12 +260,12 @@ class LatentPlaneDisplay:
 
 
 def _grid_places(n_lines):
-    """Values of a unit that have equal shares of the standard normal distribution between them."""
+    """Values of a unit with equal probabilities of the standard normal distribution between."""
     return ndtri(np.linspace(MARGIN, 1 - MARGIN, n_lines)) if n_lines > 1 else np.zeros(1)
 
 
 def _two(units, n_units):
     units = chosen_units(list(units) if isinstance(units, tuple) else units, n_units)
     if len(units) != 2:
-        raise ValueError(f"units has to be two units, got {len(units)}.")
+        raise ValueError(f"units must be two units, got {len(units)}.")
     return units

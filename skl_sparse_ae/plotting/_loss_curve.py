@@ -1,4 +1,4 @@
-"""The objective and its three terms over a fit."""
+"""The objective and its terms during a fit."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -7,8 +7,9 @@ import numpy as np
 
 from skl_sparse_ae.plotting._canvas import axes_of, name_ends, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import check_choice, fitted_autoencoder
+from skl_sparse_ae.plotting._docstrings import fill_docstrings
 
-STYLES = {  # apart in line style, marker and grey as well as in colour
+STYLES = {  # they differ in line style, marker and lightness as well as in colour
     "loss": {"color": "black", "linestyle": "-", "linewidth": 2},
     "reconstruction": {"color": "#0072B2", "linestyle": "--", "marker": "o"},
     "sparsity": {"color": "#D55E00", "linestyle": "-.", "marker": "s"},
@@ -16,9 +17,10 @@ STYLES = {  # apart in line style, marker and grey as well as in colour
     "weight_decay": {"color": "#555555", "linestyle": ":", "marker": "^"},
 }
 N_MARKERS = 8
-LOG_RANGE = 10  # curves that span more than this ratio get a logarithmic axis
+LOG_RANGE = 10  # ratio of the largest to the smallest value, above which the axis is logarithmic
 
 
+@fill_docstrings
 class LossCurveDisplay:
     """The loss and its terms against iterations (L-BFGS) or epochs (Adam).
 
@@ -27,24 +29,21 @@ class LossCurveDisplay:
     loss_curve : sequence of float
         The objective after each iteration or epoch.
     loss_terms : dict of str to sequence of float
-        The terms it is the sum of, under the names they get beside their curves.
+        The terms whose sum the objective is, by the names to write beside their curves.
     xlabel : str, default="iteration"
-        What a step is called.
+        Label of the horizontal axis.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes drawn in, after `plot`.
-    figure_ : matplotlib Figure
-        Its figure.
+    {axes_and_figure}
     lines_ : dict of str to matplotlib Line2D
-        The curves, "loss" and each of the terms. A term that is 0 throughout has none.
+        The curves of "loss" and of each term. A term that is always 0 has no curve.
     text_ : list of matplotlib Text
-        Their names.
+        The names beside the curves.
 
     See Also
     --------
-    ActivationsDisplay : Whether a loss that has converged came with a code that is worth having.
+    ActivationsDisplay : The code: a fit may converge to a collapsed one.
 
     Examples
     --------
@@ -71,16 +70,13 @@ class LossCurveDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Any = None, **kwargs: Any) -> Self:
-        """Draw the curves that a fit has left behind.
+        """Draw the curves that a fit has recorded.
 
         Parameters
         ----------
-        estimator : estimator instance
-            A fitted autoencoder, or a fitted pipeline with one.
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
-        **kwargs : dict
-            Passed to `plot`.
+        {estimator}
+        {ax}
+        {plot_kwargs}
 
         Returns
         -------
@@ -88,12 +84,8 @@ class LossCurveDisplay:
 
         Raises
         ------
-        NotFittedError
-            If the estimator is not fitted.
-        TypeError
-            If the estimator is no autoencoder.
-        ImportError
-            Without matplotlib.
+        {raises_estimator}
+        {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
         _, autoencoder = fitted_autoencoder(estimator)
@@ -103,16 +95,15 @@ class LossCurveDisplay:
         )
 
     def plot(self, ax: Any = None, *, yscale: str = "auto", **line_kw: Any) -> Self:
-        """Draw the curves, each with its name at its end.
+        """Draw the curves, with their names beside their ends.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
+        {ax}
         yscale : {"auto", "linear", "log"}, default="auto"
             "auto" is "log" if the curves span more than a factor of 10.
         **line_kw : dict
-            Passed to `matplotlib.axes.Axes.plot` for every curve.
+            Passed to `matplotlib.axes.Axes.plot`, for every curve.
 
         Returns
         -------
@@ -121,18 +112,14 @@ class LossCurveDisplay:
         Raises
         ------
         ValueError
-            For an unknown scale.
-        ImportError
-            Without matplotlib.
+            If `yscale` is unknown.
+        {raises_matplotlib}
         """
         check_choice("yscale", yscale, ("auto", "linear", "log"))
         ax = axes_of(self, ax)
         curves = {"loss": self.loss_curve} | dict(self.loss_terms)
-        curves = {
-            name: np.asarray(curve)
-            for name, curve in curves.items()
-            if name == "loss" or np.any(curve)
-        }
+        shown = [name for name in curves if name == "loss" or np.any(curves[name])]
+        curves = {name: np.asarray(curves[name]) for name in shown}
         self.lines_ = {name: _draw(ax, name, curve, line_kw) for name, curve in curves.items()}
         ax.set_yscale(_scale(curves.values()) if yscale == "auto" else yscale)
         last = len(self.loss_curve)
@@ -152,7 +139,7 @@ def _draw(ax, name, curve, line_kw):
 
 def _scale(curves):
     values = np.concatenate(list(curves))
-    if values.size and values.min() < 0:  # a log-density's
+    if values.size and values.min() < 0:  # a negative log-density
         return "linear"
     values = values[values > 0]
     return "log" if values.size and values.max() > LOG_RANGE * values.min() else "linear"

@@ -1,11 +1,11 @@
-"""Rows beside what the autoencoder makes of them, as images."""
+"""Original rows and their reconstructions, as images."""
 
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skl_sparse_ae._estimator.unwrap import before_autoencoder
+from skl_sparse_ae._estimator.unwrap import inverse_transform_before, transform_before
 from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
 from skl_sparse_ae.plotting._checks import (
     check_count,
@@ -14,37 +14,36 @@ from skl_sparse_ae.plotting._checks import (
     rows_and_shape,
     some_rows,
 )
+from skl_sparse_ae.plotting._docstrings import fill_docstrings
 from skl_sparse_ae.plotting._images import draw, figsize, gap_of, painted, stacked, tiles_of
 
-NAMES_INCHES = 1.35  # "reconstruction" and its distance from the images
+NAMES_INCHES = 1.35  # width of "reconstruction" and its distance from the images
 
 
+@fill_docstrings
 class ReconstructionsDisplay:
     """Original images above their reconstructions.
 
-    All on one scale, from the smallest to the largest value of the originals: what the reconstructions have beyond it is cut.
+    All images share one scale, from the minimum to the maximum of the originals. Values of the
+    reconstructions beyond it are clipped.
 
     Parameters
     ----------
     X : ndarray of shape (n_rows, n_features)
-        Original images, one a row.
+        Original images, one per row.
     X_hat : ndarray of shape (n_rows, n_features)
         Their reconstructions.
-    image_shape : tuple of int
-        ``(height, width)``, or ``(height, width, 3)`` for rows that hold red, green and blue for each pixel.
+    {image_shape}
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes drawn in, after `plot`.
-    figure_ : matplotlib Figure
-        Its figure.
+    {axes_and_figure}
     image_ : matplotlib AxesImage
-        The mosaic of all pairs, a single image.
+        The mosaic of all pairs, as a single image.
 
     See Also
     --------
-    FeaturesDisplay : What the reconstructions are put together from.
+    FeaturesDisplay : The features that the reconstructions are composed of.
 
     Examples
     --------
@@ -79,18 +78,17 @@ class ReconstructionsDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted autoencoder, or a fitted pipeline with one, behind steps that have `inverse_transform`: the
-            reconstructions are brought back to what the pipeline takes.
+            A fitted autoencoder, or a fitted pipeline that contains one, if the steps before it
+            have `inverse_transform`: it brings the reconstructions back to the scale of X.
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Images, one a row. The worst ones first: ``X[np.argsort(estimator.score_samples(X))]``.
-        image_shape : tuple of int
-            ``(height, width)`` or ``(height, width, 3)``. X and this are told apart in either order.
+            Images, one per row. To see the worst ones first, pass
+            ``X[np.argsort(estimator.score_samples(X))]``.
+        {image_shape}
+            X and `image_shape` may be swapped.
         n_rows : int, default=10
-            How many of them, at most.
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
-        **kwargs : dict
-            Passed to `plot`.
+            Maximum number of rows.
+        {ax}
+        {plot_kwargs}
 
         Returns
         -------
@@ -98,14 +96,11 @@ class ReconstructionsDisplay:
 
         Raises
         ------
-        NotFittedError
-            If the estimator is not fitted.
+        {raises_estimator}
         ValueError
-            If `image_shape` does not have as many pixels as X has features, or X does not suit the estimator.
-        TypeError
-            If the estimator is no autoencoder.
-        ImportError
-            Without matplotlib.
+            If `image_shape` has another number of pixels than X has features, or X does not match
+            the estimator.
+        {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
         check_count("n_rows", n_rows)
@@ -113,8 +108,8 @@ class ReconstructionsDisplay:
         before, autoencoder = fitted_autoencoder(estimator)
         X = some_rows(X, range(min(n_rows, np.shape(X)[0])))
         tiles_of(dense(X), image_shape)
-        X_hat = autoencoder.reconstruct(before_autoencoder(before, X))
-        X_hat = X_hat if before is None else before.inverse_transform(X_hat)
+        X_hat = autoencoder.reconstruct(transform_before(before, X))
+        X_hat = inverse_transform_before(before, X_hat)
         return cls.from_predictions(X, X_hat, image_shape, ax=ax, **kwargs)
 
     @classmethod
@@ -127,18 +122,15 @@ class ReconstructionsDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw rows and the reconstructions given for them.
+        """Draw rows and given reconstructions.
 
         Parameters
         ----------
         X, X_hat : array-like of shape (n_rows, n_features)
-            Images, one a row, and their reconstructions.
-        image_shape : tuple of int
-            ``(height, width)`` or ``(height, width, 3)``.
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
-        **kwargs : dict
-            Passed to `plot`.
+            Images, one per row, and their reconstructions.
+        {image_shape}
+        {ax}
+        {plot_kwargs}
 
         Returns
         -------
@@ -147,9 +139,8 @@ class ReconstructionsDisplay:
         Raises
         ------
         ValueError
-            If the shapes do not fit together.
-        ImportError
-            Without matplotlib.
+            If the shapes do not match.
+        {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
         X, X_hat = dense(X), dense(X_hat)
@@ -169,12 +160,11 @@ class ReconstructionsDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
+        {ax}
         n_columns : int, default=10
-            Pairs in a row, at most.
+            Maximum number of pairs per row.
         limits : tuple of two floats, default=None
-            Values drawn black and white; None takes the smallest and the largest of the originals.
+            Values shown as black and white; None takes the minimum and maximum of the originals.
         **imshow_kw : dict
             Passed to `matplotlib.axes.Axes.imshow`.
 
@@ -185,36 +175,31 @@ class ReconstructionsDisplay:
         Raises
         ------
         ValueError
-            If `image_shape` does not fit the rows.
-        ImportError
-            Without matplotlib.
+            If `image_shape` does not match the rows.
+        {raises_matplotlib}
         """
         check_count("n_columns", n_columns)
         limits = (self.X.min(), self.X.max()) if limits is None else limits
-        originals, copies = (
+        originals, reconstructions = (
             painted(tiles_of(rows, self.image_shape), *limits) for rows in (self.X, self.X_hat)
         )
-        pairs, n_columns, gap = (
-            stacked(originals, copies),
-            min(n_columns, len(self.X)),
-            gap_of(originals),
-        )
+        pairs, n_columns = stacked(originals, reconstructions), min(n_columns, len(self.X))
+        gap = gap_of(originals)
         gaps = 4 * gap, gap
         ax = axes_of(self, ax, figsize(pairs, n_columns, gaps, (NAMES_INCHES, 0)))
         self.image_, _ = draw(ax, pairs, n_columns, gaps, **imshow_kw)
-        _name_lines(
-            ax, originals.shape[1], gap, pairs.shape[1] + gaps[0], -(-len(pairs) // n_columns)
-        )
+        n_lines = -(-len(pairs) // n_columns)
+        _name_lines(ax, originals.shape[1], gap, pairs.shape[1] + gaps[0], n_lines)
         return self
 
 
 def _name_lines(ax, height, gap, period, n_lines):
-    """Say at the left which line is which, by the ticks of an axis without a line."""
+    """Name the lines of images at the left, as tick labels of an invisible axis."""
     ax.set_axis_on()
     ax.spines[:].set_visible(False)
     middles = np.array([(height - 1) / 2, height + gap + (height - 1) / 2])
     places = np.concatenate([line * period + middles for line in range(n_lines)])
     ax.set_yticks(places, ["original", "reconstruction"] * n_lines)
-    ax.set_anchor("W")  # whatever room is left stays on the side without names
+    ax.set_anchor("W")  # leave unused space at the right, where there are no names
     ax.set_xticks([])
     ax.tick_params(length=0)

@@ -1,10 +1,11 @@
-"""New rows that a generative model draws, beside rows that it was fitted to."""
+"""Samples from a generative model beside rows of the data set, as images."""
 
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skl_sparse_ae._estimator.unwrap import inverse_transform_before
 from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
 from skl_sparse_ae.plotting._checks import (
     check_count,
@@ -13,38 +14,37 @@ from skl_sparse_ae.plotting._checks import (
     rows_and_shape,
     some_rows,
 )
-from skl_sparse_ae.plotting._images import draw, figsize, gap_of, painted, tiles_of
+from skl_sparse_ae.plotting._docstrings import fill_docstrings
+from skl_sparse_ae.plotting._images import CLEAR, draw, figsize, gap_of, painted, tiles_of
 
 TITLE_INCHES = 0.35
 
 
+@fill_docstrings
 class SamplesDisplay:
-    """Rows of a data set at the left, samples of a model at the right, as images.
+    """Rows of the data set at the left and samples from the model at the right, as images.
 
-    All on one scale, from the smallest to the largest value of the rows: what the samples have beyond it is cut. Good
-    samples are as sharp, as different from one another and as evenly spread over the kinds of rows there are.
+    All images share one scale, from the minimum to the maximum of the rows. Values of the samples
+    beyond it are clipped. Good samples are as sharp and as diverse as the rows, and cover all kinds
+    of rows evenly.
 
     Parameters
     ----------
     X : ndarray of shape (n_rows, n_features)
-        Rows of the data set, one image a row.
-    samples : ndarray of shape (n_samples, n_features)
-        As many rows of the model.
-    image_shape : tuple of int
-        ``(height, width)``, or ``(height, width, 3)`` for rows that hold red, green and blue for each pixel.
+        Rows of the data set, one image per row.
+    samples : ndarray of shape (n_rows, n_features)
+        The same number of samples from the model.
+    {image_shape}
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes drawn in, after `plot`.
-    figure_ : matplotlib Figure
-        Its figure.
+    {axes_and_figure}
     image_ : matplotlib AxesImage
-        Both mosaics, a single image.
+        Both mosaics, as a single image.
 
     See Also
     --------
-    LatentPlaneDisplay : Codes of rows, and the rows of codes.
+    LatentPlaneDisplay : Codes of rows, or the rows that a grid of codes decodes to.
 
     Examples
     --------
@@ -75,25 +75,24 @@ class SamplesDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw the first rows of X and as many samples.
+        """Draw the first rows of X and the same number of samples.
 
         Parameters
         ----------
         estimator : estimator instance
-            A fitted autoencoder with a method `sample`, or a fitted pipeline with one, behind steps that have
-            `inverse_transform`: the samples are brought back to what the pipeline takes.
+            A fitted autoencoder with a method `sample`, or a fitted pipeline that contains one, if
+            the steps before it have `inverse_transform`: it brings the samples back to the scale of
+            X.
         X : array-like or sparse matrix of shape (n_rows, n_features)
-            Images, one a row.
-        image_shape : tuple of int
-            ``(height, width)`` or ``(height, width, 3)``. X and this are told apart in either order.
+            Images, one per row.
+        {image_shape}
+            X and `image_shape` may be swapped.
         n_samples : int, default=25
-            How many of both, at most.
+            Maximum number of rows, and of samples.
         random_state : int, RandomState instance or None, default=None
-            Of the samples.
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
-        **kwargs : dict
-            Passed to `plot`.
+            Generator or seed for the samples.
+        {ax}
+        {plot_kwargs}
 
         Returns
         -------
@@ -104,11 +103,11 @@ class SamplesDisplay:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If `image_shape` does not have as many pixels as X has features, or X not as many as the samples.
+            If `image_shape` has another number of pixels than X has features, or the samples have
+            another number of features.
         TypeError
             If the estimator cannot draw samples.
-        ImportError
-            Without matplotlib.
+        {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
         check_count("n_samples", n_samples)
@@ -117,7 +116,7 @@ class SamplesDisplay:
         X = dense(some_rows(X, range(min(n_samples, np.shape(X)[0]))))
         tiles_of(X, image_shape)
         samples = generator.sample(len(X), random_state=random_state)
-        samples = samples if before is None else before.inverse_transform(samples)
+        samples = inverse_transform_before(before, samples)
         if samples.shape[1] != X.shape[1]:
             raise ValueError(
                 f"X has {X.shape[1]} features, but the samples have {samples.shape[1]}."
@@ -132,16 +131,15 @@ class SamplesDisplay:
         limits: tuple[float, float] | None = None,
         **imshow_kw: Any,
     ) -> Self:
-        """Draw both.
+        """Draw rows and samples.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
+        {ax}
         n_columns : int, default=5
-            Images in a row of either side, at most.
+            Maximum number of images per row on either side.
         limits : tuple of two floats, default=None
-            Values drawn black and white; None takes the smallest and the largest of the rows.
+            Values shown as black and white; None takes the minimum and maximum of the rows.
         **imshow_kw : dict
             Passed to `matplotlib.axes.Axes.imshow`.
 
@@ -152,9 +150,8 @@ class SamplesDisplay:
         Raises
         ------
         ValueError
-            If `image_shape` does not fit the rows.
-        ImportError
-            Without matplotlib.
+            If `image_shape` does not match the rows.
+        {raises_matplotlib}
         """
         check_count("n_columns", n_columns)
         limits = (self.X.min(), self.X.max()) if limits is None else limits
@@ -172,11 +169,10 @@ class SamplesDisplay:
 
 
 def _side_by_side(left, right, n_columns):
-    """Painted tiles in the order of one mosaic: lines of both sides with a clear tile between them."""
+    """Painted tiles of both sides in the order of one mosaic, with a clear tile between them."""
     n_lines = -(-len(left) // n_columns)
-    clear = np.zeros((n_lines, 2 * n_columns + 1, *left.shape[1:]))
-    clear[..., :3] = 1
+    mosaic = np.full((n_lines, 2 * n_columns + 1, *left.shape[1:]), CLEAR, dtype=float)
     for tiles, start in ((left, 0), (right, n_columns + 1)):
         for i, tile in enumerate(tiles):
-            clear[i // n_columns, start + i % n_columns] = tile
-    return clear.reshape(-1, *left.shape[1:])
+            mosaic[i // n_columns, start + i % n_columns] = tile
+    return mosaic.reshape(-1, *left.shape[1:])

@@ -1,11 +1,11 @@
-"""The rows that activate a unit most: as images, or by what sets them apart from the others."""
+"""The rows that activate a unit most: as images, or as bars of their distinctive features."""
 
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skl_sparse_ae._estimator.unwrap import before_autoencoder
+from skl_sparse_ae._estimator.unwrap import transform_before
 from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae._rows.moments import column_moments
 from skl_sparse_ae.plotting._canvas import axes_of, plain, remove_spines, require_matplotlib
@@ -13,49 +13,51 @@ from skl_sparse_ae.plotting._checks import (
     check_count,
     check_index,
     check_same_length,
+    checked,
     dense,
     fitted_autoencoder,
     some_rows,
-    sound,
 )
+from skl_sparse_ae.plotting._docstrings import fill_docstrings
 from skl_sparse_ae.plotting._images import CAPTION_INCHES, draw, figsize, gap_of, painted, tiles_of
 
 TITLE_INCHES = 0.3
+BARS = {"color": "0.75", "edgecolor": "black", "linewidth": 0.5}
 
 
+@fill_docstrings
 class TopRowsDisplay:
     """The rows that activate a unit most.
 
-    As images, the most active one first, each with its activation below. Without `image_shape`, a bar for each of the features
-    in which these rows differ most from all rows: the mean difference in standard deviations, and a dot for each row.
+    With `image_shape`, they are drawn as images, the most active one first, each with its
+    activation below. Without it, there is a bar for each of the features in which these rows differ
+    most from all rows. A bar is the mean difference in standard deviations; each mark is a row.
 
     Parameters
     ----------
     rows : ndarray of shape (n_rows, n_features)
-        The rows that activate the unit most; for bars, as differences from the mean of all rows in standard deviations.
+        The rows that activate the unit most. For bars: their differences from the mean of all rows,
+        in standard deviations.
     activations : ndarray of shape (n_rows,)
-        The unit's activations, falling.
+        The unit's activations, in descending order.
     indices : ndarray of shape (n_rows,)
-        Where the rows were found.
+        Indices of the rows in X.
     unit : int
         Index of the unit.
-    image_shape : tuple of int or None, default=None
-        ``(height, width)`` or ``(height, width, 3)``; None draws bars.
+    {optional_image_shape}
+        None draws bars.
     feature_names : sequence of str or None, default=None
-        Names beside the bars; None numbers them x0, x1, ...
+        Names beside the bars; None means x0, x1, ...
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes drawn in, after `plot`.
-    figure_ : matplotlib Figure
-        Its figure.
+    {axes_and_figure}
     image_ : matplotlib AxesImage
-        The mosaic of rows; of images only.
+        The mosaic of rows; only with `image_shape`.
     text_ : list of matplotlib Text
-        The activations below them; of images only.
+        The activations below the rows; only with `image_shape`.
     bars_ : matplotlib BarContainer
-        The mean differences, the largest on top; without `image_shape` only.
+        The mean differences, the largest on top; only without `image_shape`.
 
     See Also
     --------
@@ -108,22 +110,20 @@ class TopRowsDisplay:
         Parameters
         ----------
         estimator : estimator instance
-            A fitted autoencoder, or a fitted pipeline with one. Images are drawn as they are in X, bars are of what reaches
-            the autoencoder.
+            A fitted autoencoder, or a fitted pipeline that contains one. Images show rows of X,
+            bars show the features that reach the autoencoder.
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Rows to choose from.
         unit : int
             Index of the unit.
         n_rows : int, default=10
-            How many rows, at most.
-        image_shape : tuple of int or None, default=None
-            ``(height, width)`` or ``(height, width, 3)``; None draws bars.
+            Maximum number of rows.
+        {optional_image_shape}
+            None draws bars.
         feature_names : sequence of str or None, default=None
-            Names beside the bars; None takes those that the autoencoder was fitted with, if any.
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
-        **kwargs : dict
-            Passed to `plot`.
+            Names beside the bars; None takes the names from the fit, if any.
+        {ax}
+        {plot_kwargs}
 
         Returns
         -------
@@ -131,25 +131,21 @@ class TopRowsDisplay:
 
         Raises
         ------
-        NotFittedError
-            If the estimator is not fitted.
+        {raises_estimator}
         ValueError
-            If there is no such unit, or `image_shape` does not have as many pixels as X has features.
-        TypeError
-            If the estimator is no autoencoder.
-        ImportError
-            Without matplotlib.
+            If the unit does not exist, or `image_shape` has another number of pixels than X has
+            features.
+        {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
         before, autoencoder = fitted_autoencoder(estimator)
         check_index("unit", unit, len(autoencoder.get_feature_names_out()))
-        seen = before_autoencoder(before, X)
-        code = autoencoder.transform(seen)
-        names = _names(autoencoder, estimator) if feature_names is None else feature_names
+        X_seen = transform_before(before, X)
+        code = autoencoder.transform(X_seen)
+        names = _feature_names(autoencoder, estimator) if feature_names is None else feature_names
         options = {"n_rows": n_rows, "image_shape": image_shape, "feature_names": names, "ax": ax}
-        return cls.from_predictions(
-            seen if image_shape is None else X, code, unit, **options, **kwargs
-        )
+        X = X_seen if image_shape is None else X
+        return cls.from_predictions(X, code, unit, **options, **kwargs)
 
     @classmethod
     def from_predictions(
@@ -164,7 +160,7 @@ class TopRowsDisplay:
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw the rows of X for which a code has the highest values of a unit.
+        """Draw the rows of X for which a given code has the highest values of a unit.
 
         Parameters
         ----------
@@ -172,8 +168,16 @@ class TopRowsDisplay:
             Rows to choose from.
         code : array-like of shape (n_samples, n_units)
             Their code.
-        unit, n_rows, image_shape, feature_names, ax, **kwargs
-            As in `from_estimator`, but that there are no names to take.
+        unit : int
+            Index of the unit.
+        n_rows : int, default=10
+            Maximum number of rows.
+        {optional_image_shape}
+            None draws bars.
+        feature_names : sequence of str or None, default=None
+            Names beside the bars; None means x0, x1, ...
+        {ax}
+        {plot_kwargs}
 
         Returns
         -------
@@ -182,9 +186,8 @@ class TopRowsDisplay:
         Raises
         ------
         ValueError
-            If there is no such unit, the numbers of rows differ, or `image_shape` does not fit.
-        ImportError
-            Without matplotlib.
+            If the unit does not exist, the numbers of rows differ, or `image_shape` does not match.
+        {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
         check_count("n_rows", n_rows)
@@ -192,9 +195,8 @@ class TopRowsDisplay:
         code = dense(code)
         check_index("unit", unit, code.shape[1])
         indices = np.argsort(-code[:, unit], kind="stable")[:n_rows]
-        rows = (
-            dense(some_rows(X, indices)) if image_shape is not None else _standardised(X, indices)
-        )
+        draws_bars = image_shape is None
+        rows = _standardised(X, indices) if draws_bars else dense(some_rows(X, indices))
         options = {"unit": unit, "image_shape": image_shape, "feature_names": feature_names}
         return cls(rows, code[indices, unit], indices, **options).plot(ax, **kwargs)
 
@@ -205,12 +207,11 @@ class TopRowsDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
+        {ax}
         n_columns : int, default=10
-            Images in a row, at most.
+            Maximum number of images per row.
         n_features : int, default=10
-            Bars, at most: those of the largest differences.
+            Maximum number of bars: those of the largest differences.
         **artist_kw : dict
             Passed to `matplotlib.axes.Axes.imshow` or `barh`.
 
@@ -221,9 +222,8 @@ class TopRowsDisplay:
         Raises
         ------
         ValueError
-            If `image_shape` or `feature_names` does not fit the rows.
-        ImportError
-            Without matplotlib.
+            If `image_shape` or `feature_names` does not match the rows.
+        {raises_matplotlib}
         """
         check_count("n_columns", n_columns)
         check_count("n_features", n_features)
@@ -244,23 +244,12 @@ class TopRowsDisplay:
         return ax
 
     def _plot_bars(self, ax, n_features, bar_kw):
-        n_columns = self.rows.shape[1]
-        names = (
-            [f"x{i}" for i in range(n_columns)]
-            if self.feature_names is None
-            else list(self.feature_names)
-        )
-        if len(names) != n_columns:
-            raise ValueError(f"feature_names has {len(names)} names, X has {n_columns} features.")
+        names = self._checked_names()
         ax = axes_of(self, ax)
         means = self.rows.mean(axis=0)
         shown = np.argsort(-np.abs(means), kind="stable")[:n_features]
         places = np.arange(len(shown))
-        self.bars_ = ax.barh(
-            places,
-            means[shown],
-            **{"color": "0.75", "edgecolor": "black", "linewidth": 0.5} | bar_kw,
-        )
+        self.bars_ = ax.barh(places, means[shown], **BARS | bar_kw)
         for row in self.rows[:, shown]:
             ax.plot(row, places, color="black", marker="|", markersize=6, linestyle="none")
         ax.axvline(0, color="black", linewidth=0.8)
@@ -270,18 +259,34 @@ class TopRowsDisplay:
         remove_spines(ax)
         return ax
 
+    def _checked_names(self):
+        n_features = self.rows.shape[1]
+        if self.feature_names is None:
+            return [f"x{i}" for i in range(n_features)]
+        names = list(self.feature_names)
+        if len(names) != n_features:
+            raise ValueError(f"feature_names has {len(names)} names, X has {n_features} features.")
+        return names
+
 
 def _standardised(X, indices):
-    """Rows as differences from the column means of X in standard deviations; columns that are constant differ by 0."""
-    X = sound(X)
+    """Rows as differences from the column means of X, in standard deviations.
+
+    Constant columns differ by 0.
+    """
+    X = checked(X)
     mean, variance = column_moments(row_blocks(X, 1))
     deviation = np.sqrt(variance)
     difference = dense(X[indices]) - mean
     return np.divide(difference, deviation, out=np.zeros_like(difference), where=deviation > 0)
 
 
-def _names(autoencoder, estimator):
-    """Of the columns that reach the autoencoder, as far as they are known: a scaler in front of it keeps them."""
+def _feature_names(autoencoder, estimator):
+    """Names of the columns that reach the autoencoder, or None.
+
+    The autoencoder has no names if a scaler before it returns an array. The pipeline's names are
+    then taken, if their number is the same.
+    """
     for fitted in (autoencoder, estimator):
         names = getattr(fitted, "feature_names_in_", None)
         if names is not None and len(names) == autoencoder.n_features_in_:

@@ -1,4 +1,4 @@
-"""Reconstruction against sparsity, over a search or a path of the sparsity weight."""
+"""Reconstruction against sparsity, for a search or a path over the sparsity weight."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from skl_sparse_ae._sparse.scale import factor_of
 from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import check_index
+from skl_sparse_ae.plotting._docstrings import fill_docstrings
 
 POINTS = {
     "color": "black",
@@ -23,45 +24,50 @@ POINTS = {
 }
 
 LABEL_SIZE = 8
-LABEL_OFFSET = 5  # of a label from its point, each way
-LABEL_CLEARANCE = 3  # from whatever else is drawn
+LABEL_OFFSET = 5  # between a point and its label, in each direction
+LABEL_CLEARANCE = 3  # between a label and anything else
 STEPS = np.linspace(0, 1, 41)[:, None]
+LABELS = {
+    "textcoords": "offset points",
+    "fontsize": LABEL_SIZE,
+    "ha": "center",
+    "va": "center",
+}
+BAR_STEPS = (-1, -0.7, -0.4, 0.4, 0.7, 1)
 SIDES = np.array([(1, 1), (-1, -1), (-1, 1), (1, -1), (0, 1), (0, -1), (1, 0), (-1, 0)])
 
 
+@fill_docstrings
 class TradeOffDisplay:
-    """What reconstruction costs sparsity: one point for each sparsity weight, which is written beside it.
+    """The trade-off between reconstruction and sparsity: a labelled point per sparsity weight.
 
     Parameters
     ----------
     weights : array-like of shape (n_points,)
-        Sparsity weights: numbers, or multiples such as "0.3*scale". The points are joined in their order, if no two are the
-        same.
+        Sparsity weights: numbers, or multiples such as "0.3*scale". A line joins the points in the
+        order of their weights, unless two weights are equal.
     reconstruction : ndarray of shape (n_points,)
-        How well the rows are reconstructed, e.g. R2.
+        Quality of the reconstruction, e.g. R2.
     sparsity : ndarray of shape (n_points,)
-        How sparse the code is, e.g. Hoyer's measure.
+        Sparsity of the code, e.g. Hoyer's measure.
     reconstruction_error, sparsity_error : ndarray of shape (n_points,) or None, default=None
         Standard errors, drawn as bars.
     chosen : int or None, default=None
         Index of the point to mark.
     name : str, default="sparsity weight"
-        What the weights are called.
+        Name of the weights, for the title.
     xlabel, ylabel : str, default="sparsity" and "reconstruction"
-        Names of the axes.
+        Labels of the axes.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Axes drawn in, after `plot`.
-    figure_ : matplotlib Figure
-        Its figure.
+    {axes_and_figure}
     errorbar_ : matplotlib ErrorbarContainer
-        Points, the line that joins them, and the bars.
+        The points, the line that joins them, and the error bars.
     chosen_ : matplotlib Line2D or None
         The ring around the chosen point.
     text_ : list of matplotlib Annotation
-        The weights.
+        The weights beside the points.
 
     See Also
     --------
@@ -118,18 +124,16 @@ class TradeOffDisplay:
         Parameters
         ----------
         cv_results : dict of str to array-like of shape (n_candidates,)
-            `cv_results_` of `GridSearchCV` and its like. Bars are standard errors over the splits, where it has
-            their standard deviations.
+            `cv_results_` of `GridSearchCV` or another search. Error bars are standard errors over
+            the splits, if it contains standard deviations.
         x, y : str, default="mean_test_hoyer" and "mean_test_r2"
-            Keys of sparsity and reconstruction.
+            Keys of the sparsity and of the reconstruction.
         parameter : str, default="param_sparsity_weight"
-            Key of the weight; in a pipeline, its step's name comes in front of the parameter's.
+            Key of the weight. For a pipeline, the name of the step precedes that of the parameter.
         chosen : int, default=None
-            Candidate to mark, e.g. `best_index_` of the search.
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
-        **kwargs : dict
-            Passed to `plot`.
+            Index of the candidate to mark, e.g. `best_index_` of the search.
+        {ax}
+        {plot_kwargs}
 
         Returns
         -------
@@ -138,11 +142,10 @@ class TradeOffDisplay:
         Raises
         ------
         KeyError
-            If one of the keys is not there; those that are get named.
+            If a key is missing. The message lists the keys.
         ValueError
-            If there is no candidate `chosen`.
-        ImportError
-            Without matplotlib.
+            If the candidate `chosen` does not exist.
+        {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
         for key in (x, y, parameter):
@@ -150,20 +153,18 @@ class TradeOffDisplay:
                 raise KeyError(
                     f"cv_results has no {key!r}. Its keys are {', '.join(sorted(cv_results))}."
                 )
-        errors = {
-            "sparsity_error": _standard_error(cv_results, x),
-            "reconstruction_error": _standard_error(cv_results, y),
-        }
-        name = parameter.removeprefix("param_").split("__")[-1].replace("_", " ")
-        labels = {
-            "name": name,
-            "xlabel": f"sparsity ({_label(x)})",
-            "ylabel": f"reconstruction ({_label(y)})",
-        }
-        reconstruction, sparsity = (np.asarray(cv_results[key], dtype=float) for key in (y, x))
-        return cls(
-            list(cv_results[parameter]), reconstruction, sparsity, chosen=chosen, **errors, **labels
-        ).plot(ax, **kwargs)
+        display = cls(
+            list(cv_results[parameter]),
+            np.asarray(cv_results[y], dtype=float),
+            np.asarray(cv_results[x], dtype=float),
+            reconstruction_error=_standard_error(cv_results, y),
+            sparsity_error=_standard_error(cv_results, x),
+            chosen=chosen,
+            name=parameter.removeprefix("param_").split("__")[-1].replace("_", " "),
+            xlabel=f"sparsity ({_metric_name(x)})",
+            ylabel=f"reconstruction ({_metric_name(y)})",
+        )
+        return display.plot(ax, **kwargs)
 
     @classmethod
     def from_path(
@@ -174,13 +175,12 @@ class TradeOffDisplay:
         Parameters
         ----------
         path : SparseAutoencoderPath
-            As `sparse_autoencoder_path` returns it; anything with `sparsity_weights`, `r2` and `hoyer` will do.
+            Result of `sparse_autoencoder_path`, or any object with the attributes
+            `sparsity_weights`, `r2` and `hoyer`.
         chosen : int, default=None
             Index of the point to mark.
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
-        **kwargs : dict
-            Passed to `plot`.
+        {ax}
+        {plot_kwargs}
 
         Returns
         -------
@@ -189,9 +189,8 @@ class TradeOffDisplay:
         Raises
         ------
         ValueError
-            If there is no point `chosen`, or the lengths differ.
-        ImportError
-            Without matplotlib.
+            If the point `chosen` does not exist, or the lengths differ.
+        {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
         labels = {"xlabel": "sparsity (hoyer)", "ylabel": "reconstruction (r2)"}
@@ -200,12 +199,11 @@ class TradeOffDisplay:
         )
 
     def plot(self, ax: Any = None, **errorbar_kw: Any) -> Self:
-        """Draw the points with their bars, weights and the ring.
+        """Draw the points with their error bars and weights, and the ring.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw in; None makes a figure.
+        {ax}
         **errorbar_kw : dict
             Passed to `matplotlib.axes.Axes.errorbar`.
 
@@ -216,95 +214,86 @@ class TradeOffDisplay:
         Raises
         ------
         ValueError
-            If the lengths differ, or there is no point `chosen`.
-        ImportError
-            Without matplotlib.
+            If the lengths differ, or the point `chosen` does not exist.
+        {raises_matplotlib}
         """
-        given = np.asarray(self.weights, dtype=object)
-        weights, labels = (
-            [_number(weight) for weight in given],
-            [_written(weight) for weight in given],
-        )
-        x, y = (np.asarray(values, dtype=float) for values in (self.sparsity, self.reconstruction))
-        if not len(weights) == len(x) == len(y):
-            raise ValueError(
-                f"weights, reconstruction and sparsity have {len(weights)}, {len(y)} and {len(x)} elements."
-            )
-        if self.chosen is not None:
-            check_index("chosen", self.chosen, len(weights))
+        weights, x, y = self._checked_points()
+        keys = [_sort_key(weight) for weight in weights]
         ax = axes_of(self, ax)
-        order = np.argsort(weights, kind="stable")
+        order = np.argsort(keys, kind="stable")
         bars = {
             "xerr": _take(self.sparsity_error, order),
             "yerr": _take(self.reconstruction_error, order),
         }
-        line = "-" if len(set(weights)) == len(weights) else "none"
-        self.errorbar_ = ax.errorbar(
-            x[order], y[order], **POINTS | {"linestyle": line} | bars | errorbar_kw
-        )
-        self.text_ = _label_points(ax, x[order], y[order], [labels[i] for i in order], bars)
+        style = POINTS | {"linestyle": "-" if len(set(keys)) == len(keys) else "none"}
+        self.errorbar_ = ax.errorbar(x[order], y[order], **style | bars | errorbar_kw)
+        labels = [_label(weights[i]) for i in order]
+        self.text_ = _label_points(ax, x[order], y[order], labels, bars)
         self.chosen_ = None if self.chosen is None else _ring(ax, x[self.chosen], y[self.chosen])
         ax.set(xlabel=self.xlabel, ylabel=self.ylabel)
         ax.set_title(f"{self.name} beside each point", loc="left", fontsize="medium")
         remove_spines(ax)
         return self
 
+    def _checked_points(self):
+        """Weights, sparsity and reconstruction, as arrays of the same length."""
+        weights = np.asarray(self.weights, dtype=object)
+        x, y = (np.asarray(values, dtype=float) for values in (self.sparsity, self.reconstruction))
+        if not len(weights) == len(x) == len(y):
+            raise ValueError(
+                f"weights, reconstruction and sparsity have {len(weights)}, {len(y)} and {len(x)} "
+                "elements."
+            )
+        if self.chosen is not None:
+            check_index("chosen", self.chosen, len(weights))
+        return weights, x, y
 
-def _number(weight):
-    """To sort by: the factor of a multiple of the scale."""
+
+def _sort_key(weight):
+    """The number, or the factor of a multiple of the scale."""
     factor = factor_of(weight) if isinstance(weight, str) else None
     return float(weight) if factor is None else factor
 
 
-def _written(weight):
-    return (
-        weight.replace("*scale", " scale").strip() if isinstance(weight, str) else f"{weight:.3g}"
-    )
+def _label(weight):
+    if isinstance(weight, str):
+        return weight.replace("*scale", " scale").strip()
+    return f"{weight:.3g}"
 
 
 def _label_points(ax, x, y, labels, bars):
-    """Write each label on the first side of its point that is clear of points, line, bars and the other labels."""
+    """Write each label on the first side of its point that is clear of everything else.
+
+    That is points, line, error bars and other labels. If no side is clear, the best one is taken.
+    """
     ax.autoscale_view()
     to_points = partial(_in_points, ax)
     places, taken, texts = to_points(x, y), _drawn(to_points, x, y, bars), []
     for i, (place, label) in enumerate(zip(places, labels, strict=True)):
         half = np.array([0.3 * len(label), 0.5]) * LABEL_SIZE
         middles = place + SIDES * (LABEL_OFFSET + half)
-        distances = np.linalg.norm(
-            np.maximum(np.abs(taken - middles[:, None]) - half, 0), axis=2
-        ).min(axis=1)
-        best = np.minimum(distances, LABEL_CLEARANCE).argmax()  # far enough is as good as farther
-        options = {
-            "textcoords": "offset points",
-            "fontsize": LABEL_SIZE,
-            "ha": "center",
-            "va": "center",
-        }
-        texts.append(ax.annotate(label, (x[i], y[i]), middles[best] - place, **options))
+        overlaps = np.maximum(np.abs(taken - middles[:, None]) - half, 0)
+        distances = np.linalg.norm(overlaps, axis=2).min(axis=1)
+        # The first of the sides that are clear: more than enough clearance is no better.
+        best = np.minimum(distances, LABEL_CLEARANCE).argmax()
+        texts.append(ax.annotate(label, (x[i], y[i]), middles[best] - place, **LABELS))
         taken = np.vstack([taken, middles[best], middles[best] + SIDES * half])
     return texts
 
 
 def _in_points(ax, x, y):
-    """Where data are in the figure, in the unit of font sizes."""
+    """Positions of data in the figure, in points, the unit of font sizes."""
     return ax.transData.transform(np.column_stack([x, y])) * 72 / ax.figure.dpi
 
 
 def _drawn(to_points, x, y, bars):
-    """Places along the line and the bars."""
+    """Positions along the line and the error bars, in points."""
     places = to_points(x, y)
     line = [start + STEPS * (end - start) for start, end in pairwise(places)]
-    halves = [
-        (0 if bars["xerr"] is None else step * bars["xerr"], 0)
-        for step in (-1, -0.7, -0.4, 0.4, 0.7, 1)
-    ]
-    halves += [
-        (0, 0 if bars["yerr"] is None else step * bars["yerr"])
-        for step in (-1, -0.7, -0.4, 0.4, 0.7, 1)
-    ]
-    return np.concatenate(
-        [places, *line, *(to_points(x + across, y + up) for across, up in halves)]
-    )
+    x_error, y_error = (0 if error is None else error for error in (bars["xerr"], bars["yerr"]))
+    across = [to_points(x + step * x_error, y) for step in BAR_STEPS]
+    up = [to_points(x, y + step * y_error) for step in BAR_STEPS]
+    return np.concatenate([places, *line, *across, *up])
 
 
 def _take(values, order):
@@ -312,18 +301,17 @@ def _take(values, order):
 
 
 def _ring(ax, x, y):
-    return ax.plot(
-        x, y, marker="o", markersize=14, markerfacecolor="none", color="black", linestyle="none"
-    )[0]
+    style = {"color": "black", "markerfacecolor": "none", "linestyle": "none"}
+    return ax.plot(x, y, marker="o", markersize=14, **style)[0]
 
 
 def _standard_error(cv_results, key):
-    """Of a mean over splits, or None if its standard deviation or the splits' own results are not there."""
+    """Standard error of a mean over splits; None without its standard deviation or the splits."""
     name = key.removeprefix("mean_")
     n_splits = sum(other.startswith("split") and other.endswith("_" + name) for other in cv_results)
     deviation = cv_results.get("std_" + name)
     return None if deviation is None or n_splits == 0 else np.asarray(deviation) / np.sqrt(n_splits)
 
 
-def _label(key):
+def _metric_name(key):
     return key.removeprefix("mean_test_").replace("_", " ")

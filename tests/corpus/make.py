@@ -21,7 +21,7 @@ from sklearn.datasets import load_digits
 
 from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
 from skl_sparse_ae._version import __version__
-from skl_sparse_ae.onnx import register
+from skl_sparse_ae.export import register_converters
 
 FOLDER = Path(__file__).parent / ".".join(__version__.split(".")[:2])
 LOSSES = ("squared_error", "cross_entropy")
@@ -51,7 +51,7 @@ def fits(X):
 
 def main():
     FOLDER.mkdir(exist_ok=True)
-    register()
+    register_converters()
     X = rows()
     expected = {"X": X}
     for name, model in fits(X[:60]):

@@ -11,8 +11,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae._estimator.unwrap import autoencoder_in, before_autoencoder, steps_of
-from skl_sparse_ae.fine_tuning import to_mlp_classifier, to_mlp_regressor
+from skl_sparse_ae._estimator.unwrap import autoencoder_in, steps_of, transform_before
+from skl_sparse_ae.export import to_mlp_classifier, to_mlp_regressor
 from skl_sparse_ae.metrics import (
     feature_errors,
     hoyer_scorer,
@@ -33,7 +33,7 @@ def model():
     return SparseAutoencoderTransformer(4, max_iter=3, random_state=0)
 
 
-# Estimators around an autoencoder, the numbers of steps before it, and whether it is the last step.
+# Estimators that contain an autoencoder, the number of steps before it, whether it is the last.
 AROUND = {
     "alone": (model, 0, True),
     "Pipeline": (lambda: make_pipeline(model()), 0, True),
@@ -94,7 +94,7 @@ def test_the_autoencoder_is_found_wherever_it_is(around, images, freeze):
     before, found = autoencoder_in(freeze(estimator))
     assert type(found) is SparseAutoencoderTransformer
     assert len(before.steps if before else []) == n_before
-    seen = before_autoencoder(before, images)
+    seen = transform_before(before, images)
     assert hoyer_scorer(freeze(estimator), images) == hoyer_scorer(found, seen)
     assert reconstruction_and_sparsity_scorer(freeze(estimator), images)["r2"] == pytest.approx(
         found.score(seen), rel=1e-12
@@ -139,11 +139,11 @@ def test_what_has_none_inside_is_refused_by_name(images):
         (PCA(2), r"PCA is not an autoencoder: it has no method `reconstruct`\. Pass"),
         (
             make_pipeline(make_pipeline(PCA(2))),
-            r"Pipeline is not an autoencoder: .*, and nor has any step\. Pass",
+            r"Pipeline is not an autoencoder: .*, and neither has any of its steps\. Pass",
         ),
         (
             FrozenEstimator(PCA(2)),
-            r"FrozenEstimator is not an autoencoder: .*, and nor has any step",
+            r"FrozenEstimator is not an autoencoder: .*, and neither has any of its steps",
         ),
         (make_pipeline("passthrough"), "Pipeline is not an autoencoder"),
     ):
@@ -157,7 +157,9 @@ def test_a_search_has_to_be_fitted_and_refitted(images):
         with pytest.raises(NotFittedError, match="GridSearchCV instance is not fitted"):
             autoencoder_in(estimator)
     fitted(search, images)
-    with pytest.raises(TypeError, match=r"GridSearchCV has no best_estimator_, .*refit=False"):
+    with pytest.raises(
+        TypeError, match=r"GridSearchCV has no best_estimator_ because .*refit=False"
+    ):
         row_errors(make_pipeline(search), images)
 
 

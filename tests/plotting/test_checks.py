@@ -25,7 +25,9 @@ def test_the_autoencoder_is_found_in_the_middle_of_a_pipeline(autoencoder):
 
 
 def test_a_pipeline_without_autoencoder_says_so():
-    with pytest.raises(TypeError, match=r"Pipeline is not an autoencoder: .*and nor has any step"):
+    with pytest.raises(
+        TypeError, match=r"Pipeline is not an autoencoder: .*and neither has any of its steps"
+    ):
         fitted_autoencoder(make_pipeline(StandardScaler(), LinearRegression()))
 
 

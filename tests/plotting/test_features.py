@@ -28,9 +28,8 @@ def test_no_other_input_of_unit_norm_activates_a_unit_more(autoencoder):
 
 def test_pixels_of_the_picture_are_the_weights_around_mid_grey(autoencoder):
     picture = features(autoencoder).image_.get_array()
-    W = autoencoder.components_[4].reshape(
-        8, 8
-    )  # three columns with gaps of a pixel: row 1, column 1
+    # Three columns with gaps of one pixel: feature 4 is in row 1, column 1.
+    W = autoencoder.components_[4].reshape(8, 8)
     np.testing.assert_allclose(picture[9:17, 9:17, 1], 0.5 + W / (2 * np.abs(W).max()), atol=1e-12)
 
 
@@ -96,9 +95,9 @@ def test_a_pipeline_shows_the_features_of_its_autoencoder(autoencoder):
     [
         ({"units": 8}, "units=8 is out of range: the estimator has 7 units"),
         ({"units": 8, "order": "norm"}, "units=8 is out of range: the estimator has 7 units"),
-        ({"order": "size"}, "order has to be one of None, 'norm', 'mean_activation', got 'size'"),
-        ({"weights": "both"}, "weights has to be one of 'encoder', 'decoder', got 'both'"),
-        ({"n_columns": 0}, "n_columns has to be an int of at least 1, got 0"),
+        ({"order": "size"}, "order must be one of None, 'norm', 'mean_activation', got 'size'"),
+        ({"weights": "both"}, "weights must be one of 'encoder', 'decoder', got 'both'"),
+        ({"n_columns": 0}, "n_columns must be an int of at least 1, got 0"),
     ],
 )
 def test_options_that_make_no_sense(autoencoder, options, message):

@@ -20,11 +20,11 @@ def test_rows_become_tiles(shape, expected):
     [
         ((8, 9), r"image_shape=\(8, 9\) has 72 pixels, X has 64 features"),
         ((8, 8, 3), r"image_shape=\(8, 8, 3\) has 192 values, X has 64 features"),
-        (64, "has to be"),
-        ((64,), "has to be"),
-        ((2, 2, 16), "has to be"),
-        ((-8, -8), "has to be"),
-        ((8.0, 8), "has to be"),
+        (64, "must be"),
+        ((64,), "must be"),
+        ((2, 2, 16), "must be"),
+        ((-8, -8), "must be"),
+        ((8.0, 8), "must be"),
     ],
 )
 def test_shapes_that_do_not_fit_are_named(shape, message):

@@ -68,19 +68,19 @@ def test_a_pipelines_grid_is_in_the_unit_of_its_input(generator, images):
 
 @pytest.mark.parametrize("units", [(0,), (0, 1, 2), (0, 3), 3, (0.5, 1)])
 def test_other_than_two_units_are_refused(generator, images, units):
-    with pytest.raises(ValueError, match=r"units has to be|out of range"):
+    with pytest.raises(ValueError, match=r"units must be|out of range"):
         LatentPlaneDisplay.from_estimator(generator, images, units=units)
 
 
 def test_classes_have_to_fit_and_be_few(generator, images):
     with pytest.raises(ValueError, match="X, y have 400, 5 rows"):
         LatentPlaneDisplay.from_estimator(generator, images, range(5))
-    with pytest.raises(ValueError, match="y has 14 classes, and no more than 13 can be told apart"):
+    with pytest.raises(ValueError, match="y has 14 classes, but only 13 can be distinguished"):
         LatentPlaneDisplay.from_estimator(generator, images, np.arange(400) % 14)
 
 
 def test_a_grid_has_lines_and_the_shape_of_rows(generator):
-    with pytest.raises(ValueError, match="n_lines has to be an int of at least 1"):
+    with pytest.raises(ValueError, match="n_lines must be an int of at least 1"):
         LatentPlaneDisplay.from_grid(generator, (8, 8), n_lines=0)
     with pytest.raises(ValueError, match="has 72 pixels"):
         LatentPlaneDisplay.from_grid(generator, (8, 9))

@@ -80,7 +80,7 @@ def test_styles_can_be_changed(autoencoder):
 
 def test_an_unknown_scale_is_refused(autoencoder):
     with pytest.raises(
-        ValueError, match="yscale has to be one of 'auto', 'linear', 'log', got 'cubic'"
+        ValueError, match="yscale must be one of 'auto', 'linear', 'log', got 'cubic'"
     ):
         LossCurveDisplay.from_estimator(autoencoder, yscale="cubic")
 

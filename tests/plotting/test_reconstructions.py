@@ -85,5 +85,5 @@ def test_rows_and_reconstructions_have_to_match(images):
 
 @pytest.mark.parametrize("options", [{"n_rows": 0}, {"n_rows": 2.5}, {"n_columns": 0}])
 def test_counts_are_positive_integers(autoencoder, images, options):
-    with pytest.raises(ValueError, match=f"{next(iter(options))} has to be an int of at least 1"):
+    with pytest.raises(ValueError, match=f"{next(iter(options))} must be an int of at least 1"):
         ReconstructionsDisplay.from_estimator(autoencoder, images, (8, 8), **options)

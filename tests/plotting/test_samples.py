@@ -45,7 +45,7 @@ def test_samples_of_a_pipeline_are_in_the_unit_of_its_input(generator, images):
 
 
 def test_what_draws_no_samples_is_refused(autoencoder, images):
-    with pytest.raises(TypeError, match="SparseAutoencoderTransformer has no 'sample', of which"):
+    with pytest.raises(TypeError, match="SparseAutoencoderTransformer has no 'sample' to draw"):
         SamplesDisplay.from_estimator(autoencoder, images, (8, 8))
 
 
@@ -53,8 +53,8 @@ def test_what_draws_no_samples_is_refused(autoencoder, images):
     ("options", "message"),
     [
         ({"image_shape": (8, 9)}, "has 72 pixels, X has 64 features"),
-        ({"n_samples": 0}, "n_samples has to be an int of at least 1"),
-        ({"n_columns": 0}, "n_columns has to be an int of at least 1"),
+        ({"n_samples": 0}, "n_samples must be an int of at least 1"),
+        ({"n_columns": 0}, "n_columns must be an int of at least 1"),
     ],
 )
 def test_arguments_out_of_range_are_refused(generator, images, options, message):

@@ -98,7 +98,7 @@ def test_arguments_that_do_not_fit(table):
         TopRowsDisplay.from_predictions(X, code[1:], 0)
     with pytest.raises(ValueError, match="feature_names has 1 names, X has 3 features"):
         TopRowsDisplay.from_predictions(X, code, 0, feature_names=["a"])
-    with pytest.raises(ValueError, match="n_rows has to be an int of at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_rows must be an int of at least 1, got 0"):
         TopRowsDisplay.from_predictions(X, code, 0, n_rows=0)
 
 

@@ -124,10 +124,8 @@ def test_close_points_get_labels_that_do_not_overlap():
     ("x", "y"),
     [
         ([0.578, 0.613, 0.624, 0.627, 0.619, 0.642], [0.826, 0.807, 0.797, 0.796, 0.793, 0.77]),
-        (
-            [100, 200],
-            [0, 1e-3],
-        ),  # far from the limits of empty axes, in which this line would be horizontal
+        # Far from the limits of empty axes, in which this line would be horizontal.
+        ([100, 200], [0, 1e-3]),
     ],
 )
 def test_labels_are_clear_of_the_line(x, y):
@@ -145,7 +143,7 @@ def test_a_missing_key_is_named_with_those_there_are(results):
     del results["mean_test_hoyer"]
     with pytest.raises(
         KeyError,
-        match=r"cv_results has no 'mean_test_hoyer'. Its keys are mean_test_r2, param_sparsity_weight",
+        match=r"cv_results has no 'mean_test_hoyer'. Its keys are mean_test_r2, param_sparsity",
     ):
         TradeOffDisplay.from_cv_results(results)
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 def study(monkeypatch):
     monkeypatch.syspath_prepend(ROOT)
     monkeypatch.setenv("SKL_SPARSE_AE_MNIST", "not read here")
-    return importlib.import_module("benchmarks.variational_defaults")
+    return importlib.import_module("benchmarks.study.variational_defaults")
 
 
 def split(seed):
@@ -57,7 +57,7 @@ def test_no_table_but_mnist_serves_for_both_the_choice_and_the_report(study):
 
 def test_epochs_beside_those_of_pytorch(monkeypatch):
     monkeypatch.syspath_prepend(ROOT)
-    benchmark = importlib.import_module("benchmarks.variational")
+    benchmark = importlib.import_module("benchmarks.study.variational")
     epochs = benchmark.our_epochs(np.random.default_rng(0).random((40, 9), dtype=np.float32))
     first, second = (next(epochs) for _ in range(2))
     assert second < first

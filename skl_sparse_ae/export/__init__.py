@@ -1,0 +1,25 @@
+"""Fitted autoencoders in other runtimes: ONNX, a NumPy source file, PyTorch, scikit-learn's MLPs.
+
+`register_converters` teaches skl2onnx to write ONNX files, of whole Pipelines as well. `to_source`
+writes a Python file that needs NumPy alone, and `to_torch` makes a PyTorch module.
+`to_mlp_classifier` and `to_mlp_regressor` make perceptrons whose hidden layers are fitted encoders,
+for `fit` to fine-tune on labelled rows.
+
+skl2onnx and torch are imported only when they are needed.
+"""
+
+from skl_sparse_ae.export._mlp import to_mlp_classifier, to_mlp_regressor
+from skl_sparse_ae.export._onnx import register_converters
+from skl_sparse_ae.export._source import to_source
+from skl_sparse_ae.export._torch import to_torch
+
+__all__ = [
+    "register_converters",
+    "to_mlp_classifier",
+    "to_mlp_regressor",
+    "to_source",
+    "to_torch",
+]
+
+for _name in __all__:
+    globals()[_name].__module__ = __name__

@@ -1,0 +1,57 @@
+"""The facts about a fitted sparse autoencoder that every export asks for."""
+
+from skl_sparse_ae._nn.activations import ACTIVATIONS
+from skl_sparse_ae._nn.losses import CrossEntropy, LogisticSquaredError, SquaredError
+from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
+
+NAMES = {activation: name for name, activation in ACTIVATIONS.items()}
+# The quantity that minus `score_samples` measures. The facts that a loss states, `is_quadratic` and
+# `output_activation`, do not determine it.
+SCORES = {
+    SquaredError: "squared_error",
+    LogisticSquaredError: "squared_error",
+    CrossEntropy: "divergence",
+}
+
+
+def check_autoencoder(model, caller):
+    """Raise TypeError or NotFittedError unless `model` is a fitted sparse autoencoder."""
+    if not isinstance(model, SparseAutoencoderTransformer):
+        raise TypeError(
+            f"{caller} takes a SparseAutoencoderTransformer, e.g. a step of a Pipeline, got "
+            f"{type(model).__name__}."
+        )
+    model._check_fitted()
+
+
+def code_activation(model):
+    """Name of the activation that makes the code: "logistic" unless a subclass has another.
+
+    The names are those of `_nn.activations.ACTIVATIONS`. Raises ValueError for other activations.
+    """
+    activation = model._activation()
+    if activation not in NAMES:
+        raise ValueError(
+            f"The code activation {activation.__name__} of {type(model).__name__} cannot be "
+            f"exported. Those that can are {', '.join(ACTIVATIONS)}."
+        )
+    return NAMES[activation]
+
+
+def output_activation(model):
+    """Name of the activation that makes the reconstruction: "identity" or "logistic"."""
+    return model._loss().output_activation
+
+
+def score_of(model):
+    """Name of the quantity that minus `score_samples` measures: "squared_error" or "divergence".
+
+    Raises ValueError for a loss that is not of this package.
+    """
+    loss = model._loss()
+    if loss not in SCORES:
+        raise ValueError(
+            f"The scores of {type(model).__name__} cannot be exported: its loss {loss!r} is not "
+            "one of this package."
+        )
+    return SCORES[loss]
