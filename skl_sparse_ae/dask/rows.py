@@ -236,7 +236,7 @@ def sum_in_worker(function, others, width, n_threads, lengths, *parts):
         )
     blocks = [block for part in parts for block in row_blocks(part, width).rows]
     others = [[other] * len(blocks) for other in others]
-    with thread_pool(n_threads) as map:
+    with np.errstate(all="ignore"), thread_pool(n_threads) as map:
         workers = Executor(partial(quiet_map, map), n_threads, longest_run=len(blocks))
         return workers.sum(pickle.loads(function), blocks, *others)
 
@@ -252,7 +252,8 @@ def _epoch_of_partition(step, carried, X, seed):
     }
     memory = {name: array.copy() for name, array in state.memory.items()}
     state, rng = state._replace(**arrays, memory=memory), np.random.default_rng(seed)
-    state, n, mean, means = step(state, ArrayRows(X), Executor(), rng)
+    with np.errstate(all="ignore"):
+        state, n, mean, means = step(state, ArrayRows(X), Executor(), rng)
     return state, n_rows + n, value + n * mean, terms + n * np.asarray(means)
 
 

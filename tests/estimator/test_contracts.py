@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
-from skl_sparse_ae._estimator.contracts import SavedFrame, Spec, Summary, is_out_of_date
+from skl_sparse_ae._estimator.contracts import (
+    Differentiable,
+    SavedFrame,
+    Spec,
+    Summary,
+    is_out_of_date,
+)
 from skl_sparse_ae._rows.in_memory import ArrayRows
 
 X = np.random.default_rng(0).uniform(size=(40, 6))
@@ -23,6 +29,14 @@ def problem(request, problem_of):
 def test_a_family_keeps_its_contracts(problem, fulfils):
     fulfils(problem.spec, Spec)
     fulfils(problem.spec.frame, SavedFrame)
+
+
+def test_frames_of_weights_pull_gradients_back(fulfils, problem_of):
+    far = (X + 1e6).astype(np.float32)
+    of_joint = problem_of(SparseAutoencoderTransformer(3, loss="cross_entropy"), X)
+    of_encoder, of_offset = (problem_of(FAMILIES["sparse, lbfgs"], rows) for rows in (X, far))
+    for frame in (of_joint.spec.frame, of_encoder.frame, of_offset.translation):
+        fulfils(frame, Differentiable)
 
 
 def test_a_saved_frame_knows_the_limits_of_all_that_it_holds(problem):

@@ -87,10 +87,14 @@ def test_a_worker_adds_up_short_runs():
     assert handed_over.pop() == -(-100 // (100 // 8))
 
 
-def test_workers_are_as_quiet_as_the_estimators(workers):
-    for result in workers.map(np.exp, [np.full(3, 1e3)] * 4):
-        np.testing.assert_array_equal(result, np.inf)
-    assert workers.sum(lambda rows: np.exp(rows).sum(), [np.full(3, 1e3)] * 4) == np.inf
+def test_threads_are_as_quiet_as_the_estimators():
+    """Their settings are their own. The calling thread's are those of its caller."""
+    blocks = [np.full(3, 1e3)] * 4
+    with np.errstate(all="ignore"), threadpool_limits(2, user_api="blas"), executor(2) as workers:
+        assert workers.n_workers == 2
+        np.testing.assert_array_equal(list(workers.map(np.exp, blocks)), np.inf)
+        np.testing.assert_array_equal(list(workers.plain_map(np.exp, blocks)), np.inf)
+        assert workers.sum(lambda rows: np.exp(rows).sum(), blocks) == np.inf
 
 
 def test_a_buffer_is_the_same_memory_as_long_as_it_is_large_enough():
