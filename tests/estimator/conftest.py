@@ -60,8 +60,14 @@ def as_version(monkeypatch):
 
 
 @pytest.fixture(scope="session")
+def memory_of():
+    """A function that returns what the problem of an estimator keeps between calls, by name."""
+    return lambda model: model._optimizer_state["memory"]
+
+
+@pytest.fixture(scope="session")
 def problem_of():
-    """A function: the problem of a fit of an estimator to X, in the form that its solver searches."""
+    """A function that makes the problem of a fit to X, in the form that the solver searches."""
 
     def make(estimator, X):
         rows = ArrayRows(X)

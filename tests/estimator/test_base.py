@@ -1,4 +1,4 @@
-"""The estimator around any problem, tried on the smallest there is: no code, and a decoder of column means."""
+"""The estimator around any problem, tried on the smallest: no code, a decoder of column means."""
 
 import copy
 import pickle
@@ -336,18 +336,18 @@ def test_calls_of_partial_fit_continue_through_a_pickle_and_forget_old_history(m
     assert len(straight.loss_curve_) == 3
 
 
-def test_the_memory_of_a_problem_survives_between_calls_and_in_a_pickle():
+def test_the_memory_of_a_problem_survives_between_calls_and_in_a_pickle(memory_of):
     model = Mean()
     for n_calls in (1, 2, 3):
         model = pickle.loads(pickle.dumps(model.partial_fit(X)))
-        assert model._optimizer_state["memory"]["n_rows"] == n_calls * len(X)
-    assert model.fit(X)._optimizer_state["memory"]["n_rows"] == 50 * len(X)
+        assert memory_of(model)["n_rows"] == n_calls * len(X)
+    assert memory_of(model.fit(X))["n_rows"] == 50 * len(X)
 
 
-def test_a_file_without_a_memory_begins_with_a_new_one():
+def test_a_file_without_a_memory_begins_with_a_new_one(memory_of):
     model = Mean().partial_fit(X)
     del model._optimizer_state["memory"]
-    assert model.partial_fit(X)._optimizer_state["memory"]["n_rows"] == len(X)
+    assert memory_of(model.partial_fit(X))["n_rows"] == len(X)
 
 
 def test_a_fit_that_climbs_ends_where_it_began():
@@ -374,7 +374,7 @@ def test_a_damaged_file_is_refused():
         Mean().__setstate__(state)
 
 
-# ------------------------------------------------------------------------------------------------ NumPy's numbers
+# ------------------------------------------------------------------------------- NumPy's numbers
 
 INTS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.int64, np.uint64]
 REALS = [np.float16, np.float32, np.float64, np.longdouble, Fraction]
