@@ -11,7 +11,8 @@ __all__ = [
     "VariationalAutoencoderTransformer",
 ]
 
-# A pickle or skops file names this path, so it must not be that of a private module, which may move.
+# A pickle or skops file names this path, so it must not be that of a private module, which may
+# move.
 for _public in (
     InconsistentVersionWarning,
     SparseAutoencoderTransformer,

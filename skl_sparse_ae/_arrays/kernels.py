@@ -19,7 +19,7 @@ def column_sum(A):
 
 @lru_cache(maxsize=16)
 def _ones(n, dtype):
-    """A read-only vector of ones. Filling it takes as long as adding up the rows of a small block."""
+    """A read-only vector of ones: filling it takes as long as adding up a small block."""
     ones = np.ones(n, dtype=dtype)
     ones.flags.writeable = False
     return ones
@@ -38,7 +38,7 @@ def add_multiple(Y, factor, X):
 
 
 def subtract_outer(M, u, v):
-    """``M -= np.outer(u, v)`` for a contiguous M, which is returned. Four times as fast as NumPy."""
+    """``M -= np.outer(u, v)`` for a contiguous M, which is returned; 4 times as fast as NumPy."""
     ger = get_blas_funcs("ger", (M,))
     return _copy_unless_shared(ger(-1, v, u, a=M.T, overwrite_a=True).T, M)
 

@@ -95,7 +95,7 @@ class BaseAutoencoder(
         "random_state": ["random_state"],
     }
 
-    # ------------------------------------------------------------------------- what a family supplies
+    # --- what a family supplies
 
     _frame_type: type  # of `SavedFrame`
 
@@ -156,7 +156,7 @@ class BaseAutoencoder(
         """The problem's memory at the start, for the fitted weights or for new ones."""
         return {}
 
-    # --------------------------------------------------------------------------------------- fitting
+    # --- fitting
 
     @with_callbacks
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
@@ -165,10 +165,10 @@ class BaseAutoencoder(
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows to reconstruct, float32 or float64 (anything else becomes float64; sparse becomes CSR). With
-            ``loss="cross_entropy"``, between 0 and 1 up to the square root of the precision, as `MinMaxScaler` leaves it.
-            A memory map, or what is sliced by rows like an HDF5 data set, of more than 256 MiB is read block by block and
-            never whole.
+            Rows to reconstruct, float32 or float64 (anything else becomes float64; sparse becomes
+            CSR). With ``loss="cross_entropy"``, between 0 and 1 up to the square root of the
+            precision, as `MinMaxScaler` leaves it. A memory map, or what is sliced by rows like an
+            HDF5 data set, of more than 256 MiB is read block by block and never whole.
         y : ignored
 
         Returns
@@ -181,8 +181,8 @@ class BaseAutoencoder(
         TypeError
             For dates and durations, and Dask collections.
         ValueError
-            For parameters or X outside their range, a corrupted sparse X, a file shorter than its map, or if the objective
-            overflows.
+            For parameters or X outside their range, a corrupted sparse X, a file shorter than its
+            map, or if the objective overflows.
         MemoryError
             If the weights do not fit into the machine, before anything is allocated.
         """
@@ -310,15 +310,15 @@ class BaseAutoencoder(
     def _best_of(self, problem, candidates, rows, margin):
         """Where to go on in another frame: the candidate of the lowest objective at `rows`.
 
-        Candidates are the same function as before, the same numbers in the new unit (right if the old
-        unit came from rows of another spread, such as a single row), and new weights. The first is
-        kept unless it is worse by `margin`, a share of the objective.
+        Candidates are the same function as before, the same numbers in the new unit (right if the
+        old unit came from rows of another spread, such as a single row), and new weights. The first
+        is kept unless it is worse by `margin`, a share of the objective.
         """
         values = [_objective_at(problem, params, rows) for params in candidates]
         values[0] -= margin * abs(values[0])
         return candidates[int(np.argmin(np.nan_to_num(values, nan=np.inf)))]
 
-    # ---------------------------------------------------------------------------------------- checks
+    # --- checks
 
     def _check_parameters(self):
         self._validate_params()
@@ -354,7 +354,7 @@ class BaseAutoencoder(
         check_unchanged(now, vars(self).get("_meaning", {}), consequence)
 
     def _check_fitted(self):
-        """Raise NotFittedError, or ValueError if the weights are for other functions than asked for."""
+        """Raise NotFittedError, or ValueError if the weights were fitted for other functions."""
         check_is_fitted(self)
         consequence = "of the fit that the weights are from. Set {} back, or fit again."
         check_unchanged(self._functions(), vars(self).get("_meaning", {}), consequence)
@@ -372,13 +372,13 @@ class BaseAutoencoder(
         train, validation = rows.hold_out(self.validation_fraction, seed)
         if validation.shape[0] < 2:
             raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your "
-                f"dataset: validation_fraction={self.validation_fraction} of {rows.shape[0]} rows is "
-                f"{validation.shape[0]}."
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                f"your dataset: validation_fraction={self.validation_fraction} of "
+                f"{rows.shape[0]} rows is {validation.shape[0]}."
             )
         return train, validation
 
-    # ----------------------------------------------------------------------------- fitted attributes
+    # --- fitted attributes
 
     def _finalize(self, training, solution):
         """Store a fit that has ended at `solution`. Returns the warnings as (category, message).
@@ -422,7 +422,7 @@ class BaseAutoencoder(
         return "diverged", self._store(problem.spec, weights, rows)
 
     def _store(self, spec, weights, rows):
-        """Store flat weights and all that follows from them at `rows`, whose `Summary` is returned."""
+        """Store flat weights, and what follows from them at `rows`; return their `Summary`."""
         summary = spec.summarize(weights, rows)
         loss = float(sum(summary.terms))
         if not np.isfinite(loss):
@@ -431,7 +431,7 @@ class BaseAutoencoder(
         return summary
 
     def _weight_attributes(self, spec, weights):
-        """Flat weights as attributes, and what they mean, which a later `set_params` cannot change."""
+        """Flat weights as attributes, and what they mean whatever `set_params` changes later."""
         return self._named_weights(spec, weights) | {"_meaning": self._sizes() | self._functions()}
 
     def _attributes(self, problem, params):

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks (`sklearn.callback`, from 1.9, experimental), or nothing in their place."""
+"""scikit-learn's callbacks (`sklearn.callback`, experimental, from 1.9), or a stand-in."""
 
 from functools import wraps
 
@@ -17,8 +17,9 @@ except ImportError:  # scikit-learn before 1.9
 class CallbackContext:
     """Tells the callbacks of an estimator of its fit, and of each iteration or epoch as a subtask.
 
-    X is passed as the target too: an autoencoder is to reproduce it, and some callbacks score nothing
-    without a target. `reconstruction_attributes` are functions that return the fitted attributes.
+    X is passed as the target too: an autoencoder is to reproduce it, and some callbacks score
+    nothing without a target. `reconstruction_attributes` are functions that return the fitted
+    attributes.
     """
 
     def __init__(self, estimator):

@@ -49,7 +49,8 @@ def as_one_row(x, has_names):
 def refuse_times(X, name):
     """TypeError for dates, times and durations, which scikit-learn takes for numbers or refuses by what NumPy says of them.
 
-    By the names of dtypes, which agree in NumPy, pandas, polars, narwhals and PyArrow; objects by what they are.
+    By the names of dtypes, which agree in NumPy, pandas, polars, narwhals and PyArrow; objects by
+    what they are.
     """
     dtypes = [str(_of_categories(dtype)) for dtype in _dtypes(X)]
     for dtype in filter(TIMES.search, dtypes):

@@ -6,19 +6,20 @@ def not_converged(estimator, solver, status):
     name, n_iter = solver.name, estimator.n_iter_
     if status == "max_iter" and estimator.tol > 0:  # with tol=0 the user asked for max_iter
         return (
-            f"{name} failed to converge after {n_iter} {solver.iteration}(s): the objective was still "
-            f"falling by more than tol={estimator.tol:g} allows. Increase "
+            f"{name} failed to converge after {n_iter} {solver.iteration}(s): the objective was "
+            f"still falling by more than tol={estimator.tol:g} allows. Increase "
             f"max_iter={estimator.max_iter}, or tol."
         )
     if status == "not_finite":
         return (
-            f"{name} met non-finite values again and again and stopped after {n_iter} iteration(s) at "
-            "the best weights so far. Scale the data, e.g. with StandardScaler."
+            f"{name} met non-finite values again and again and stopped after {n_iter} "
+            "iteration(s) at the best weights so far. Scale the data, e.g. with StandardScaler."
         )
     if status == "diverged":
         return (
-            f"{name} diverged: the objective ended above its first value {estimator.loss_:.3g}, whose "
-            f"weights are kept. Lower learning_rate_init={estimator.learning_rate_init:g}, or raise "
+            f"{name} diverged: the objective ended above its first value {estimator.loss_:.3g}, "
+            "whose weights are kept. Lower "
+            f"learning_rate_init={estimator.learning_rate_init:g}, or raise "
             f"batch_size={estimator.batch_size}."
         )
     return None

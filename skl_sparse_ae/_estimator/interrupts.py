@@ -6,8 +6,8 @@ from time import monotonic
 import numpy as np
 
 SECONDS_TO_PRESS_TWICE = 2.0
-# Modules that fit copies of an estimator. Users do not get those back, and they are compared as whole
-# fits, so half-trained ones are of no use.
+# Modules that fit copies of an estimator. Users do not get those back, and they are compared as
+# whole fits, so half-trained ones are of no use.
 SEARCHES = ("sklearn.model_selection.", "skl_sparse_ae.model_selection")
 
 
@@ -18,7 +18,7 @@ class CtrlC:
         self.pressed_at = -np.inf
 
     def pass_on(self):
-        """Raise KeyboardInterrupt within a search, or if the last call was at most 2 seconds ago."""
+        """Raise KeyboardInterrupt within a search, or if the last call was in the last 2 s."""
         before, self.pressed_at = self.pressed_at, monotonic()
         if self.pressed_at - before <= SECONDS_TO_PRESS_TWICE or _is_within_a_search():
             raise KeyboardInterrupt

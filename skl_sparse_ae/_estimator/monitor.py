@@ -6,8 +6,8 @@ from skl_sparse_ae._solvers.solution import Verdict
 class Monitor:
     """Follows a fit iterate by iterate. See `_solvers.solution.Monitor`.
 
-    Each iterate is recorded in one step, so that Ctrl-C, which may come at any point, does not leave
-    half a record.
+    Each iterate is recorded in one step, so that Ctrl-C, which may come at any point, does not
+    leave half a record.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def optimizer_state_to_dict(state, frame, seed, seen):
 
 
 def resume(saved, frame_type):
-    """The `Resumed` of a saved state. Its arrays are copies: saved ones may be mapped from a file."""
+    """The `Resumed` of a saved state. Arrays are copied: saved ones may be memory maps."""
     frame = frame_type(*(_copied(saved[field]) for field in frame_type._fields))
     if SEEN + "n_rows" not in saved:
         return Resumed(frame, saved["seed"], None)

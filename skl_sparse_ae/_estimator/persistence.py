@@ -1,7 +1,7 @@
 """Versioning of saved estimators, and validation of loaded state.
 
-A pickle, joblib or skops file may be damaged, or made by someone else. No file is opened here: how to
-write one safely is in ``docs/reliability.md``.
+A pickle, joblib or skops file may be damaged, or made by someone else. No file is opened here: how
+to write one safely is in ``docs/reliability.md``.
 """
 
 import warnings
@@ -12,8 +12,8 @@ from skl_sparse_ae._estimator.transaction import is_sound_generator, python_numb
 from skl_sparse_ae._version import __version__
 
 STAMP = "_skl_sparse_ae_version"
-# Attributes that a fitted estimator may have besides those of its class, and those that scikit-learn
-# sets beside the parameters.
+# Attributes that a fitted estimator may have besides those of its class, and those that
+# scikit-learn sets beside the parameters.
 FITTED = {"n_features_in_", "feature_names_in_", "n_iter_", "loss_", "loss_curve_", "loss_terms_"}
 FITTED |= {"validation_scores_", "best_validation_score_", "_optimizer_state", "_meaning"}
 OF_SCIKIT_LEARN = {"_metadata_request", "_callback_fit_ctx", "_parent_callback_ctx"}

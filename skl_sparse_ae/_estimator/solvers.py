@@ -1,7 +1,7 @@
 """The solvers as an estimator sees them: `SOLVERS` by the names of the parameter `solver`.
 
-Each answers the questions in which they differ: which form of the problem, how to run it, whether its
-steps see few rows, and whether its last iterate may be worse than its start.
+Each answers the questions in which they differ: which form of the problem, how to run it, whether
+its steps see few rows, and whether its last iterate may be worse than its start.
 """
 
 from functools import partial

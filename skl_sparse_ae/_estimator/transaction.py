@@ -15,9 +15,10 @@ NOT_FINITE = (
 )
 
 
-# Around all that users call. What is not finite is looked for where it matters, and said in words; NumPy's warnings only come
-# before that, or scikit-learn's check for NaN does: it sums first, and huge values of both signs make inf - inf. Under the
-# caller's `np.seterr(all="raise")` they would be exceptions, over mere underflow.
+# Around all that users call. What is not finite is looked for where it matters, and said in words;
+# NumPy's warnings only come before that, or scikit-learn's check for NaN does: it sums first, and
+# huge values of both signs make inf - inf. Under the caller's `np.seterr(all="raise")` they would
+# be exceptions, over mere underflow.
 quiet = np.errstate(all="ignore")
 
 
@@ -36,8 +37,9 @@ def reading(method):
 def transaction(estimator):
     """A copy of the estimator to work on, its parameters Python's own numbers; the estimator changes at the end or not at all.
 
-    That is one step, which no signal can split and no other thread sees half of. Attributes are replaced, never written into,
-    but for one, a generator given as `random_state`: it has been drawn from, and after any exception is wound back.
+    That is one step, which no signal can split and no other thread sees half of. Attributes are
+    replaced, never written into, but for one, a generator given as `random_state`: it has been
+    drawn from, and after any exception is wound back.
     """
     working, generator = copy.copy(estimator), getattr(estimator, "random_state", None)
     vars(working).update(
@@ -80,7 +82,8 @@ def _is_fitted(name):
 def python_number(value):
     """A number as Python's own int or float, infinite if it is too large for the latter; anything else as it is.
 
-    NumPy's are of this or that width: narrow ints overflow in products, and narrow floats round what they are added to.
+    NumPy's are of this or that width: narrow ints overflow in products, and narrow floats round
+    what they are added to.
     """
     if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
         return value
@@ -105,8 +108,8 @@ def draw_seed(random_state):
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
-# Of NumPy's bit generators, the index into what they have drawn ahead, and its largest value: beyond, they read memory that is
-# not theirs, and NumPy lets a file set it to anything.
+# Of NumPy's bit generators, the index into what they have drawn ahead, and its largest value:
+# beyond, they read memory that is not theirs, and NumPy lets a file set it to anything.
 INDICES = {
     "MT19937": (lambda state: state["state"]["pos"], 624),
     "Philox": (lambda state: state["buffer_pos"], 4),

@@ -1,10 +1,10 @@
 """Activation functions, forward beside backward.
 
-`forward` overwrites Z by the activations A. `backward` turns the gradient with respect to A into that
-with respect to Z, which it finds from A alone; it overwrites both. Sparse codes need two facts more:
-``inverse(a)``, the pre-activation at which a unit has activation a, and `bounds`, the least and the
-largest activation. `saturates` says that activations near both bounds lose their digits: means are
-then computed from the pre-activations, see `saturation`.
+`forward` overwrites Z by the activations A. `backward` turns the gradient with respect to A into
+that with respect to Z, which it finds from A alone; it overwrites both. Sparse codes need two facts
+more: ``inverse(a)``, the pre-activation at which a unit has activation a, and `bounds`, the least
+and the largest activation. `saturates` says that activations near both bounds lose their digits:
+means are then computed from the pre-activations, see `saturation`.
 """
 
 from typing import Protocol

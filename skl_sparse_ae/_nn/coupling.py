@@ -1,8 +1,8 @@
 """The gradient of a penalty on the mean activations, for each row.
 
-Rows interact only through the mean activations. So what a row has to know of the others is one number
-a unit, the slope of the penalty, and that is the `Coupling`. Saturated units, whose mean is not a
-floating-point number of any use, need the sums over rows of their two tails instead.
+Rows interact only through the mean activations. So what a row has to know of the others is one
+number a unit, the slope of the penalty, and that is the `Coupling`. Saturated units, whose mean is
+not a floating-point number of any use, need the sums over rows of their two tails instead.
 """
 
 from typing import Any, NamedTuple

@@ -1,7 +1,7 @@
 """Stacks of dense layers, forward beside backward.
 
-A stack is a list of `Layer`, with an activation between its layers; its output is raw. The weights of
-a stack are views into one flat vector: layer after layer, coef then intercept, row-major. As in
+A stack is a list of `Layer`, with an activation between its layers; its output is raw. The weights
+of a stack are views into one flat vector: layer after layer, coef then intercept, row-major. As in
 scikit-learn's networks `coef` has one column an output, so a layer is ``A @ coef + intercept``.
 """
 

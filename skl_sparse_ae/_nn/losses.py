@@ -48,7 +48,8 @@ class Loss(Protocol):
     def raw_scale(variance: np.ndarray) -> float:
         """The size of the raw output's deviations from `raw_of_mean`, from column variances."""
 
-    # Facts that "scale" is made of (`_sparse.scale`), each a mean over features or rows and features.
+    # Facts that "scale" is made of (`_sparse.scale`), each a mean over features or rows and
+    # features.
 
     @staticmethod
     def of_constant(mean: np.ndarray, variance: np.ndarray) -> float:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-# Columns are offset if their means are more than this many times their deviations. Products then use
-# differences from an origin (`_rows.lazy.Centred`), which costs 6 to 20% of an evaluation. Without
-# that, float32 ends 2% above the least J at 1,000 deviations, and 31% at 100,000. Pixels and ordinary
-# tables lie within 20. Products in float64 would need it later, but squares would not (see
-# `_sparse.sparse_products`).
+# Columns are offset if their means are more than this many times their deviations. Products then
+# use differences from an origin (`_rows.lazy.Centred`), which costs 6 to 20% of an evaluation.
+# Without that, float32 ends 2% above the least J at 1,000 deviations, and 31% at 100,000. Pixels
+# and ordinary tables lie within 20. Products in float64 would need it later, but squares would not
+# (see `_sparse.sparse_products`).
 MAX_DEVIATIONS = {np.dtype(np.float32): 20.0, np.dtype(np.float64): 1e4}
 # The same for fitted weights: the largest term of a pre-activation, which the bias has to cancel.
 MAX_TERM = {np.dtype(np.float32): 100.0, np.dtype(np.float64): 1e5}

@@ -1,10 +1,10 @@
 """Penalties on the mean activations: value, and slopes with respect to the logarithms of the means.
 
-A penalty is called with ``log_on = log(rho_hat)`` and ``log_off = log(1 - rho_hat)``, both (n_units,)
-float64, where ``rho_hat`` is the mean activation of each code unit over rows. It returns
-``(value, slope_on, slope_off)``: a number, and its derivatives (n_units,) with respect to `log_on` and
-`log_off`. Logarithms stay finite and distinguish units whose ``rho_hat`` has been rounded to 0 or 1.
-Both are given, because neither follows from the other there.
+A penalty is called with ``log_on = log(rho_hat)`` and ``log_off = log(1 - rho_hat)``, both
+(n_units,) float64, where ``rho_hat`` is the mean activation of each code unit over rows. It returns
+``(value, slope_on, slope_off)``: a number, and its derivatives (n_units,) with respect to `log_on`
+and `log_off`. Logarithms stay finite and distinguish units whose ``rho_hat`` has been rounded to 0
+or 1. Both are given, because neither follows from the other there.
 
 Codes that are not between 0 and 1 have no ``1 - rho_hat``: `log_off` is then 0, and `slope_off` is
 ignored. L1 on a code that is never negative is
@@ -27,7 +27,7 @@ class Penalty(Protocol):
 
 
 def divergences(rho, log_on, log_off):
-    """``KL(rho || rho_hat_j)`` of each unit (n_units,) in nats, given the logarithms of its mean."""
+    """``KL(rho || rho_hat_j)`` of each unit (n_units,), in nats, from its log-means."""
     per_unit = rho * (log(rho) - log_on) + (1 - rho) * (log1p(-rho) - log_off)
     return np.maximum(per_unit, 0)  # rounding can leave -1e-17 at the target
 
@@ -35,9 +35,10 @@ def divergences(rho, log_on, log_off):
 class KullbackLeibler(NamedTuple):
     """``weight * sum_j KL(target || rho_hat_j)``.
 
-    ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))``, summed over units. The slopes are constant,
-    so the gradient with respect to pre-activations is bounded for every unit, however far it is from
-    its target: ``-weight * rho <= sum_i g_ij <= weight * (1 - rho)``.
+    ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))``, summed over units. The slopes are
+    constant, so the gradient with respect to pre-activations is bounded for every unit, however far
+    it is from its target: ``-weight * rho <= sum_i g_ij <= weight * (1 - rho)``.
+
     Source: A. Ng, Sparse autoencoder, CS294A lecture notes (2011), section 3.
     """
 

@@ -1,22 +1,24 @@
 """Mean activations of logistic units, however saturated.
 
 A unit that is on everywhere has ``1 - mean == 0`` in floating point (float32: from a pre-activation
-of 17), and one that is off everywhere has ``mean == 0`` (float32: from -88). A penalty on the mean is
-then infinite. Its gradient is NaN or, after clipping, exactly zero, and the unit is lost for good. So
-the mean of such *saturated* units, and that of its complement, is kept as a logarithm. `Tails` are
-the sums that this takes. The other units, nearly always all of them, do not pay for it.
+of 17), and one that is off everywhere has ``mean == 0`` (float32: from -88). A penalty on the mean
+is then infinite. Its gradient is NaN or, after clipping, exactly zero, and the unit is lost for
+good. So the mean of such *saturated* units, and that of its complement, is kept as a logarithm.
+`Tails` are the sums that this takes. The other units, nearly always all of them, do not pay for it.
 
 Notation: ``Z`` are pre-activations and ``A = sigmoid(Z)``, both (n_rows, n_units).
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import log_expit
 
-# Above this mean, 1 - A has lost too many digits to rounding. Measured against 50-digit arithmetic in
-# float32, the gradient of the KL penalty is within 1e-6 of its bound up to here, and off by 1e-2 at a
-# mean of 0.999.
+from skl_sparse_ae._rows.sums import Sum
+
+# Above this mean, 1 - A has lost too many digits to rounding. Measured against 50-digit arithmetic
+# in float32, the gradient of the KL penalty is within 1e-6 of its bound up to here, and off by 1e-2
+# at a mean of 0.999.
 MAX_PLAIN_MEAN = 0.9
 
 
@@ -26,7 +28,8 @@ def is_saturated(mean, dtype):
     return ~((mean >= limits.tiny / limits.eps) & (mean <= MAX_PLAIN_MEAN))
 
 
-class Tails(NamedTuple):
+@dataclass(frozen=True)
+class Tails(Sum):
     """Sums over rows, scaled by their largest term, so that none over- or underflows.
 
     ``sum_i sigmoid(z_ij) = on_sum_j * exp(on_peak_j)`` and
@@ -70,10 +73,10 @@ def tails(Z):
 def log_mean_gradient(Z, all_rows, slope_on, slope_off):
     """Gradient with respect to Z of a function of the log-means, given its slopes (n_units,).
 
-    ``d log mean(A)_j / d z_ij = softmax_i(log a_ij) * (1 - a_ij)``; for the complement the same with
-    the sign reversed. The softmax is over all rows, whose `Tails` are `all_rows`. Taking
-    ``log a + log(1 - a) - log mean`` through one exponential instead loses a factor of n_rows to
-    rounding once abs(z) > 1e15.
+    ``d log mean(A)_j / d z_ij = softmax_i(log a_ij) * (1 - a_ij)``; for the complement the same
+    with the sign reversed. The softmax is over all rows, whose `Tails` are `all_rows`. Taking ``log
+    a + log(1 - a) - log mean`` through one exponential instead loses a factor of n_rows to rounding
+    once abs(z) > 1e15.
     """
     log_on, log_off = _log_sigmoids(Z)
     on = np.exp(log_on - all_rows.on_peak) / all_rows.on_sum

@@ -27,9 +27,10 @@ def _take_control(controller):
 class _OneBlasThread:
     """Holds BLAS to one thread while anyone is inside; yields how many it had to the first, and 1 to whoever joins.
 
-    The limit is the process's. Were each fit to set and restore it, two that overlap in threads would leave it set. A signal's
-    handler may raise between any two steps, so each of them leaves what `_end` can undo, however often it is called. A fork
-    waits until no thread is in the middle of a step, and in the child, where no other thread goes on, nobody is inside.
+    The limit is the process's. Were each fit to set and restore it, two that overlap in threads
+    would leave it set. A signal's handler may raise between any two steps, so each of them leaves
+    what `_end` can undo, however often it is called. A fork waits until no thread is in the middle
+    of a step, and in the child, where no other thread goes on, nobody is inside.
     """
 
     def __init__(self):

@@ -10,10 +10,10 @@ from skl_sparse_ae._rows.executor import Executor, executor
 from skl_sparse_ae._rows.lazy import Centred, is_in_memory, read
 from skl_sparse_ae._rows.products import dense
 
-# A block should fit in the cache, but a product with few rows wastes its set-up, and workers contend
-# for the GIL between operations. Measured over 64 to 784 features and 50 to 200 units: one thread
-# is within 5% from 0.5 to 4 MiB. Two threads are up to 10% slower with 1 MiB, and with 4 MiB, where
-# the blocks do not come out even.
+# A block should fit in the cache, but a product with few rows wastes its set-up, and workers
+# contend for the GIL between operations. Measured over 64 to 784 features and 50 to 200 units: one
+# thread is within 5% from 0.5 to 4 MiB. Two threads are up to 10% slower with 1 MiB, and with 4
+# MiB, where the blocks do not come out even.
 BLOCK_BYTES = 2**21
 MIN_ROWS, MAX_ROWS = 256, 4096  # float32 sums over more rows lose digits
 BLOCK_COUNT_MULTIPLE = (
@@ -24,8 +24,8 @@ BLOCK_COUNT_MULTIPLE = (
 class RowBlocks:
     """Blocks of rows in memory or in a file, and the executor that works on them.
 
-    `rows` is a list of arrays, CSR matrices or `LazyRows`. With an `executor` given, the workers are
-    those of whoever gave it. See `protocols.Blocks`.
+    `rows` is a list of arrays, CSR matrices or `LazyRows`. With an `executor` given, the workers
+    are those of whoever gave it. See `protocols.Blocks`.
     """
 
     def __init__(self, rows, executor=None):
@@ -81,8 +81,8 @@ class RowBlocks:
 class BatchBlocks(RowBlocks):
     """The rows of a mini-batch, one block for each worker of `executor`, whose memory is reused.
 
-    More blocks if a worker's rows are too many for float32 sums. Blocks that suit the cache cost more
-    than they save here: the gradients of a few blocks are the larger arrays to add.
+    More blocks if a worker's rows are too many for float32 sums. Blocks that suit the cache cost
+    more than they save here: the gradients of a few blocks are the larger arrays to add.
     """
 
     def __init__(self, batch, executor):

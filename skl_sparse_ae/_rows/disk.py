@@ -1,7 +1,8 @@
 """Rows on disk, read a block at a time: memory maps, and whatever else is sliced by rows (an HDF5 or Zarr data set).
 
-A slice of a `DiskRows` is another one, so blocks of rows are made as of an array; `read` makes the array. Where an executor
-of blocks (`_blocks.row_workers`) hands them to a function, it reads them first: once for each call, in the worker.
+A slice of a `DiskRows` is another one, so blocks of rows are made as of an array; `read` makes the
+array. Where an executor of blocks (`_blocks.row_workers`) hands them to a function, it reads them
+first: once for each call, in the worker.
 """
 
 import os
@@ -27,8 +28,9 @@ CHUNK_BYTES = 2**22
 class DiskRows(LazyRows, LocalRows):
     """Consecutive rows of something on disk, with the shape and dtype of the array that `read` returns.
 
-    `rows_at(start, stop)` returns those rows in whatever dtype they are stored in. `limits`, if any, are the least and the
-    largest of all values; `bounds`, if any, are what values are clipped to when they are read.
+    `rows_at(start, stop)` returns those rows in whatever dtype they are stored in. `limits`, if
+    any, are the least and the largest of all values; `bounds`, if any, are what values are clipped
+    to when they are read.
     """
 
     def __init__(self, rows_at, shape, dtype, start=0, limits=None, bounds=None):
@@ -303,9 +305,9 @@ class _File:
 def _file_of(X):
     """The file under a memory map of whole rows, or None where the map itself has to be read.
 
-    Reading the file instead keeps the pages out of the process, and a file cut short meanwhile from ending it (SIGBUS). The map
-    is what counts if its changes are private (mode "c"), if it is not of whole rows in their order, or if the name now
-    stands for another file.
+    Reading the file instead keeps the pages out of the process, and a file cut short meanwhile from
+    ending it (SIGBUS). The map is what counts if its changes are private (mode "c"), if it is not
+    of whole rows in their order, or if the name now stands for another file.
     """
     if (
         not X.flags.c_contiguous

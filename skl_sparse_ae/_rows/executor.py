@@ -26,8 +26,8 @@ MIN_FLOPS_PER_WORKER = 2**23
 class Executor:
     """Calls a function of rows for each block, and adds up the results.
 
-    `plain_map` yields results in order, as the built-in `map`. Lazy blocks are read by the thread that
-    works on them.
+    `plain_map` yields results in order, as the built-in `map`. Lazy blocks are read by the thread
+    that works on them.
     """
 
     def __init__(self, plain_map=map, n_workers=1, longest_run=LONGEST_RUN):
@@ -55,7 +55,7 @@ class Executor:
         return add_up(sums, dtype)
 
     def buffer(self, key, allocate, n_rows):
-        """The first `n_rows` rows of the array under `key`, made by ``allocate(n_rows)`` if need be.
+        """The first `n_rows` rows of the array under `key`, which ``allocate(n_rows)`` makes.
 
         The same memory at every call, while this executor lasts.
         """
@@ -91,8 +91,8 @@ def _quietly(function, *args):
 def executor(max_workers):
     """An `Executor` of up to `max_workers` threads, and no more than BLAS was using.
 
-    Each has one BLAS thread. Under a caller's own limit, such as joblib's one thread for each worker
-    process, or beside another fit in this process, it is the calling thread alone.
+    Each has one BLAS thread. Under a caller's own limit, such as joblib's one thread for each
+    worker process, or beside another fit in this process, it is the calling thread alone.
     """
     with one_blas_thread() as n_threads:
         n_workers = max(1, min(n_threads, max_workers))

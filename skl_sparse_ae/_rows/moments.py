@@ -15,8 +15,8 @@ MIN_ROWS = 16  # fewer new rows than this can be close to each other by chance
 def column_moments(blocks):
     """Mean and variance of each column (n_features,) over all rows, float64, in two passes.
 
-    Deviations are taken from the first row, so that the variance of a constant column is 0 and not a
-    rounding error, by which callers would divide. Infinite or NaN if the sums overflow.
+    Deviations are taken from the first row, so that the variance of a constant column is 0 and not
+    a rounding error, by which callers would divide. Infinite or NaN if the sums overflow.
     """
     first = blocks.first_row().astype(np.float64)
     mean = first + blocks.sum(partial(_deviations, first)) / blocks.n_rows
@@ -46,7 +46,7 @@ def _sparse_column_sums(X, of_zero, of_stored):
 
 
 def moments_of(rows, width, floor=None):
-    """The `Moments` of `rows`. `floor` is a loss's: the loss of a perfect reconstruction, summed."""
+    """The `Moments` of `rows`; `floor` is that function of a loss, see `_nn.losses.Loss`."""
     blocks = rows.blocks(width)
     with blocks.workers():
         least = 0.0 if floor is None else float(blocks.sum(floor)) / (rows.shape[0] * rows.shape[1])
@@ -54,7 +54,7 @@ def moments_of(rows, width, floor=None):
 
 
 class Moments(NamedTuple):
-    """Mean and variance of each column over `n_rows` rows, and the loss of a perfect reconstruction."""
+    """Mean and variance of each column, and the loss of a perfect reconstruction."""
 
     n_rows: int
     mean: np.ndarray  # (n_features,) float64

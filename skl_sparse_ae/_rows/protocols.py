@@ -3,10 +3,10 @@
 `Rows` is X. `Blocks` is X in pieces, with whoever works on them. Formulas see neither: they are
 functions of the array or CSR matrix of one block, and return new arrays.
 
-| | in memory | in a file | on a cluster |
-|---|---|---|---|
-| `Rows` | `in_memory.ArrayRows` | `disk.DiskRows` | `skl_sparse_ae.dask.DaskRows` |
-| `Blocks` | `blocks.RowBlocks` | `blocks.RowBlocks` | `skl_sparse_ae.dask.WorkerBlocks` |
+|          | in memory             | in a file          | on a cluster                      |
+|----------|-----------------------|--------------------|-----------------------------------|
+| `Rows`   | `in_memory.ArrayRows` | `disk.DiskRows`    | `skl_sparse_ae.dask.DaskRows`     |
+| `Blocks` | `blocks.RowBlocks`    | `blocks.RowBlocks` | `skl_sparse_ae.dask.WorkerBlocks` |
 """
 
 from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ class Blocks(Protocol):
         """
 
     def sum(self, function: Callable, *others: Any, dtype: Any = np.float64) -> Any:
-        """The sum of ``function(rows, *others)``, in `dtype`, or for None in that of the results."""
+        """The sum of ``function(rows, *others)`` in `dtype`; for None, in that of the results."""
 
     def code_buffers(self, n_units: int) -> list:
         """Arrays (rows of the block, n_units), one a block: the same memory at each call.
@@ -52,7 +52,7 @@ class Blocks(Protocol):
         """
 
     def gradient_buffers(self, size: int) -> list:
-        """Arrays (size,), one a block, the same memory at each call; None for a new one each time."""
+        """Arrays (size,), one a block, the same memory at each call; None for new ones."""
 
     def centred(self, origin: np.ndarray | None) -> Self:
         """The same blocks with `origin` (n_features,) subtracted when they are read."""

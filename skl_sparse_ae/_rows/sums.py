@@ -1,20 +1,21 @@
 """Sums of what a function returns for each block of rows.
 
-The function returns new arrays, numbers, tuples of those, or objects with a method `plus` (`Sum`).
+The function returns new arrays, numbers, tuples of those, or objects of a class derived from `Sum`.
 The first result becomes the sum, so it is overwritten.
 """
 
 from functools import reduce
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 
 
-class Sum(Protocol):
+class Sum:
     """A result that knows how to add another one."""
 
     def plus(self, other: Self) -> Self:
         """The sum of both, a new object."""
+        raise NotImplementedError
 
 
 def add_up(results, dtype=np.float64):
@@ -24,7 +25,7 @@ def add_up(results, dtype=np.float64):
 
 
 def _as_dtype(result: Any, dtype):
-    if dtype is None or hasattr(result, "plus"):
+    if dtype is None or isinstance(result, Sum):
         return result
     if isinstance(result, tuple):
         return _rebuilt(result, [_as_dtype(part, dtype) for part in result])
@@ -32,7 +33,7 @@ def _as_dtype(result: Any, dtype):
 
 
 def _add(total: Any, other):
-    if hasattr(total, "plus"):
+    if isinstance(total, Sum):
         return total.plus(other)
     if isinstance(total, tuple):
         return _rebuilt(total, [_add(*parts) for parts in zip(total, other, strict=True)])
@@ -42,4 +43,4 @@ def _add(total: Any, other):
 
 def _rebuilt(result, parts):
     """A tuple of the type of `result`, which may be a named tuple."""
-    return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
+    return tuple(parts) if type(result) is tuple else type(result)(*parts)

@@ -1,8 +1,9 @@
 """A `map` on several threads that never waits for a thread which is not there.
 
-The thread that wants the results works too, and helpers take from it what they can: whoever claims a call makes it. A helper
-that cannot be started, that dies before it has claimed anything, or that a fork has left behind, is not missed. So it is no
-`concurrent.futures.ThreadPoolExecutor`, whose results then never come, and which refuses work once the interpreter ends.
+The thread that wants the results works too, and helpers take from it what they can: whoever claims
+a call makes it. A helper that cannot be started, that dies before it has claimed anything, or that
+a fork has left behind, is not missed. So it is no `concurrent.futures.ThreadPoolExecutor`, whose
+results then never come, and which refuses work once the interpreter ends.
 """
 
 import os
@@ -14,8 +15,8 @@ from functools import partial
 from itertools import islice
 from queue import SimpleQueue
 
-# Bytes of address space that a thread may ask for: its stack, and an arena of the allocator. Where there is less, NumPy and
-# BLAS crash in the thread instead of raising MemoryError.
+# Bytes of address space that a thread may ask for: its stack, and an arena of the allocator. Where
+# there is less, NumPy and BLAS crash in the thread instead of raising MemoryError.
 SPACE_OF_A_THREAD = 2**28
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from skl_sparse_ae._solvers.solution import Iterate, Solution
 
 EPSILON = 1e-8  # for gradients of about 1: see `Stochastic.gradient_scale`
-# Five arrays of this many elements stay in the cache, which saves a third of the step on one thread.
-# On two threads, chunks of 2**16 cost more in GIL contention than they save: 2.3 ms for 1.6 million
-# params, and 1.5 ms with these.
+# Five arrays of this many elements stay in the cache, which saves a third of the step on one
+# thread. On two threads, chunks of 2**16 cost more in GIL contention than they save: 2.3 ms for 1.6
+# million params, and 1.5 ms with these.
 CHUNK = 2**18
 
 

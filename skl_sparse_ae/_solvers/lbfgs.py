@@ -107,8 +107,8 @@ def refuse_too_many_params(n_params):
     """Raise ValueError for more params than SciPy can index, which would crash the process."""
     if n_params > MAX_PARAMS:
         raise ValueError(
-            f"solver='lbfgs' supports at most {MAX_PARAMS} parameters because SciPy's L-BFGS-B does, "
-            f"got {n_params}. Use solver='adam'."
+            f"solver='lbfgs' supports at most {MAX_PARAMS} parameters because SciPy's L-BFGS-B "
+            f"does, got {n_params}. Use solver='adam'."
         )
 
 

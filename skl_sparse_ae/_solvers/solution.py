@@ -1,9 +1,10 @@
 """What the solvers have in common: iterates, when to stop, and what is returned.
 
 A solver reports every iteration (L-BFGS) or epoch (Adam) to a `Monitor`. Its `Verdict` says which
-number should fall: the iterate's value, or any other by which the caller judges progress. `Patience`
-decides on that number when to stop, and the iterate with the lowest one is the solution. Ctrl-C ends
-the run with the best iterate so far; before the first iterate has been reported it is raised.
+number should fall: the iterate's value, or any other by which the caller judges progress.
+`Patience` decides on that number when to stop, and the iterate with the lowest one is the solution.
+Ctrl-C ends the run with the best iterate so far; before the first iterate has been reported it is
+raised.
 """
 
 from typing import Any, NamedTuple, Protocol
@@ -11,8 +12,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 NOT_FINITE_AT_START = (
-    "The objective is not finite at the initial parameters. The input data may contain large values "
-    "and need to be preprocessed, e.g. with StandardScaler."
+    "The objective is not finite at the initial parameters. The input data may contain large "
+    "values and need to be preprocessed, e.g. with StandardScaler."
 )
 
 

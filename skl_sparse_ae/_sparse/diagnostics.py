@@ -13,17 +13,17 @@ from skl_sparse_ae._sparse.scale import NAMES
 # Fits that learned nothing have an R2 within 0.005 of 0; the poorest of the others reach 0.06, on
 # noise.
 MIN_R2 = 0.05
-# Variance of the median unit, as a share of the largest that its mean allows, m (1 - m). Weights far
-# off their scale make codes with up to 0.05 of it. Good codes of tables with far more columns than
-# rows have as little: hence the second limit, for weights on their scale.
+# Variance of the median unit, as a share of the largest that its mean allows, m (1 - m). Weights
+# far off their scale make codes with up to 0.05 of it. Good codes of tables with far more columns
+# than rows have as little: hence the second limit, for weights on their scale.
 MIN_VARIATION, MIN_VARIATION_ON_SCALE = 0.1, 0.01
-# A weight is to blame beyond this multiple of its scale, or below this share: a search would not try
-# it.
+# A weight is to blame beyond this multiple of its scale, or below this share: a search would not
+# try it.
 OFF_SCALE = 4.0
 # A target that asks for fewer active units a row than this is too low.
 MIN_ACTIVE_UNITS, USUAL_TARGET = 0.5, 0.1
-# Columns are small if their deviation is below this share of the largest, and reconstructed from this
-# R2 on.
+# Columns are small if their deviation is below this share of the largest, and reconstructed from
+# this R2 on.
 SMALL_SHARE, RECONSTRUCTED = 0.01, 0.5
 # The share of the variance of X that may be out of the decoder's reach without a message.
 MAX_OUT_OF_REACH = 0.05
@@ -38,9 +38,9 @@ def learned_nothing(estimator, r2, scale, is_tiny=False):
         return None
     if is_tiny:
         return (
-            "The fitted model reconstructs X no better than its column means: its values deviate from "
-            "them by less than the precision of X can work with. Scale X, e.g. multiply X by a "
-            "constant."
+            "The fitted model reconstructs X no better than its column means: its values deviate "
+            "from them by less than the precision of X can work with. Scale X, e.g. multiply X by "
+            "a constant."
         )
     advice = " ".join(too_few_active(estimator) + too_high(estimator, scale)) or (
         "All weights are on their scale. The columns may share too little for "
@@ -149,8 +149,8 @@ def out_of_reach(moments, of_constant, rows):
         return None
     return (
         "decoder_activation='logistic' gives values between 0 and 1, and X has values in "
-        f"[{low:.2g}, {high:.2g}]: {moments.floor / of_constant:.0%} of what the column means leave "
-        "cannot be reconstructed. Scale X, e.g. with MinMaxScaler, or use "
+        f"[{low:.2g}, {high:.2g}]: {moments.floor / of_constant:.0%} of what the column means "
+        "leave cannot be reconstructed. Scale X, e.g. with MinMaxScaler, or use "
         "decoder_activation='identity'."
     )
 

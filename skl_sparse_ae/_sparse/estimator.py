@@ -85,14 +85,14 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         J = R(X, X_hat) + sparsity_weight * sum_j KL(sparsity_target || mean activation of unit j)
             + (encoder_alpha * ||We||^2 + decoder_alpha * ||Wd||^2) / (2 * n_features)
 
-    R is the mean over rows AND features of the loss. The divergence
-    ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))`` is summed over units. The weight decays matter
-    as much as the sparsity weight. KL fixes only the mean: with a weak `decoder_alpha` the units hover
-    around their target while the decoder weights grow.
+    R is the mean over rows AND features of the loss. The divergence is summed over units:
+    ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))``. The weight decays matter as much as the
+    sparsity weight. KL fixes only the mean: with a weak `decoder_alpha` the units hover around
+    their target while the decoder weights grow.
 
     The three weights take a number, "scale", or a multiple such as "0.5*scale". "scale" is computed
-    from the variance of X and from the loss that its column means leave to explain. So the code does
-    not depend on the unit of X; see the Notes.
+    from the variance of X and from the loss that its column means leave to explain. So the code
+    does not depend on the unit of X; see the Notes.
 
     Parameters
     ----------
@@ -102,18 +102,19 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         Target for the mean activation of each unit over rows.
     sparsity_weight : float >= 0 or str, default="scale"
         Weight of the KL divergences: a number, "scale", or a multiple such as "0.3*scale". Worth
-        searching, for example over ``["0.3*scale", "scale", "3*scale"]``, with a score that measures
-        more than the reconstruction.
+        searching, for example over ``["0.3*scale", "scale", "3*scale"]``, with a score that
+        measures more than the reconstruction.
     loss : {"squared_error", "cross_entropy"}, default="squared_error"
         ``(x_hat - x)^2``, or the cross-entropy of the decoder's logits, for X in [0, 1]. Use
-        `MinMaxScaler` with ``clip=True``, because `score` and `score_samples` refuse other values as
-        `fit` does.
+        `MinMaxScaler` with ``clip=True``, because `score` and `score_samples` refuse other values
+        as `fit` does.
     decoder_activation : {"identity", "logistic"} or None, default=None
-        None is "identity" for squared error and "logistic" for cross-entropy, which allows no other.
+        None is "identity" for squared error and "logistic" for cross-entropy, which allows no
+        other.
     encoder_alpha, decoder_alpha : float >= 0 or str, default="scale"
-        Weight decays, as in J: a number, "scale", or a multiple of it. A lower `encoder_alpha` makes
-        the code sparser, a higher one smoother. A higher `decoder_alpha` makes the code sparser and
-        the reconstruction worse.
+        Weight decays, as in J: a number, "scale", or a multiple of it. A lower `encoder_alpha`
+        makes the code sparser, a higher one smoother. A higher `decoder_alpha` makes the code
+        sparser and the reconstruction worse.
     solver : {"lbfgs", "adam"}, default="lbfgs"
         "lbfgs" minimises J over all rows at once. It is exact, and best up to about 10,000 rows.
         "adam" makes steps from mini-batches, with the KL of the batch's mean activations: for more
@@ -128,12 +129,12 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     learning_rate_init : float > 0, default=0.01
         Adam's step size, for weights in a frame in which X has unit variance.
     batch_size : int or "auto", default="auto"
-        Maximum number of rows in a mini-batch of Adam. Batches are made equal in size; X smaller than
-        one is a single batch. "auto" is an eighth of the rows, but from 32 to 256. In batches of less
-        than 128 rows the penalty is computed from a running mean of the activations.
+        Maximum number of rows in a mini-batch of Adam. Batches are made equal in size; X smaller
+        than one is a single batch. "auto" is an eighth of the rows, but from 32 to 256. In batches
+        of less than 128 rows the penalty is computed from a running mean of the activations.
     early_stopping : bool, default=False
-        Hold out `validation_fraction` of the rows, and keep the weights that score best on them (see
-        `score`).
+        Hold out `validation_fraction` of the rows, and keep the weights that score best on them
+        (see `score`).
     validation_fraction : float in (0, 1), default=0.1
     n_iter_no_change : int, default=10
         See `tol`.
@@ -153,8 +154,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     intercept_ : ndarray of shape (n_components,)
         Encoder biases be.
     decoder_components_ : ndarray of shape (n_components, n_features)
-        Decoder weights Wd. Row j is unit j, as in `components_`:
-        ``inverse_transform(H) == H @ decoder_components_ + decoder_intercept_``, or `expit` of that.
+        Decoder weights Wd. Row j is unit j, as in `components_`: ``inverse_transform(H) == H @
+        decoder_components_ + decoder_intercept_``, or `expit` of that.
     decoder_intercept_ : ndarray of shape (n_features,)
         Decoder biases bd.
     mean_activations_ : ndarray of shape (n_components,)
@@ -167,8 +168,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         J after each iteration of L-BFGS, or its mean over the mini-batches of each epoch of Adam.
         After `partial_fit`, the last 1,000 entries.
     loss_terms_ : dict of lists of float
-        The same as its three terms: "reconstruction", "sparsity" and "weight_decay", with the weights
-        and alphas multiplied in.
+        The same as its three terms: "reconstruction", "sparsity" and "weight_decay", with the
+        weights and alphas multiplied in.
     n_iter_ : int
         Iterations or epochs of the last `fit`, and calls of `partial_fit` since.
     validation_scores_, best_validation_score_ : list of float and float, or None
@@ -183,8 +184,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     -----
     ConvergenceWarning
         If the solver stopped at `max_iter` or diverged, if the model reconstructs X no better than
-        the column means, or if Ctrl-C ended `fit` after its first iteration: the best weights so far
-        are kept.
+        the column means, or if Ctrl-C ended `fit` after its first iteration: the best weights so
+        far are kept.
     UserWarning
         If the solver has converged to a useless code: its mean far from the target, or nearly
         constant. If the columns of X are in such different units that small ones are ignored. If a
@@ -195,10 +196,9 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     sklearn.decomposition.PCA : Linear, dense, closed form.
     sklearn.neural_network.BernoulliRBM : A generative relative without reconstruction.
 
-    Notes
-    -----
-    X has n rows and d features. v is the variance of X, mean over columns. u is the loss of the best
-    constant row less that of a perfect reconstruction. c is half the curvature of the loss in the
+    Notes ----- X has n rows and d features. v is the variance of X, mean over columns. u is the
+    loss of the best constant row less that of a perfect reconstruction. c is half the curvature of
+    the loss in the
     decoder's output, 1 for the default loss. Then "scale" is ::
 
         sparsity_weight = 0.2 u
@@ -290,16 +290,16 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         self.verbose = verbose
         self.random_state = random_state
 
-    # --------------------------------------------------------------------------------------- fitting
+    # --- fitting
 
     @available_if(_solver_is_stochastic)
     def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
         """One epoch of Adam over X, from the current weights; ``solver="adam"`` only.
 
-        The first call fixes the precision of the weights. Later calls continue the optimiser where it
-        stopped, also after `fit` or after loading the estimator from a file. All rows so far decide
-        what "scale" means, and the unit in which the solver sees the rows. If their spread turns out
-        to differ from that of the first rows, the optimiser starts anew.
+        The first call fixes the precision of the weights. Later calls continue the optimiser where
+        it stopped, also after `fit` or after loading the estimator from a file. All rows so far
+        decide what "scale" means, and the unit in which the solver sees the rows. If their spread
+        turns out to differ from that of the first rows, the optimiser starts anew.
 
         Parameters
         ----------
@@ -343,8 +343,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         if (self.loss, decoder) not in LOSSES:
             raise ValueError(
                 f"decoder_activation={decoder!r} does not fit loss={self.loss!r}, which is defined "
-                "for reconstructions between 0 and 1. Use decoder_activation='logistic' or None, or "
-                "loss='squared_error'."
+                "for reconstructions between 0 and 1. Use decoder_activation='logistic' or None, "
+                "or loss='squared_error'."
             )
 
     def _functions(self):
@@ -407,7 +407,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
             message += f" with solver={self.solver!r}. Set solver='adam', whose steps see few rows"
             raise AttributeError(message + ".", name=name, obj=self) from reason
 
-    # ----------------------------------------------------------------------------- fitted attributes
+    # --- fitted attributes
 
     def _store(self, spec, weights, rows):
         summary = super()._store(spec, weights, rows)
@@ -439,7 +439,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     def _n_features_out(self):
         return self.components_.shape[0]
 
-    # ---------------------------------------------------------------------------- using a fitted model
+    # --- using a fitted model
 
     @reading
     def transform(self, X: ArrayLike) -> np.ndarray:
@@ -480,8 +480,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         Raises
         ------
         ValueError
-            If X does not have `n_components` columns of finite numbers, or if its values are so large
-            that a row overflows.
+            If X does not have `n_components` columns of finite numbers, or if its values are so
+            large that a row overflows.
         """
         self._check_fitted()
         X = check_code(self, X, self.components_.shape[0])
@@ -509,9 +509,9 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         """The share of the variance of X that the reconstruction explains: variance-weighted R2.
 
         ``1 - sum((X - X_hat)^2) / sum((X - column means)^2)``, both sums over rows and features.
-        Higher is better: 1 is perfect, and the column means score exactly 0. It contains no penalty,
-        so it can be compared across `sparsity_weight`, for either loss. Columns that are constant in
-        X do not count; if all are, the score is 0.
+        Higher is better: 1 is perfect, and the column means score exactly 0. It contains no
+        penalty, so it can be compared across `sparsity_weight`, for either loss. Columns that are
+        constant in X do not count; if all are, the score is 0.
 
         Parameters
         ----------
@@ -547,8 +547,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         Raises
         ------
         ValueError
-            If X is so large that an error overflows or, with ``loss="cross_entropy"``, not between 0
-            and 1.
+            If X is so large that an error overflows or, with ``loss="cross_entropy"``, not between
+            0 and 1.
         """
         self._check_fitted()
         return -excess_of_rows(self._network(), self._check_targets(X))

@@ -10,10 +10,10 @@ from skl_sparse_ae._sparse.weights import flatten, n_weights, of_centred, of_row
 
 # Input variances are rescaled to sum to TOTAL_VARIANCE; outputs are measured in OUTPUT_DEVIATIONS
 # standard deviations. Chosen by J after 25 to 200 iterations of L-BFGS on digits and MNIST, among
-# sums of 16, 64 and 256, and a quarter to two deviations. Features of unit variance instead need four
-# times the iterations on MNIST, with its 784 features (`benchmarks/study/frames.py`). Bounding the
-# sum also bounds what one step of Adam, about the learning rate for every weight at once, can do to a
-# pre-activation, however many features there are.
+# sums of 16, 64 and 256, and a quarter to two deviations. Features of unit variance instead need
+# four times the iterations on MNIST, with its 784 features (`benchmarks/study/frames.py`). Bounding
+# the sum also bounds what one step of Adam, about the learning rate for every weight at once, can
+# do to a pre-activation, however many features there are.
 TOTAL_VARIANCE = 16.0
 OUTPUT_DEVIATIONS = 2.0
 
@@ -21,8 +21,8 @@ OUTPUT_DEVIATIONS = 2.0
 class Frame(NamedTuple):
     """The change of variables of the sparse autoencoder; see `ChangeOfVariables`.
 
-    The solvers search the weights of the network that reads ``(X - input_mean) / input_scale``, sees
-    its own code minus `code_mean`, and writes in units of `output_scale`. Written out, that is
+    The solvers search the weights of the network that reads ``(X - input_mean) / input_scale``,
+    sees its own code minus `code_mean`, and writes in units of `output_scale`. Written out, that is
     another network of the same shape:
 
         We = We' / input_scale        be = be' - We @ input_mean
@@ -30,9 +30,9 @@ class Frame(NamedTuple):
 
     Biases carry no weight decay, so the primed weights have the objective of the weights that they
     stand for. What changes is its shape. Without the offsets every weight of a unit pulls at its
-    bias, and L-BFGS spends half to two thirds of its iterations on undoing that (``docs/solvers.md``
-    has the figures). Centring X itself would do the same for the encoder, but copy X, and densify it
-    if it is sparse. `shape` is ``(n_components, n_features)``.
+    bias, and L-BFGS spends half to two thirds of its iterations on undoing that
+    (``docs/solvers.md`` has the figures). Centring X itself would do the same for the encoder, but
+    copy X, and densify it if it is sparse. `shape` is ``(n_components, n_features)``.
     """
 
     input_mean: np.ndarray  # (n_features,) float64
@@ -122,10 +122,10 @@ class Translation(NamedTuple):
 def initial_weights(n_components, n_features, frame, activation, raw_output, rng):
     """First weights in the frame, flat float64: Glorot-uniform, every unit on target.
 
-    ``raw_output`` (n_features,) is the decoder's output at the start. Weights are drawn for features
-    and raw outputs of unit variance, in the units of the frame: the start does not depend on those of
-    X. Source: X. Glorot & Y. Bengio, Understanding the difficulty of training deep feedforward neural
-    networks (2010), eq. 16.
+    ``raw_output`` (n_features,) is the decoder's output at the start. Weights are drawn for
+    features and raw outputs of unit variance, in the units of the frame: the start does not depend
+    on those of X. Source: X. Glorot & Y. Bengio, Understanding the difficulty of training deep
+    feedforward neural networks (2010), eq. 16.
     """
     k, d = n_components, n_features
     params = np.empty(n_weights(k, d))

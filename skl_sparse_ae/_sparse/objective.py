@@ -6,16 +6,16 @@
     J = R(X, X_hat)  +  sparsity_weight * sum_j KL(rho || rho_hat_j)
                      +  (encoder_alpha * ||We||^2 + decoder_alpha * ||Wd||^2) / (2 d)
 
-| here    | shape        | is                                  | public name                              |
-|---------|--------------|-------------------------------------|------------------------------------------|
-| X       | (n, d)       | rows                                |                                          |
-| We, be  | (k, d), (k,) | encoder                             | `components_`, `intercept_`              |
-| Wd, bd  | (k, d), (d,) | decoder                             | `decoder_components_` / `_intercept_`    |
-| A       | (n, k)       | code                                | `transform(X)`                           |
-| g       |              | decoder activation                  | `decoder_activation`                     |
-| R       | scalar       | loss, mean over rows AND features   | `loss`                                   |
-| rho     | scalar       | target                              | `sparsity_target`                        |
-| rho_hat | (k,)         | mean of A over rows                 | `mean_activations_`                      |
+| here    | shape        | is                                | public name                       |
+|---------|--------------|-----------------------------------|-----------------------------------|
+| X       | (n, d)       | rows                              |                                   |
+| We, be  | (k, d), (k,) | encoder                           | `components_`, `intercept_`       |
+| Wd, bd  | (k, d), (d,) | decoder                           | `decoder_components_/_intercept_` |
+| A       | (n, k)       | code                              | `transform(X)`                    |
+| g       |              | decoder activation                | `decoder_activation`              |
+| R       | scalar       | loss, mean over rows AND features | `loss`                            |
+| rho     | scalar       | target                            | `sparsity_target`                 |
+| rho_hat | (k,)         | mean of A over rows               | `mean_activations_`               |
 
 KL is summed over units. Weight decay is divided by the number of features d, never by that of rows;
 biases have none.
@@ -44,8 +44,8 @@ from skl_sparse_ae._rows.products import dense, times, transposed_times
 from skl_sparse_ae._sparse import sparse_products
 from skl_sparse_ae._sparse.weights import n_weights, unflatten
 
-# Gradients of no more blocks than this are added in their own precision: that is a mini-batch, whose
-# noise is larger than the rounding.
+# Gradients of no more blocks than this are added in their own precision: that is a mini-batch,
+# whose noise is larger than the rounding.
 FEW_BLOCKS = 4
 
 

@@ -77,9 +77,9 @@ def rows_of(network, A):
     if not np.isfinite(X_hat).all():
         low, high = network.activation.bounds
         raise ValueError(
-            f"The reconstruction overflows: the code has values up to {_largest(A)} and the decoder "
-            f"weights up to {_largest(network.weights.Wd)}. A code that `transform` returns is "
-            f"between {low:g} and {high:g}."
+            f"The reconstruction overflows: the code has values up to {_largest(A)} and the "
+            f"decoder weights up to {_largest(network.weights.Wd)}. A code that `transform` "
+            f"returns is between {low:g} and {high:g}."
         )
     return X_hat
 
@@ -114,9 +114,9 @@ def _for_rows(function, network, rows):
 def explained_variance(network, rows):
     """Variance-weighted R2: ``1 - sum of squared errors / sum of squares about the column means``.
 
-    Equals ``r2_score(X, X_hat, multioutput="variance_weighted")`` without holding X_hat. Columns that
-    are constant have no variance to explain, and their errors do not count; if all are constant, the
-    score is 0.
+    Equals ``r2_score(X, X_hat, multioutput="variance_weighted")`` without holding X_hat. Columns
+    that are constant have no variance to explain, and their errors do not count; if all are
+    constant, the score is 0.
     """
     errors, variance = errors_of_columns_and_variance(network, rows)
     varies = variance != 0
@@ -127,7 +127,7 @@ def explained_variance(network, rows):
 
 
 def errors_of_columns_and_variance(network, rows):
-    """Mean squared error of the reconstruction, and variance, of each column (n_features,) float64."""
+    """Mean squared error and variance of each column, both (n_features,) float64."""
     blocks = blocks_for(network.loss, rows, len(network.weights.be))
     with blocks.workers():
         _, variance = column_moments(blocks)
@@ -159,16 +159,16 @@ def _encode(network, X, out=None):
     A = encode(network.activation, network.weights, X, out)
     if np.isnan(A.sum()):  # bounded activations add up to NaN only if one of them is NaN
         raise ValueError(
-            f"The pre-activations overflow: X has values up to {_largest(X)} and the encoder weights "
-            f"up to {_largest(network.weights.We)}. Scale X as the rows given to fit were."
+            f"The pre-activations overflow: X has values up to {_largest(X)} and the encoder "
+            f"weights up to {_largest(network.weights.We)}. Scale X as the rows given to fit were."
         )
     return A
 
 
 def _overflow(what, rows):
     return ValueError(
-        f"The {what} overflow: X has values up to {_largest(rows)}. Scale X as the rows given to fit "
-        "were."
+        f"The {what} overflow: X has values up to {_largest(rows)}. Scale X as the rows given to "
+        "fit were."
     )
 
 

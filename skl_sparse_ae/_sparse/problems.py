@@ -1,11 +1,11 @@
 """Forms of the objective that a solver can be given; see `_solvers.problem`.
 
-| form                | searches                    | for                                             |
-|---------------------|-----------------------------|-------------------------------------------------|
-| `JointProblem`      | all weights                 | L-BFGS, any loss                                |
-| `EliminatedProblem` | the encoder                 | L-BFGS, squared error with an identity decoder  |
-| `CentredProblem`    | what another form does      | either, if products would lose digits to offsets |
-| `MiniBatchProblem`  | all weights                 | Adam                                            |
+| form                | searches               | for                                     |
+|---------------------|------------------------|-----------------------------------------|
+| `JointProblem`      | all weights            | L-BFGS, any loss                        |
+| `EliminatedProblem` | the encoder            | L-BFGS, squared error, identity decoder |
+| `CentredProblem`    | what another form does | either, if offsets would cost digits    |
+| `MiniBatchProblem`  | all weights            | Adam                                    |
 
 Another form is another class here: it needs no change to a solver, nor to the objective.
 """
@@ -86,7 +86,7 @@ def for_all_rows(spec, rows, variance):
 
 
 def _form_for(spec, blocks, variance):
-    """Without the decoder if it can be solved for. Rows not in memory are read once an evaluation."""
+    """Without the decoder if that can be solved for; in one pass if rows are not in memory."""
     objective, shape = spec.objective, (blocks.n_rows, blocks.n_features, spec.n_components)
     if objective.loss.is_quadratic and can_eliminate_decoder(
         objective.decoder_alpha, *shape, spec.dtype
@@ -210,10 +210,10 @@ class Batch(NamedTuple):
 class MiniBatchProblem:
     """All weights free, for Adam: a `Stochastic` problem.
 
-    For squared error with dense rows, the frame is applied to the rows and not to the weights, which
-    is cheaper. Rows are then reproduced in the unit in which they are read, so both scales of the
-    frame are set to the output scale, if that is large enough to divide by. The remaining factor on
-    the encoder becomes Adam's step scale.
+    For squared error with dense rows, the frame is applied to the rows and not to the weights,
+    which is cheaper. Rows are then reproduced in the unit in which they are read, so both scales of
+    the frame are set to the output scale, if that is large enough to divide by. The remaining
+    factor on the encoder becomes Adam's step scale.
 
     `n_rows` are the rows that there are: fewer than `WINDOW` have no running mean.
     """
@@ -265,7 +265,7 @@ class MiniBatchProblem:
         )
 
     def value_and_gradient(self, params, batch, memory):
-        """`memory` has the `running_mean` of the activations, (n_components,), for small batches."""
+        """`memory` has the `running_mean` (n_components,) of the activations."""
         if batch.is_framed:
             return self._of_framed_rows(params, batch, memory)
         objective = self._with_running_mean(self.spec.objective, batch, memory)
@@ -274,7 +274,7 @@ class MiniBatchProblem:
         return value, self.frame.pull_back(gradient, self.shape), terms
 
     def _of_framed_rows(self, params, batch, memory):
-        """The network in the frame sees its own code minus `code_mean`: the decoder's bias shifts."""
+        """The network in the frame sees its code minus `code_mean`, so the bias shifts."""
         w, code_mean = unflatten(params, *self.shape), self.frame.code_mean
         bd = (w.bd - self.mean_output).astype(w.bd.dtype, copy=False) - code_mean * column_sum(w.Wd)
         objective = self._with_running_mean(self.framed_objective, batch, memory)

@@ -1,14 +1,16 @@
 """Natural units: penalty weights that suit a table, from by-products of its column moments.
 
-J adds terms of different units. If X is multiplied by c, the loss grows by c^2, ||We||^2 shrinks by
-c^2, ||Wd||^2 grows by c^2, and the divergences stay. So no number suits pixels, standardised columns
-and embeddings at once. Three quantities do:
+J adds terms of different units. If X is multiplied by c, the loss grows by c^2, ||We||^2 shrinks
+by c^2, ||Wd||^2 grows by c^2, and the divergences stay. So no number suits pixels, standardised
+columns and embeddings at once. Three quantities do:
 
     v    variance of the inputs, mean over columns
-    u    loss of the best constant row less that of a perfect reconstruction: what there is to explain
+    u    loss of the best constant row less that of a perfect reconstruction
     c    curvature of the loss in the decoder's raw output, in units of that of the squared error
 
-    sparsity_weight = 0.2 u      encoder_alpha = min(0.01 d / n, 0.03) d v u      decoder_alpha = 0.02 c
+    sparsity_weight = 0.2 u
+    encoder_alpha   = min(0.01 d / n, 0.03) d v u
+    decoder_alpha   = 0.02 c
 
 With these, ``factor * X`` has the code of X. The encoder's term of J is
 ``min(0.01 d / n, 0.03) / 2 * u * v ||We||^2``, a price on the variance of the pre-activations. It

@@ -1,22 +1,22 @@
 """Variable projection: the objective without the decoder, for squared error and identity decoder.
 
-For a code A the decoder that minimises J is a ridge regression. With A_c and X_c for A and X without
-their column means,
+For a code A the decoder that minimises J is a ridge regression. With A_c and X_c for A and X
+without their column means,
 
-    (A_c'A_c + ridge I) Wd = A_c'X_c        bd = mean(X) - mean(A) Wd        ridge = n decoder_alpha / 2
+    (A_c'A_c + ridge I) Wd = A_c'X_c     bd = mean(X) - mean(A) Wd     ridge = n decoder_alpha / 2
 
 So only the encoder has to be searched, for ``J(We, be) = min over (Wd, bd) of J``: half the params,
-and several times fewer iterations. The gradient is that of J at this decoder, since there J does not
-change with the decoder. Source: G. Golub & V. Pereyra, The differentiation of pseudo-inverses and
-nonlinear least squares problems whose variables separate (1973).
+and several times fewer iterations. The gradient is that of J at this decoder, since there J does
+not change with the decoder. Source: G. Golub & V. Pereyra, The differentiation of pseudo-inverses
+and nonlinear least squares problems whose variables separate (1973).
 
 The residual X_hat - X is not needed either. With ``G = Wd Wd'``,
 
     n d R                           = ||X_c||^2 - <A_c'X_c, Wd> - ridge ||Wd||^2
     gradient of n d R to the code   = 2 (A G - X Wd' + 1 (Wd bd)')
 
-This takes four products with X and two of n k^2 (one by symmetry half) in place of five of n d k, and
-nothing of the size of X. Beyond k = d the residual is the cheaper way to the same gradient.
+This takes four products with X and two of n k^2 (one by symmetry half) in place of five of n d k,
+and nothing of the size of X. Beyond k = d the residual is the cheaper way to the same gradient.
 """
 
 from functools import partial
@@ -37,8 +37,8 @@ from skl_sparse_ae._sparse.objective import (
 from skl_sparse_ae._sparse.sparse_products import HalfGradient
 from skl_sparse_ae._sparse.weights import Weights
 
-# Each block at work needs a matrix (k, k), which must not fill the memory: up to here it is small, or
-# small beside the weights.
+# Each block at work needs a matrix (k, k), which must not fill the memory: up to here it is small,
+# or small beside the weights.
 MAX_UNITS, MAX_UNITS_PER_FEATURE = 1000, 4
 
 
@@ -77,8 +77,8 @@ def best_decoder(moments, n_rows, input_mean, decoder_alpha):
 
     `explained` is by how much the decoder lowers ``n d R + ridge ||Wd||^2`` from ``||X_c||^2``. All
     are NaN if the moments are not finite or the system is not positive definite to working
-    precision. Wd takes the place of ``moments.with_rows``: a fit's memory consists of arrays of that
-    size.
+    precision. Wd takes the place of ``moments.with_rows``: a fit's memory consists of arrays of
+    that size.
     """
     mean = moments.total / n_rows
     S = moments.with_itself - n_rows * np.multiply.outer(mean, mean)

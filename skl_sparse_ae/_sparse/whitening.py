@@ -1,9 +1,9 @@
 """A change of variables for the encoder alone: white or scaled, centred inputs.
 
-L-BFGS starts from an identity Hessian, so an ill-conditioned input covariance costs iterations. White
-inputs have the same variance in every direction. Scaled ones are the user's in another unit.
-`benchmarks/study/frames.py` has the figures. L-BFGS does not depend on rotations, so any root of the
-covariance will do, and Cholesky's is the cheapest.
+L-BFGS starts from an identity Hessian, so an ill-conditioned input covariance costs iterations.
+White inputs have the same variance in every direction. Scaled ones are the user's in another unit.
+`benchmarks/study/frames.py` has the figures. L-BFGS does not depend on rotations, so any root of
+the covariance will do, and Cholesky's is the cheapest.
 """
 
 from functools import partial
@@ -95,7 +95,7 @@ def split_encoder(flat, shape):
 
 
 def inputs_for(blocks, frame, n_components):
-    """White inputs for the rows of `blocks`; scaled ones if those cost too much or rows are constant."""
+    """White inputs for all rows; scaled ones if those cost too much, or rows are constant."""
     n_rows, n_features = blocks.n_rows, blocks.n_features
     n_evaluations = _cost(n_rows, n_features) / _cost_of_evaluation(
         n_rows, n_features, n_components

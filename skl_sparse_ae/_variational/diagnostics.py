@@ -4,9 +4,9 @@
 # Salakhutdinov, Importance Weighted Autoencoders (2016), section 5.2, who find a gap of orders of
 # magnitude between units above and below it.
 MIN_ACTIVITY = 0.01
-# Columns whose variance is less than this share of the one noise variance count as noise. A tenth of
-# the columns of images are like that, the pixels at the edges; a table of columns of unlike scale has
-# more.
+# Columns whose variance is less than this share of the one noise variance count as noise. A tenth
+# of the columns of images are like that, the pixels at the edges; a table of columns of unlike
+# scale has more.
 MIN_OF_NOISE, MAX_COLUMNS_IN_NOISE = 1e-3, 0.25
 
 
@@ -37,7 +37,8 @@ def unlike_scales(noise_variance, variance):
     if n_lost <= MAX_COLUMNS_IN_NOISE * len(varying):
         return None
     return (
-        f"The columns are of unlike scale: {n_lost} of {len(varying)} have less than {MIN_OF_NOISE:g} "
-        f"times the variance noise_variance_={noise_variance:.2g}, which is one for all columns, so "
-        "they count as noise and are lost. Scale the data, e.g. with StandardScaler."
+        f"The columns are of unlike scale: {n_lost} of {len(varying)} have less than "
+        f"{MIN_OF_NOISE:g} "
+        f"times the variance noise_variance_={noise_variance:.2g}, which is one for all columns, "
+        "so they count as noise and are lost. Scale the data, e.g. with StandardScaler."
     )

@@ -61,8 +61,9 @@ STACKS = {
 }
 
 
-# `early_stopping="auto"` holds rows out from this number of rows on. Fits of 2,000 images gain more by stopping in time than
-# they lose with a tenth of the rows; of the tables with 1,257 rows and fewer, some lose more. See the study in `benchmarks`.
+# `early_stopping="auto"` holds rows out from this number of rows on. Fits of 2,000 images gain more
+# by stopping in time than they lose with a tenth of the rows; of the tables with 1,257 rows and
+# fewer, some lose more. See the study in `benchmarks`.
 ENOUGH_TO_HOLD_OUT = 2000
 
 
@@ -72,46 +73,54 @@ LOSS_DRAWS = 4  # of the code of each row, for `loss_` and, unless told otherwis
 class VariationalAutoencoderTransformer(BaseAutoencoder):
     """A variational autoencoder as a transformer: a probabilistic code for each row, and new rows from random codes.
 
-    Models X as rows decoded from standard normal codes z. An encoder network gives each row x a normal posterior
+    Models X as rows decoded from standard normal codes z. An encoder network gives each row x a
+    normal posterior
     ``q(z | x) = N(mu, diag(variance))``, a decoder network each code the distribution of a row; both minimise, in nats, ::
 
         J = mean over rows of  -E log p(x | z)  +  kl_weight * KL(q(z | x) || N(0, I))
 
-    where the expectation is over z from the posterior, log p is summed over features and KL over code units, ::
+    where the expectation is over z from the posterior, log p is summed over features and KL over
+    code units, ::
 
         KL = 1/2 sum_j (mu_j^2 + variance_j - 1 - log variance_j)
         -log p(x | z) = 1/2 sum_i ((x_i - x_hat_i)^2 / v + log(2 pi v))                       loss="squared_error"
         -log p(x | z) = -sum_i (x_i log(x_hat_i) + (1 - x_i) log(1 - x_hat_i))                loss="cross_entropy"
 
-    With ``kl_weight=1``, -J is a lower bound on the mean log-likelihood of X (the evidence lower bound, ELBO). The variance
-    v is learned too, so the unit that X is measured in makes no difference.
+    With ``kl_weight=1``, -J is a lower bound on the mean log-likelihood of X (the evidence lower
+    bound, ELBO). The variance v is learned too, so the unit that X is measured in makes no
+    difference.
 
     Parameters
     ----------
     n_components : int, default=2
-        Number of code units. Two can be plotted; units that the data do not need stay unused, see `active_units_`.
+        Number of code units. Two can be plotted; units that the data do not need stay unused, see
+        `active_units_`.
     hidden_layer_sizes : int or array-like of int, default=(100,)
-        Units of the encoder's hidden layers, first to last; the decoder has the same in reverse. ``()`` is a linear model,
-        whose optimum is that of probabilistic PCA.
+        Units of the encoder's hidden layers, first to last; the decoder has the same in reverse.
+        ``()`` is a linear model, whose optimum is that of probabilistic PCA.
     activation : {"identity", "logistic", "tanh", "relu", "elu"}, default="relu"
         Of the hidden layers.
     loss : {"squared_error", "cross_entropy"}, default="squared_error"
         Gaussian or, for X in [0, 1], Bernoulli features given the code.
     kl_weight : float >= 0, default=1.0
-        1 is the ELBO. More makes codes simpler (the beta-VAE), less makes reconstructions better and samples worse.
+        1 is the ELBO. More makes codes simpler (the beta-VAE), less makes reconstructions better
+        and samples worse.
     max_iter : int, default=500
         Most epochs of Adam.
     tol : float >= 0, default=1e-4
-        Stop once the loss (with rows held out, the validation score) has not improved by `tol` nats per feature in
-        `n_iter_no_change` consecutive epochs. 0 runs all of `max_iter`. A share of the loss, as elsewhere, would mean nothing:
-        a log-density may be 0, and moves with the unit of X.
+        Stop once the loss (with rows held out, the validation score) has not improved by `tol` nats
+        per feature in `n_iter_no_change` consecutive epochs. 0 runs all of `max_iter`. A share of
+        the loss, as elsewhere, would mean nothing: a log-density may be 0, and moves with the unit
+        of X.
     learning_rate_init : float > 0, default=0.005
         Adam's step size, for weights in a frame in which X is centred and of unit variance.
     batch_size : int, default=100
-        Most rows in a mini-batch; batches are made equal in size, and X smaller than one is a single batch.
+        Most rows in a mini-batch; batches are made equal in size, and X smaller than one is a
+        single batch.
     early_stopping : bool or "auto", default="auto"
-        Hold out `validation_fraction` of the rows, and keep the weights that score best on them (see `score`). "auto" does so
-        with 2,000 rows or more, which is faster and makes the held-out bound better; fewer rows are all for training.
+        Hold out `validation_fraction` of the rows, and keep the weights that score best on them
+        (see `score`). "auto" does so with 2,000 rows or more, which is faster and makes the
+        held-out bound better; fewer rows are all for training.
     validation_fraction : float in (0, 1), default=0.1
     n_iter_no_change : int, default=10
         See `tol`.
@@ -122,29 +131,34 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     verbose : int, default=0
         Print one line per epoch.
     random_state : int, RandomState instance or None, default=None
-        For the first weights, the shuffling, the draws from the posterior and the validation split. An int makes `fit`
-        repeatable, to the bit with the same library versions and number of BLAS threads.
+        For the first weights, the shuffling, the draws from the posterior and the validation split.
+        An int makes `fit` repeatable, to the bit with the same library versions and number of BLAS
+        threads.
 
-    Attributes
-    ----------
-    encoder_coefs_, encoder_intercepts_ : lists of ndarrays of shape (n_inputs, n_outputs) and (n_outputs,)
-        Layer i computes ``activation(A @ encoder_coefs_[i] + encoder_intercepts_[i])``, the last one without activation: its
-        first `n_components` outputs are the posterior mean, and its others r give the variance ``exp(20 * tanh(r / 20))``.
+    Attributes ---------- encoder_coefs_, encoder_intercepts_ : lists of ndarrays of shape
+    (n_inputs, n_outputs) and (n_outputs,)
+        Layer i computes ``activation(A @ encoder_coefs_[i] + encoder_intercepts_[i])``, the last
+        one without activation: its first `n_components` outputs are the posterior mean, and its
+        others r give the variance ``exp(20 * tanh(r / 20))``.
     decoder_coefs_, decoder_intercepts_ : lists of ndarrays
         Likewise; the last layer's outputs are x_hat, or its logits with ``loss="cross_entropy"``.
     noise_variance_ : float or None
         v, in the squared unit of X; None with ``loss="cross_entropy"``.
     active_units_ : int
-        Code units whose posterior mean varies by more than 0.01 over the rows last given to `fit` or `partial_fit`.
+        Code units whose posterior mean varies by more than 0.01 over the rows last given to `fit`
+        or `partial_fit`.
     loss_ : float
-        J at these weights, over all of those rows: with ``kl_weight=1`` equal to ``-score(X)``, expectations included.
+        J at these weights, over all of those rows: with ``kl_weight=1`` equal to ``-score(X)``,
+        expectations included.
     loss_curve_ : list of float
-        Mean of J over the mini-batches of each epoch, one draw for each row. After `partial_fit`, its last 1,000 entries.
+        Mean of J over the mini-batches of each epoch, one draw for each row. After `partial_fit`,
+        its last 1,000 entries.
     loss_terms_ : dict of lists of float
         The same as its two terms: "reconstruction" and "kl_divergence" (`kl_weight` multiplied in).
     n_iter_ : int
         Epochs; of the last `fit`, and of the calls of `partial_fit` since.
-    validation_scores_, best_validation_score_ : list of float and float, or None if no rows were held out
+    validation_scores_, best_validation_score_ : list of float and float, or None if no rows were
+    held out
         ELBO of the rows held out by `fit`, mean over rows, after each epoch.
     n_features_in_ : int
         Number of columns of X.
@@ -154,10 +168,12 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     Warns
     -----
     ConvergenceWarning
-        If the loss was still falling at `max_iter`, if Adam diverged, if the posterior collapsed (no code unit is active, so
-        all rows have one code), or if Ctrl-C ended `fit` after its first epoch: the best weights so far are kept.
+        If the loss was still falling at `max_iter`, if Adam diverged, if the posterior collapsed
+        (no code unit is active, so all rows have one code), or if Ctrl-C ended `fit` after its
+        first epoch: the best weights so far are kept.
     UserWarning
-        If many columns have far less variance than the noise that all columns share, which then is all the model sees in them.
+        If many columns have far less variance than the noise that all columns share, which then is
+        all the model sees in them.
 
     See Also
     --------
@@ -235,14 +251,15 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         self.verbose = verbose
         self.random_state = random_state
 
-    # ------------------------------------------------------------------------------------------------- fitting
+    # --- fitting
 
     def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
         """One epoch of Adam over X, from the current weights.
 
-        The first call fixes the precision of the weights. Later calls, also after `fit` or after loading the estimator from a
-        file, continue the optimiser where it stopped. The solver sees the rows in a unit that all rows so far decide; if their
-        spread turns out to be another than that of the first rows, the optimiser starts anew.
+        The first call fixes the precision of the weights. Later calls, also after `fit` or after
+        loading the estimator from a file, continue the optimiser where it stopped. The solver sees
+        the rows in a unit that all rows so far decide; if their spread turns out to be another than
+        that of the first rows, the optimiser starts anew.
 
         Parameters
         ----------
@@ -325,7 +342,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     def _validation_score(self, spec, weights, rows):
         return float(evidence_bounds(spec.model(weights), rows, spec.expectation, elbo).mean())
 
-    # -------------------------------------------------------------------------------------- fitted attributes
+    # --- fitted
+    # attributes
 
     def _store(self, spec, weights, rows):
         summary = super()._store(spec, weights, rows)
@@ -370,7 +388,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     def _n_features_out(self):
         return self.decoder_coefs_[0].shape[0]
 
-    # ------------------------------------------------------------------------------------- using a fitted model
+    # --- using a
+    # fitted model
 
     @reading
     def transform(self, X: ArrayLike) -> np.ndarray:
@@ -405,7 +424,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         mean, variance : ndarrays of shape (n_samples, n_components)
-            In the dtype of X. A variance near 1 beside a mean near 0 is the prior: that unit knows nothing of the row.
+            In the dtype of X. A variance near 1 beside a mean near 0 is the prior: that unit knows
+            nothing of the row.
         """
         self._check_fitted()
         X = self._check_rows(X)
@@ -452,7 +472,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Raises
         ------
         ValueError
-            If X does not have `n_components` columns of finite numbers, or has such large ones that a row overflows.
+            If X does not have `n_components` columns of finite numbers, or has such large ones that
+            a row overflows.
         """
         self._check_fitted()
         X = check_code(self, X, self._n_features_out)
@@ -491,7 +512,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         n_samples : int, default=1
         with_noise : bool, default=False
             False: the mean of p(x | z), which is what pictures of samples show. True: a draw from it, with Gaussian noise of
-            `noise_variance_` or, for ``loss="cross_entropy"``, of zeros and ones: all that the model says of rows.
+            `noise_variance_` or, for ``loss="cross_entropy"``, of zeros and ones: all that the
+            model says of rows.
         random_state : int, RandomState instance or None, default=None
 
         Returns
@@ -553,15 +575,16 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
             ``E log p(x | z) - KL(q(z | x) || N(0, I))``, whatever `kl_weight` is; or the logarithm of the mean of
             ``p(x, z) / q(z | x)`` over the draws, which is tighter, and tends to log p(x) with their number.
         n_draws : int, default=4
-            Draws of z that an expectation is taken over, made from the row and `random_state` alone: a row's score does not
-            depend on the rows around it.
+            Draws of z that an expectation is taken over, made from the row and `random_state`
+            alone: a row's score does not depend on the rows around it.
         random_state : int, RandomState instance or None, default=0
             Of the draws.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Sum over features, float64. A log-density with ``loss="squared_error"``, so positive where features vary little.
+            Sum over features, float64. A log-density with ``loss="squared_error"``, so positive
+            where features vary little.
         """
         self._check_fitted()
         check_scalar(n_draws, "n_draws", Integral, min_val=1)

@@ -12,10 +12,10 @@ from skl_sparse_ae._variational.objective import (
     unflatten,
 )
 
-# Input variances are rescaled to sum to this: see `_sparse.frame.TOTAL_VARIANCE`, which bounds what one
-# step can do to a hidden unit. Chosen by the loss on training rows after 20 or 100 epochs at learning
-# rates of 0.001 to 0.01, among 16, 64 and 256, on digits, standardised breast cancer, iris, wine and
-# MNIST: 16 learns the slowest, 256 diverges first.
+# Input variances are rescaled to sum to this: see `_sparse.frame.TOTAL_VARIANCE`, which bounds what
+# one step can do to a hidden unit. Chosen by the loss on training rows after 20 or 100 epochs at
+# learning rates of 0.001 to 0.01, among 16, 64 and 256, on digits, standardised breast cancer,
+# iris, wine and MNIST: 16 learns the slowest, 256 diverges first.
 TOTAL_VARIANCE = 64.0
 # One step of Adam moves every param by about the learning rate. There is one log-variance of the
 # likelihood, and it has far to go: it moves this many times as far.
@@ -23,12 +23,12 @@ NOISE_STEP = 10.0
 
 
 class VariationalFrame(NamedTuple):
-    """The change of variables of the variational autoencoder, applied to rows where that is cheaper.
+    """The change of variables of the variational autoencoder, applied to rows if cheaper.
 
     Adam searches the networks that see ``(X - input_mean) / input_scale`` and, for squared error,
-    reproduce ``(X - output_mean) / output_scale``. Written out, those are other networks of the same
-    shape. So neither an offset nor a unit of X matters to the search. For cross-entropy `output_mean`
-    is 0 and `output_scale` 1. See `ChangeOfVariables`; `shape` is an `Architecture`.
+    reproduce ``(X - output_mean) / output_scale``. Written out, those are other networks of the
+    same shape. So neither an offset nor a unit of X matters to the search. For cross-entropy
+    `output_mean` is 0 and `output_scale` 1. See `ChangeOfVariables`; `shape` is an `Architecture`.
     """
 
     input_mean: np.ndarray  # (n_features,) float64
@@ -45,7 +45,8 @@ class VariationalFrame(NamedTuple):
     def of(cls, mean, variance, is_scaled, dtype):
         """The frame for data of these column moments (n_features,), with scaled targets or not.
 
-        Data so small that in `dtype` the weights that magnify them would overflow count as constant.
+        Data so small that in `dtype` the weights that magnify them would overflow count as
+        constant.
         """
         deviation = float(np.sqrt(variance.mean()))
         deviation = deviation if deviation >= least_scale(dtype) else 1.0
@@ -86,7 +87,7 @@ class VariationalFrame(NamedTuple):
         return out
 
     def from_user(self, weights, shape):
-        """See `ChangeOfVariables`. A variance beyond this frame's bounds becomes one close to them."""
+        """See `ChangeOfVariables`. Variances beyond the bounds become ones close to them."""
         out = weights.astype(np.float64)
         w = unflatten(out, shape)
         first, last = w.encoder[0], w.decoder[-1]

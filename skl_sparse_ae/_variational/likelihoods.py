@@ -8,11 +8,11 @@ from skl_sparse_ae._nn.losses import CrossEntropy, SquaredError
 class Gaussian:
     """Features with one variance v about the decoder's raw output; `log_variance` is (1,).
 
-    The variance is learned. A fixed one would decide, together with the scale of X, how much a nat of
-    KL is worth. At the usual 1 (the plain squared error) every unit collapses if the features vary by
-    less, as pixels in [0, 1] do, and none is regularised if they vary by more. Source: O. Rybkin et
-    al., Simple and Effective VAE Training with Calibrated Decoders (2021), who also find that the KL
-    then needs no weight.
+    The variance is learned. A fixed one would decide, together with the scale of X, how much a nat
+    of KL is worth. At the usual 1 (the plain squared error) every unit collapses if the features
+    vary by less, as pixels in [0, 1] do, and none is regularised if they vary by more. Source: O.
+    Rybkin et al., Simple and Effective VAE Training with Calibrated Decoders (2021), who also find
+    that the KL then needs no weight.
     """
 
     loss = SquaredError

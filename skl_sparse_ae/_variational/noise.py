@@ -1,8 +1,9 @@
 """Standard normal noise that depends on nothing but the row it is for, and a seed.
 
-An expectation over the code of a row takes draws. If one generator made them in order, the score of a
-row would depend on the rows above it. If all rows had the same draws, they would have the same error,
-which would not average out: 0.4 nats with four draws and three units. So each row is its own seed.
+An expectation over the code of a row takes draws. If one generator made them in order, the score of
+a row would depend on the rows above it. If all rows had the same draws, they would have the same
+error, which would not average out: 0.4 nats with four draws and three units. So each row is its own
+seed.
 """
 
 import numpy as np
@@ -15,10 +16,11 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 def noise_of_rows(X, n_draws, n_components, seed):
     """Noise (n_draws, n_rows, n_components) in the dtype of X, which is dense.
 
-    Equal rows have equal noise, in float32 and float64 alike. Each draw is from N(0, I). The draws of
-    one unit and row are equally spaced in probability from a random start, in random order. A mean
-    over them is unbiased, and a sum over units has a far smaller error than with independent draws.
-    Source: M. Stein, Large Sample Properties of Simulations Using Latin Hypercube Sampling (1987).
+    Equal rows have equal noise, in float32 and float64 alike. Each draw is from N(0, I). The draws
+    of one unit and row are equally spaced in probability from a random start, in random order. A
+    mean over them is unbiased, and a sum over units has a far smaller error than with independent
+    draws. Source: M. Stein, Large Sample Properties of Simulations Using Latin Hypercube Sampling
+    (1987).
     """
     multipliers = np.random.default_rng(seed).integers(2**64, size=X.shape[1], dtype=np.uint64)
     with np.errstate(all="ignore"):

@@ -2,7 +2,7 @@
 
     mu, r  = encoder(X)                                   the two halves of its raw output
     l      = B tanh(r / B)                                the log-variance, B = LOG_VARIANCE_BOUND
-    z      = mu + exp(l / 2) * noise                      a draw from the posterior q(z | x) = N(mu, diag exp(l))
+    z      = mu + exp(l / 2) * noise                      a draw from q(z | x) = N(mu, diag exp(l))
     raw    = decoder(z)
 
     J = mean over rows of  -log p(x | z)  +  kl_weight * KL(q(z | x) || N(0, I))
@@ -13,22 +13,23 @@
 
     The first is Gaussian, the second Bernoulli with s = sigmoid(raw).
 
-| here    | shape         | is                                          | public name                   |
-|---------|---------------|---------------------------------------------|-------------------------------|
-| X       | (n, d)        | rows                                        |                               |
-| encoder | layers d - 2k | hidden layers, then mu and r                | `encoder_coefs_/_intercepts_` |
-| decoder | layers k - d  | hidden layers in reverse, then raw          | `decoder_coefs_/_intercepts_` |
-| mu      | (n, k)        | posterior mean                              | `transform(X)`                |
-| exp(l)  | (n, k)        | posterior variance                          | `posterior(X)[1]`             |
-| v       | scalar        | variance of X about its reconstruction      | `noise_variance_`             |
-| noise   | (n, k)        | drawn from N(0, I), given                   |                               |
+| here    | shape         | is                                     | public name                   |
+|---------|---------------|----------------------------------------|-------------------------------|
+| X       | (n, d)        | rows                                   |                               |
+| encoder | layers d - 2k | hidden layers, then mu and r           | `encoder_coefs_/_intercepts_` |
+| decoder | layers k - d  | hidden layers in reverse, then raw     | `decoder_coefs_/_intercepts_` |
+| mu      | (n, k)        | posterior mean                         | `transform(X)`                |
+| exp(l)  | (n, k)        | posterior variance                     | `posterior(X)[1]`             |
+| v       | scalar        | variance of X about its reconstruction | `noise_variance_`             |
+| noise   | (n, k)        | drawn from N(0, I), given              |                               |
 
 Sums are over features and over units, means over rows only. Given the noise, J is a deterministic
 function, and its gradient is the one computed here: the reparametrisation of D. P. Kingma & M.
 Welling, Auto-Encoding Variational Bayes (2014), eq. 10.
 
 The log-variance is bounded smoothly, never clipped: a clipped one has no gradient, and an unbounded
-one overflows in float32 from 88. Near 0 the bound does nothing: it takes 3% off a log-variance of 6.
+one overflows in float32 from 88. Near 0 the bound does nothing: it takes 3% off a log-variance of
+6.
 """
 
 from functools import partial

@@ -109,8 +109,8 @@ def evidence_bounds(model, rows, expectation, bound):
     bounds = np.concatenate([bound(*parts) for parts in _encoded(model, rows, expectation)])
     if not np.isfinite(bounds).all():
         raise ValueError(
-            f"The bounds overflow: X has values up to {_largest(rows)}. Scale X as the rows given to "
-            "fit were."
+            f"The bounds overflow: X has values up to {_largest(rows)}. Scale X as the rows given "
+            "to fit were."
         )
     return bounds
 
@@ -173,8 +173,8 @@ def _encode(model, X):
     raw = forward(model.networks.encoder, model.objective.activation, X)[-1]
     if not np.isfinite(raw).all():
         raise ValueError(
-            f"The code overflows: X has values up to {_largest(X)}. Scale X as the rows given to fit "
-            "were."
+            f"The code overflows: X has values up to {_largest(X)}. Scale X as the rows given to "
+            "fit were."
         )
     return posterior(raw)
 

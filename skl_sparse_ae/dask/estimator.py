@@ -16,17 +16,21 @@ from skl_sparse_ae.dask.rows import DaskRows, float_of, import_dask
 class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """`SparseAutoencoderTransformer` for Dask arrays: fitted on the cluster, lazy afterwards.
 
-    Parameters, attributes and objective are those of `SparseAutoencoderTransformer`; a fit is its fit of the same rows, up to
-    the order in which sums are made. As in ``xgboost.dask``, the cluster is that of the current client, or of the one set as
-    the attribute `client`, which is no parameter and is neither cloned nor pickled.
+    Parameters, attributes and objective are those of `SparseAutoencoderTransformer`; a fit is its
+    fit of the same rows, up to the order in which sums are made. As in ``xgboost.dask``, the
+    cluster is that of the current client, or of the one set as the attribute `client`, which is no
+    parameter and is neither cloned nor pickled.
 
-    `fit`, `partial_fit` and `score` compute at once and hold X on the workers for as long; `transform`, `inverse_transform`,
-    `reconstruct` and `score_samples` return Dask arrays of the same row chunks. Columns in several chunks are joined, empty
-    partitions are skipped, unknown chunk sizes are found out. If a worker is lost, its partitions are computed again elsewhere;
-    a partition that then has another number of rows is an error, since no objective would be that of one data set.
+    `fit`, `partial_fit` and `score` compute at once and hold X on the workers for as long;
+    `transform`, `inverse_transform`, `reconstruct` and `score_samples` return Dask arrays of the
+    same row chunks. Columns in several chunks are joined, empty partitions are skipped, unknown
+    chunk sizes are found out. If a worker is lost, its partitions are computed again elsewhere; a
+    partition that then has another number of rows is an error, since no objective would be that of
+    one data set.
 
-    With ``solver="adam"`` an epoch takes the partitions in random order, shuffles the rows of each, and steps from mini-batches
-    of them: one partition at a time, on the worker that has it. With ``early_stopping=True``, whole partitions are held out.
+    With ``solver="adam"`` an epoch takes the partitions in random order, shuffles the rows of each,
+    and steps from mini-batches of them: one partition at a time, on the worker that has it. With
+    ``early_stopping=True``, whole partitions are held out.
 
     See Also
     --------
@@ -63,7 +67,8 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer, auto_wrap_o
         Parameters
         ----------
         X : dask array of shape (n_samples, n_features)
-            Rows in any chunks, also of unknown sizes. With ``loss="cross_entropy"``, between 0 and 1.
+            Rows in any chunks, also of unknown sizes. With ``loss="cross_entropy"``, between 0 and
+            1.
         y : ignored
 
         Returns
@@ -76,7 +81,8 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer, auto_wrap_o
         TypeError
             If X is not a Dask array.
         ValueError
-            As for rows in memory; if no row is left, or if a partition that was computed again differs in size.
+            As for rows in memory; if no row is left, or if a partition that was computed again
+            differs in size.
         RuntimeError
             If rows were lost with a worker and cannot be computed again.
         """

@@ -16,8 +16,8 @@ from skl_sparse_ae._rows.thread_pool import thread_pool
 
 # A worker computes on the rows that it has, unless they are more than this many times the average.
 MAX_SHARE = 1.25
-# Functions of up to this many bytes are sent with the tasks, through the scheduler. That is as fast as
-# any other way up to here, and slower beyond. Actors would save 12 ms of 14 in a round
+# Functions of up to this many bytes are sent with the tasks, through the scheduler. That is as fast
+# as any other way up to here, and slower beyond. Actors would save 12 ms of 14 in a round
 # (`benchmarks/scale/dask_scaling.py`), but an actor dies with its worker.
 MAX_BYTES_IN_TASKS = 2**20
 
