@@ -29,13 +29,13 @@ class DiskRows(LazyRows, LocalRows):
     """Consecutive rows of something on disk, with the shape and dtype of the array that `read` returns.
 
     `rows_at(start, stop)` returns those rows in whatever dtype they are stored in. `limits`, if
-    any, are the least and the largest of all values; `clip`, if any, is the range that values are
+    any, are the minimum and maximum of all values. `bounds`, if any, are the range that values are
     clipped to when they are read.
     """
 
-    def __init__(self, rows_at, shape, dtype, start=0, limits=None, clip=None):
+    def __init__(self, rows_at, shape, dtype, start=0, limits=None, bounds=None):
         self.rows_at, self.shape, self.dtype, self.start = rows_at, shape, np.dtype(dtype), start
-        self.limits, self.clip = limits, clip
+        self.limits, self.bounds = limits, bounds
 
     is_in_memory = is_sparse = is_very_sparse = False
 
@@ -70,9 +70,9 @@ class DiskRows(LazyRows, LocalRows):
         X = np.array(X, dtype=self.dtype, order="C", copy=None)
         if self.limits is not None and X.size:
             self._check_limits(X)
-        return (
-            X if self.clip is None else np.clip(X, *self.clip, out=X if X.flags.writeable else None)
-        )
+        if self.bounds is None:
+            return X
+        return np.clip(X, *self.bounds, out=X if X.flags.writeable else None)
 
     def _check_limits(self, X):
         low, high = (self.dtype.type(limit) for limit in self.limits)
@@ -104,7 +104,7 @@ class DiskRows(LazyRows, LocalRows):
         return self._with(limits=(low, high))
 
     def clip(self, low, high):
-        return self._with(clip=(low, high))
+        return self._with(bounds=(low, high))
 
     def blocks(self, width, block_bytes=BLOCK_BYTES):
         return row_blocks(self, width, block_bytes)

@@ -126,10 +126,10 @@ def test_no_thread_is_started_where_there_is_no_space_for_one():
     code = """
 import resource
 from skl_sparse_ae._rows import thread_pool
-used = thread_pool._address_space()
-resource.setrlimit(resource.RLIMIT_AS, (used + thread_pool.SPACE_OF_A_THREAD // 2, resource.RLIM_INFINITY))
+used, more = thread_pool._address_space(), thread_pool.SPACE_OF_A_THREAD
+resource.setrlimit(resource.RLIMIT_AS, (used + more // 2, resource.RLIM_INFINITY))
 print(thread_pool._has_space(1))
-resource.setrlimit(resource.RLIMIT_AS, (used + 4 * thread_pool.SPACE_OF_A_THREAD, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_AS, (used + 4 * more, resource.RLIM_INFINITY))
 print(thread_pool._has_space(1), thread_pool._has_space(5))
 """
     result = subprocess.run(
