@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.special import expit, logsumexp
 
 from skl_sparse_ae import SparseAutoencoderTransformer, _sparse
-from skl_sparse_ae._estimator.transaction import quiet
+from skl_sparse_ae._estimator.transaction import ignore_fp_warnings
 from skl_sparse_ae._nn.losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._nn.penalties import KullbackLeibler
 from skl_sparse_ae._nn.saturation import is_saturated
@@ -27,8 +27,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The mean activations are:UserWarning"),
 ]
 evaluate, value_and_gradient = (
-    quiet(_sparse.objective.evaluate),
-    quiet(_sparse.objective.value_and_gradient),
+    ignore_fp_warnings(_sparse.objective.evaluate),
+    ignore_fp_warnings(_sparse.objective.value_and_gradient),
 )  # as a fit calls them
 DTYPE = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 LOSSES = [SquaredError, LogisticSquaredError, CrossEntropy]
