@@ -4,6 +4,7 @@ A unit test imports the module that it tests, and no other private one. All else
 modules. So whoever renames a private module changes the imports below, and that module's tests.
 """
 
+import inspect
 import os
 import signal
 import sys
@@ -402,6 +403,46 @@ def central_differences():
         return np.array([(function(x + step) - function(x - step)) / (2 * h) for step in steps])
 
     return differentiate
+
+
+def _members(protocol):
+    """All names, and all methods by name, of a `typing.Protocol` and its bases."""
+    kinds = [kind for kind in protocol.__mro__ if getattr(kind, "_is_protocol", False)]
+    names = {name for kind in kinds for name in inspect.get_annotations(kind)}
+    methods = {
+        name: getattr(protocol, name)
+        for kind in kinds
+        for name in vars(kind)
+        if not name.startswith("_") or name in ("__len__", "__call__", "_asdict")
+    }
+    return names | methods.keys(), methods
+
+
+def _parameters(function):
+    parameters = inspect.signature(function).parameters.values()
+    return [parameter for parameter in parameters if parameter.name != "self"]
+
+
+@pytest.fixture(scope="session")
+def fulfils():
+    """A function that asserts that an object has every member of a `typing.Protocol`.
+
+    Its methods have the parameters of the protocol, by name, and others only with defaults.
+    """
+
+    def check(thing, protocol):
+        names, methods = _members(protocol)
+        missing = {name for name in names if getattr(thing, name, None) is None}
+        assert not missing, f"{type(thing).__name__} lacks {sorted(missing)}"
+        for name, method in methods.items():
+            wanted, found = _parameters(method), _parameters(getattr(thing, name))
+            message = f"{type(thing).__name__}.{name} has the parameters {found}, not {wanted}"
+            assert [item.name for item in wanted] == [item.name for item in found[: len(wanted)]], (
+                message
+            )
+            assert all(item.default is not item.empty for item in found[len(wanted) :]), message
+
+    return check
 
 
 def _frozen(value):

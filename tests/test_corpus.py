@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skl_sparse_ae import InconsistentVersionWarning
-from skl_sparse_ae._version import __version__
+from skl_sparse_ae import InconsistentVersionWarning, __version__
 
 CORPUS = Path(__file__).parent / "corpus"
 RELEASES = sorted(folder.name for folder in CORPUS.iterdir() if (folder / "expected.npz").exists())

@@ -22,6 +22,13 @@ class ChangeOfVariables(Protocol):
     def from_user(self, weights: np.ndarray, shape: Any) -> np.ndarray:
         """The inverse of `to_user`: a new vector, float64."""
 
+
+class Differentiable(ChangeOfVariables, Protocol):
+    """A change of variables whose problem computes gradients with respect to the user's weights.
+
+    A problem that changes the rows instead needs no such method.
+    """
+
     def pull_back(self, gradient: np.ndarray, shape: Any) -> np.ndarray:
         """The gradient with respect to params, given that to the weights, which is overwritten.
 

@@ -42,6 +42,9 @@ class Centred(LazyRows):
         self.rows, self.origin, self.shape, self.dtype = rows, origin, rows.shape, rows.dtype
         self.is_in_memory = is_in_memory(rows)
 
+    def __getitem__(self, rows):
+        return Centred(self.rows[rows], self.origin)
+
     def read(self):
         """The rows less the origin, in scratch memory if they are dense."""
         rows = read(self.rows)

@@ -145,14 +145,14 @@ class DaskRows:
 class WorkerBlocks:
     """The partitions of each worker as one block: see `protocols.Blocks`.
 
-    `shares` are triples of a worker, the number of its threads, and `DaskRows`. `prepare` turns a
-    function of rows into one that sees them changed.
+    `shares` are triples of a worker, the number of its threads, and `DaskRows`. Functions see rows less
+    `origin`, if there is one.
     """
 
     is_in_memory = False
 
-    def __init__(self, client, width, shares, prepare=None):
-        self.client, self.width, self.shares, self.prepare = client, width, shares, prepare
+    def __init__(self, client, width, shares, origin=None):
+        self.client, self.width, self.shares, self.origin = client, width, shares, origin
         _, _, rows = shares[0]
         self.n_rows = sum(rows.shape[0] for _, _, rows in shares)
         self.n_features, self.dtype = rows.shape[1], rows.dtype
@@ -162,7 +162,7 @@ class WorkerBlocks:
 
     def first_row(self):
         _, _, rows = self.shares[0]
-        return rows.first_row[0]
+        return rows.first_row[0] if self.origin is None else rows.first_row[0] - self.origin
 
     @contextmanager
     def workers(self):
@@ -179,7 +179,7 @@ class WorkerBlocks:
     def centred(self, origin):
         if origin is None:
             return self
-        return WorkerBlocks(self.client, self.width, self.shares, partial(_of_centred, origin))
+        return WorkerBlocks(self.client, self.width, self.shares, origin)
 
     def sum(self, function, *others, dtype=np.float64):
         return add_up(self.map(function, *others), dtype)
@@ -189,7 +189,8 @@ class WorkerBlocks:
 
         If a worker is lost, another one computes its part.
         """
-        function = function if self.prepare is None else partial(self.prepare, function)
+        if self.origin is not None:
+            function = partial(_of_centred, self.origin, function)
         function = import_dask("cloudpickle").dumps(function)
         if len(self) * len(function) > MAX_BYTES_IN_TASKS:
             function = self.client.scatter(function, broadcast=True, hash=False)
@@ -235,7 +236,7 @@ def sum_in_worker(function, others, width, n_threads, lengths, *parts):
         )
     blocks = [block for part in parts for block in row_blocks(part, width).rows]
     others = [[other] * len(blocks) for other in others]
-    with thread_pool(n_threads) as map:
+    with np.errstate(all="ignore"), thread_pool(n_threads) as map:
         workers = Executor(partial(quiet_map, map), n_threads, longest_run=len(blocks))
         return workers.sum(pickle.loads(function), blocks, *others)
 
@@ -251,7 +252,8 @@ def _epoch_of_partition(step, carried, X, seed):
     }
     memory = {name: array.copy() for name, array in state.memory.items()}
     state, rng = state._replace(**arrays, memory=memory), np.random.default_rng(seed)
-    state, n, mean, means = step(state, ArrayRows(X), Executor(), rng)
+    with np.errstate(all="ignore"):
+        state, n, mean, means = step(state, ArrayRows(X), Executor(), rng)
     return state, n_rows + n, value + n * mean, terms + n * np.asarray(means)
 
 

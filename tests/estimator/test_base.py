@@ -1,4 +1,4 @@
-"""The estimator around any problem, tried on the smallest there is: no code, and a decoder of column means."""
+"""The estimator around any problem, tried on the smallest: no code, a decoder of column means."""
 
 import copy
 import pickle
@@ -10,15 +10,12 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from skl_sparse_ae import (
-    SparseAutoencoderTransformer,
-    VariationalAutoencoderTransformer,
-    _estimator,
-)
+from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae._estimator import base
 from skl_sparse_ae._estimator.base import BaseAutoencoder
+from skl_sparse_ae._estimator.contracts import Summary
 from skl_sparse_ae._estimator.persistence import check_arrays
 from skl_sparse_ae._rows.moments import moments_of
-from skl_sparse_ae._rows.products import dense
 
 X = np.random.default_rng(0).normal(3, 1, size=(40, 5))
 
@@ -35,38 +32,59 @@ class Frame(NamedTuple):
     total_variance: float = np.inf
 
 
+class Spec(NamedTuple):
+    frame: Frame
+
+    def summarize(self, weights, rows):
+        blocks = rows.blocks(1)
+        squares = blocks.sum(lambda X: np.square(X - weights).sum())
+        error = squares / (blocks.n_rows * blocks.n_features)
+        return Summary(Terms(error), np.zeros(0), np.zeros(0))
+
+
+class Batch(NamedTuple):
+    rows: np.ndarray
+
+    @property
+    def n_rows(self):
+        return len(self.rows)
+
+
 class MeanProblem:
-    """The mean of squares of X minus x, over rows and features."""
+    """The mean of squares of X minus params, over rows and features. Its memory counts the rows."""
 
-    terms, unit, strides, work_of_a_row = Terms, 1.0, (), 1
+    terms, gradient_scale, step_scales, flops_per_row = Terms, 1.0, (), 1
 
-    def __init__(self, n_features):
-        self.n_features, self.frame = n_features, Frame(np.zeros(n_features))
+    def __init__(self, spec):
+        self.spec = spec
 
-    def resume(self, theta):
-        return theta
+    def initial_params(self, rng):
+        return np.zeros(len(self.spec.frame.input_mean))
 
-    def weights(self, x):
-        return x
+    def params_from(self, weights):
+        return weights
 
-    def batch_blocks(self, batch, n_workers, rng):
-        return [batch]
+    def to_weights(self, params):
+        return params
 
-    def evaluate(self, theta, X):
-        value, _, terms = self(theta, [X])
-        return terms, value
+    def batch(self, rows, executor, rng):
+        return Batch(rows)
 
-    def rooms(self, batch_size, n_workers):
-        return None
-
-    def __call__(self, x, blocks, rooms=None, map=map, memory=None):
-        error = x - dense(blocks[0])
+    def value_and_gradient(self, params, batch, memory):
+        error = params - batch.rows
         value = np.square(error).mean()
-        return value, 2 * error.mean(axis=0) / len(x), Terms(value)
+        return value, 2 * error.mean(axis=0) / len(params), Terms(value)
+
+    def after_step(self, state, batch):
+        state.memory["n_rows"] += batch.n_rows
+        return state
 
 
 class Mean(BaseAutoencoder):
+    _frame_type = Frame
     _terms = Terms._fields
+    n_components, loss, tol, n_iter_no_change, batch_size = 1, "squared_error", 0, 1, 10
+    validation_fraction, verbose = 0.1, 0
 
     def __init__(
         self,
@@ -76,24 +94,8 @@ class Mean(BaseAutoencoder):
         learning_rate_init=0.05,
         random_state=0,
     ):
-        self.n_components, self.loss, self.tol, self.n_iter_no_change, self.batch_size = (
-            1,
-            "squared_error",
-            0,
-            1,
-            10,
-        )
-        self.validation_fraction, self.verbose, self.max_iter, self.warm_start = (
-            0.1,
-            0,
-            max_iter,
-            warm_start,
-        )
-        self.early_stopping, self.learning_rate_init, self.random_state = (
-            early_stopping,
-            learning_rate_init,
-            random_state,
-        )
+        self.max_iter, self.warm_start, self.early_stopping = max_iter, warm_start, early_stopping
+        self.learning_rate_init, self.random_state = learning_rate_init, random_state
 
     def partial_fit(self, X, y=None):
         return self._partial_fit(X)
@@ -107,40 +109,38 @@ class Mean(BaseAutoencoder):
     def _check_continues(self):
         self.continued = True
 
-    def _moments(self, X):
-        return moments_of(X, self.n_components)
+    def _moments(self, rows):
+        return moments_of(rows, self.n_components)
 
-    def _new_problem(self, moments, dtype):
-        return MeanProblem(len(moments.mean))
+    def _make_frame(self, moments, dtype):
+        return Frame(np.zeros(len(moments.mean)))
 
-    def _kept_problem(self, kept, moments, dtype):
-        return MeanProblem(len(moments.mean))
+    def _stochastic_problem(self, frame, moments, dtype):
+        return MeanProblem(Spec(frame))
+
+    def _memory(self, is_warm):
+        return {"n_rows": 0}
 
     def _progress_unit(self, problem):
         return 1.0
 
-    def _first(self, problem, mean, rng):
-        return np.zeros(len(mean))
-
-    def _validation_score(self, problem, X):
-        return X if X is None else lambda x: -problem.evaluate(x, X)[1]
+    def _validation_score(self, spec, weights, rows):
+        return -sum(spec.summarize(weights, rows).terms)
 
     def _flat_weights(self):
         return self.mean_.astype(np.float64)
 
-    def _named_weights(self, problem, theta):
-        return {"mean_": theta.copy()}
+    def _named_weights(self, spec, weights):
+        return {"mean_": weights.copy()}
 
     @property
     def _dtype(self):
         return self.mean_.dtype
 
-    def _messages(self, status, figures, X, moments):
+    def _messages(self, status, summary, rows, moments):
         if status != "max_iter":
-            yield (
-                ConvergenceWarning,
-                f"{status} at {figures[1]:.1f}, variance {moments.variance.mean():.1f}",
-            )
+            error, variance = sum(summary.terms), moments.variance.mean()
+            yield ConvergenceWarning, f"{status} at {error:.1f}, variance {variance:.1f}"
 
     @staticmethod
     def _check_state(state, name):
@@ -325,7 +325,7 @@ def test_what_a_file_says_of_its_weights_is_plain_and_may_be_missing(kind):
 
 
 def test_calls_of_partial_fit_continue_through_a_pickle_and_forget_old_history(monkeypatch):
-    monkeypatch.setattr(_estimator.base, "LONGEST_CURVE", 3)
+    monkeypatch.setattr(base, "MAX_CURVE", 3)
     straight, resumed = Mean(), Mean()
     for _ in range(4):
         straight.partial_fit(X)
@@ -334,6 +334,20 @@ def test_calls_of_partial_fit_continue_through_a_pickle_and_forget_old_history(m
     assert straight.n_iter_ == 4
     assert straight.loss_curve_ == straight.loss_terms_["error"] == resumed.loss_curve_
     assert len(straight.loss_curve_) == 3
+
+
+def test_the_memory_of_a_problem_survives_between_calls_and_in_a_pickle(memory_of):
+    model = Mean()
+    for n_calls in (1, 2, 3):
+        model = pickle.loads(pickle.dumps(model.partial_fit(X)))
+        assert memory_of(model)["n_rows"] == n_calls * len(X)
+    assert memory_of(model.fit(X))["n_rows"] == 50 * len(X)
+
+
+def test_a_file_without_a_memory_begins_with_a_new_one(memory_of):
+    model = Mean().partial_fit(X)
+    del model._optimizer_state["memory"]
+    assert memory_of(model.partial_fit(X))["n_rows"] == len(X)
 
 
 def test_a_fit_that_climbs_ends_where_it_began():
@@ -345,7 +359,9 @@ def test_a_fit_that_climbs_ends_where_it_began():
 def test_a_failure_leaves_everything_as_it_was(frozen, monkeypatch):
     model = Mean().fit(X)
     before = frozen(vars(model))
-    monkeypatch.setattr(MeanProblem, "evaluate", lambda *_: ((np.inf,), 0))
+    nothing = np.zeros(0)
+    infinite = Summary(Terms(np.inf), nothing, nothing)
+    monkeypatch.setattr(Spec, "summarize", lambda self, weights, rows: infinite)
     for method in (model.fit, model.partial_fit):
         with pytest.raises(ValueError, match="became non-finite"):
             method(X + 1)
@@ -358,7 +374,7 @@ def test_a_damaged_file_is_refused():
         Mean().__setstate__(state)
 
 
-# ------------------------------------------------------------------------------------------------ NumPy's numbers
+# ------------------------------------------------------------------------------- NumPy's numbers
 
 INTS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.int64, np.uint64]
 REALS = [np.float16, np.float32, np.float64, np.longdouble, Fraction]

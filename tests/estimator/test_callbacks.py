@@ -10,8 +10,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skl_sparse_ae import SparseAutoencoderTransformer, _estimator
-from skl_sparse_ae._estimator.callbacks import Progress
+from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae._estimator import callbacks
+from skl_sparse_ae._estimator.callbacks import CallbackContext
 
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9")
 
@@ -120,18 +121,18 @@ def test_without_support_there_is_nothing_to_tell(monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(builtins, "__import__", refuse)
-        old = importlib.reload(_estimator.callbacks)
+        old = importlib.reload(callbacks)
     assert not hasattr(old.CallbackSupportMixin, "set_callbacks")
     method = old.with_callbacks(SparseAutoencoderTransformer.score)
     assert method.__name__ == "score"
-    importlib.reload(_estimator.callbacks)
+    importlib.reload(callbacks)
 
 
-def test_progress_of_an_estimator_without_support_is_silent():
-    progress = Progress(SimpleNamespace())
-    progress.begin(X, SimpleNamespace())
-    assert progress.iterate(pytest.fail) is False
-    progress.end(pytest.fail)
+def test_the_context_of_an_estimator_without_support_is_silent():
+    context = CallbackContext(SimpleNamespace())
+    context.begin(X, SimpleNamespace())
+    assert context.iterate(pytest.fail) is False
+    context.end(pytest.fail)
 
 
 @SOLVERS

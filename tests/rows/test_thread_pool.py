@@ -88,7 +88,7 @@ def test_few_results_are_in_memory_even_of_helpers_that_never_come(monkeypatch):
             Result.n_alive -= 1
 
     monkeypatch.setattr(_rows.thread_pool, "start_new_thread", lambda function, args: None)
-    monkeypatch.setattr(_rows.thread_pool, "LONGEST_WAIT", 0)
+    monkeypatch.setattr(_rows.thread_pool, "MAX_WAIT", 0)
     with thread_pool(2) as map:
         for _ in map(Result, range(50)):
             assert Result.n_alive <= 5
@@ -105,7 +105,7 @@ def test_without_threads_the_work_is_done_here(monkeypatch, error):
 
 
 def test_a_helper_that_dies_is_not_missed(monkeypatch):
-    monkeypatch.setattr(_rows.thread_pool, "LONGEST_WAIT", 0)
+    monkeypatch.setattr(_rows.thread_pool, "MAX_WAIT", 0)
     monkeypatch.setattr(_rows.thread_pool, "_help", lambda calls, gone: None)
     with thread_pool(3) as map:
         assert list(map(slowly, range(10))) == [i**2 for i in range(10)]
@@ -126,10 +126,10 @@ def test_no_thread_is_started_where_there_is_no_space_for_one():
     code = """
 import resource
 from skl_sparse_ae._rows import thread_pool
-used = thread_pool._address_space()
-resource.setrlimit(resource.RLIMIT_AS, (used + thread_pool.SPACE_OF_A_THREAD // 2, resource.RLIM_INFINITY))
+used, more = thread_pool._address_space(), thread_pool.SPACE_OF_A_THREAD
+resource.setrlimit(resource.RLIMIT_AS, (used + more // 2, resource.RLIM_INFINITY))
 print(thread_pool._has_space(1))
-resource.setrlimit(resource.RLIMIT_AS, (used + 4 * thread_pool.SPACE_OF_A_THREAD, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_AS, (used + 4 * more, resource.RLIM_INFINITY))
 print(thread_pool._has_space(1), thread_pool._has_space(5))
 """
     result = subprocess.run(

@@ -1,12 +1,8 @@
-import os
 import pickle
 import signal
 import subprocess
 import sys
-import threading
-import warnings
 from contextlib import nullcontext
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,72 +14,17 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae import dask as ours
-from skl_sparse_ae._nn.losses import SquaredError
-from skl_sparse_ae._nn.penalties import KullbackLeibler
-from skl_sparse_ae._solvers.adam import adam_start
-from skl_sparse_ae._sparse.frame import Frame
-from skl_sparse_ae._sparse.objective import Objective
-from skl_sparse_ae._sparse.problems import MiniBatchProblem
-from skl_sparse_ae._sparse.weights import n_weights
-from skl_sparse_ae.dask import DaskRows, DaskSparseAutoencoderTransformer
+from skl_sparse_ae.dask import DaskSparseAutoencoderTransformer
 
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::UserWarning", "ignore::ResourceWarning"
-)  # short fits; killed workers
+# short fits; killed workers
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::ResourceWarning")
 posix = pytest.mark.skipif(
     not hasattr(signal, "SIGKILL"), reason="Windows has no signal that ends a worker at once"
 )
 X = load_digits().data[:700, 20:50] / 16
 OPTIONS = {"n_components": 6, "max_iter": 10, "tol": 0, "random_state": 0}
-
-
-@pytest.fixture
-def client(cluster):
-    """Whatever an earlier test has done to them, there are two workers."""
-    cluster.wait_for_workers(2, timeout=600)
-    return cluster
-
-
-class Cluster(distributed.LocalCluster):
-    """It may hear of the end of a worker that it has forgotten already, and distributed's own could not be closed then."""
-
-    def _update_worker_status(self, op, msg):
-        if op == "add" or msg in self.scheduler_info["workers"]:
-            super()._update_worker_status(op, msg)
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """The client of two processes of one thread."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        options = {
-            "n_workers": 2,
-            "threads_per_worker": 1,
-            "processes": True,
-            "dashboard_address": "127.0.0.1:0",
-        }
-        with Cluster(**options) as cluster, distributed.Client(cluster) as client:
-            yield client
-
-
-@pytest.fixture(scope="module")
-def expected():
-    """Fits in memory, by their options."""
-    fits = {}
-
-    def fit(**options):
-        key = tuple(sorted(options.items()))
-        if key not in fits:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                fits[key] = SparseAutoencoderTransformer(**OPTIONS | options).fit(X)
-        return fits[key]
-
-    return fit
 
 
 def test_rows_far_from_0_are_fitted_in_float32_as_in_float64(client):
@@ -146,8 +87,8 @@ def test_the_chunks_change_nothing(client, expected, make):
     assert model.score(make()) == pytest.approx(expected().score(X), rel=1e-10)
 
 
-def test_weights_too_large_for_the_tasks_are_scattered(client, expected, monkeypatch):
-    monkeypatch.setattr(ours, "MOST_IN_TASKS", 0)
+@pytest.mark.usefixtures("all_functions_are_large")
+def test_weights_too_large_for_the_tasks_are_scattered(client, expected):
     agrees(DaskSparseAutoencoderTransformer(**OPTIONS).fit(chunked(150, -1)), expected())
 
 
@@ -208,117 +149,37 @@ def test_adam_repeats_learns_and_goes_on(client):
     first.to_local().partial_fit(X)
 
 
-def test_an_epoch_over_a_partition_writes_to_nothing_it_was_given():
-    frame = Frame(X.mean(axis=0), 1.0, 0.1, 1.0)
-    problem = MiniBatchProblem(
-        Objective(SquaredError, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2), frame, 6, np.float64
-    )
-    state = adam_start(np.full(n_weights(6, 30), 0.1), np.full(6, 0.1))
-    for part in (*state[:3], state.memory):
-        part.flags.writeable = False
-    carried = ours._epoch_of_partition(problem, (state, 10, 5.0, 0.0), X[:100], 30, 0.01, 1)
-    other = ours._epoch_of_partition(problem, (state, 10, 5.0, 0.0), X[:100], 30, 0.01, 1)
-    np.testing.assert_array_equal(carried[0].x, other[0].x)
-    assert (carried[1], carried[0].n_steps) == (110, 4)
-
-
 def test_whole_partitions_are_held_out(client):
     model = DaskSparseAutoencoderTransformer(**OPTIONS | {"early_stopping": True})
     model.fit(chunked(70, -1))
     assert model.best_validation_score_ == max(model.validation_scores_)
     with pytest.raises(ValueError, match="needs at least two"):
         model.fit(chunked(700, -1))
-    rows = DaskRows.of(chunked(70, -1), client)
-    train, out = rows.hold_out(0.2, np.random.default_rng(0))
-    assert (len(train), len(out)) == (560, 140)
-    assert not {part.key for part in train.parts} & {part.key for part in out.parts}
-
-
-def killing_workers(client, monkeypatch, at, n):
-    """From now on, call number `at` of `WorkerBlocks.map` comes just after the death of so many workers."""
-    run, n_calls = ours.WorkerBlocks.map, [0]
-
-    def map_(self, *args):
-        n_calls[0] += 1
-        if n_calls[0] == at:
-            for process in list(client.run(os.getpid).values())[:n]:
-                os.kill(process, signal.SIGKILL)
-        return run(self, *args)
-
-    monkeypatch.setattr(ours.WorkerBlocks, "map", map_)
-    return n_calls
 
 
 @posix
 def test_a_lost_workers_partitions_are_computed_again_and_counted_once(
-    client, expected, monkeypatch
+    client, expected, kill_workers
 ):
-    n_calls = killing_workers(client, monkeypatch, at=9, n=1)
+    n_calls = kill_workers(client, at=9, n=1)
     agrees(DaskSparseAutoencoderTransformer(**OPTIONS).fit(chunked(150, -1)), expected())
     assert n_calls[0] > 9
     client.wait_for_workers(2)
 
 
-def test_what_the_function_raises_is_raised(client):
-    blocks = DaskRows.of(chunked(150, -1), client).blocks_on_workers(6)
-    with pytest.raises(RuntimeError, match="no such luck"):
-        blocks.map(fail, blocks)
-
-
-def fail(rows):
-    raise RuntimeError("no such luck")
-
-
-def test_a_worker_of_two_threads_shares_its_blocks_among_them(monkeypatch):
-    at_once = threading.Barrier(2, timeout=600)
-
-    def total(rows, factor):
-        at_once.wait()
-        return factor * rows.sum(axis=0)
-
-    monkeypatch.setattr(
-        ours, "pickle", SimpleNamespace(loads=lambda function: function)
-    )  # the client needs the real one
-    parts = np.split(X, [200, 500, 600])
-    np.testing.assert_allclose(
-        ours._total(total, [2.0], 6, 2, [200, 300, 100, 100], *parts), 2 * X.sum(axis=0), rtol=1e-12
-    )
-
-
 @posix
-def test_rows_that_are_gone_with_a_worker_are_an_error(client, monkeypatch):
+def test_rows_that_are_gone_with_a_worker_are_an_error(client, kill_workers):
     parts = [
         client.scatter(part, workers=[worker], hash=False)
-        for part, worker in zip(np.split(X, 2), workers(client), strict=True)
+        for part, worker in zip(np.split(X, 2), client.nthreads(), strict=True)
     ]
     rows = da.concatenate([da.from_delayed(part, (350, 30), dtype=float) for part in parts])
-    killing_workers(
-        client, monkeypatch, at=9, n=2
-    )  # all: Dask may have copied rows from one to the other
+    kill_workers(client, at=9, n=2)  # all: Dask may have copied rows
     model = DaskSparseAutoencoderTransformer(**OPTIONS)
     with pytest.raises(RuntimeError, match="Rows were lost with a worker"):
         model.fit(rows)
     assert not hasattr(model, "components_")
     client.wait_for_workers(2)
-
-
-def workers(client):
-    return list(client.nthreads())
-
-
-def test_a_partition_that_changes_its_size_is_an_error():
-    with pytest.raises(ValueError, match=r"Partitions of \[100\] rows have \[99\]"):
-        ours._total(pickle.dumps(np.sum), [], 6, 1, [100], X[:99])
-
-
-def test_work_is_where_the_rows_are_and_shared_out(client):
-    rows = DaskRows.of(chunked(50, -1), client)
-    blocks = rows.blocks_on_workers(6)
-    assert sorted(block.worker for block in blocks) == sorted(workers(client))
-    assert sum(block.shape[0] for block in blocks) == 700
-    assert max(block.shape[0] for block in blocks) <= 1.25 * 350 + 50
-    client.replicate(rows.parts, n=1, workers=workers(client)[:1])
-    assert len(DaskRows.of(chunked(700, -1), client).blocks_on_workers(6)) == 1
 
 
 @pytest.mark.parametrize(

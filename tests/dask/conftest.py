@@ -1,0 +1,92 @@
+"""A cluster of two processes, and what happens to it; here are the private names for that."""
+
+import os
+import signal
+import warnings
+
+import pytest
+from sklearn.datasets import load_digits
+
+from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae.dask import rows as dask_rows
+
+distributed = pytest.importorskip("distributed")
+OPTIONS = {"n_components": 6, "max_iter": 10, "tol": 0, "random_state": 0}
+
+
+class Cluster(distributed.LocalCluster):
+    """It may hear of the end of a worker that it has forgotten already.
+
+    Distributed's own could not be closed then.
+    """
+
+    def _update_worker_status(self, op, msg):
+        if op == "add" or msg in self.scheduler_info["workers"]:
+            super()._update_worker_status(op, msg)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """The client of two processes of one thread."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        options = {
+            "n_workers": 2,
+            "threads_per_worker": 1,
+            "processes": True,
+            "dashboard_address": "127.0.0.1:0",
+        }
+        with Cluster(**options) as cluster, distributed.Client(cluster) as client:
+            yield client
+
+
+@pytest.fixture
+def client(cluster):
+    """Whatever an earlier test has done to them, there are two workers."""
+    cluster.wait_for_workers(2, timeout=600)
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def expected():
+    """Fits in memory, by their options."""
+    X, fits = load_digits().data[:700, 20:50] / 16, {}
+
+    def fit(**options):
+        key = tuple(sorted(options.items()))
+        if key not in fits:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                fits[key] = SparseAutoencoderTransformer(**OPTIONS | options).fit(X)
+        return fits[key]
+
+    return fit
+
+
+@pytest.fixture
+def all_functions_are_large(monkeypatch):
+    """Functions are scattered, however small they are."""
+    monkeypatch.setattr(dask_rows, "MAX_BYTES_IN_TASKS", 0)
+
+
+@pytest.fixture
+def kill_workers(monkeypatch):
+    """A function: round number `at` over the rows comes just after the death of `n` workers.
+
+    Returns a list that holds the number of rounds so far.
+    """
+
+    def arrange(client, at, n):
+        run, n_rounds = dask_rows.WorkerBlocks.map, [0]
+
+        def map_(self, *args):
+            n_rounds[0] += 1
+            if n_rounds[0] == at:
+                for process in list(client.run(os.getpid).values())[:n]:
+                    os.kill(process, signal.SIGKILL)
+            return run(self, *args)
+
+        monkeypatch.setattr(dask_rows.WorkerBlocks, "map", map_)
+        return n_rounds
+
+    return arrange
