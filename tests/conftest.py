@@ -22,11 +22,11 @@ from scipy.special import expit
 from sklearn.datasets import load_digits
 
 from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
-from skl_sparse_ae._estimator import base, solvers
-from skl_sparse_ae._nn import activations, coupling, losses, penalties, saturation
-from skl_sparse_ae._rows import batches, blocks, disk, executor, in_memory, moments, thread_pool
+from skl_sparse_ae._estimator import base
+from skl_sparse_ae._nn import activations, losses, penalties, saturation
+from skl_sparse_ae._rows import blocks, disk, executor, in_memory, moments, thread_pool
 from skl_sparse_ae._solvers import adam
-from skl_sparse_ae._sparse import frame, objective, predict, problems, scale, weights
+from skl_sparse_ae._sparse import frame, objective, problems, weights
 from skl_sparse_ae._variational import frame as variational_frame
 from skl_sparse_ae._variational import likelihoods
 from skl_sparse_ae._variational import objective as variational_objective
@@ -64,18 +64,14 @@ def core():
         activations=activations,
         adam=adam,
         base=base,
-        coupling=coupling,
         frame=frame,
         likelihoods=likelihoods,
         losses=losses,
         moments=moments,
         objective=objective,
         penalties=penalties,
-        predict=predict,
         problems=problems,
         saturation=saturation,
-        scale=scale,
-        solvers=solvers,
         weights=weights,
         variational_frame=variational_frame,
         variational_objective=variational_objective,
@@ -85,8 +81,6 @@ def core():
         MAX_ROWS=blocks.MAX_ROWS,
         as_rows=in_memory.as_rows,
         DiskRows=disk.DiskRows,
-        executor=executor.executor,
-        mini_batches=batches.mini_batches,
         row_blocks=blocks.row_blocks,
     )
 
@@ -188,7 +182,7 @@ def keep_decoder(monkeypatch):
 
 
 @pytest.fixture
-def eliminated(monkeypatch):
+def searched_without_decoder(monkeypatch):
     """A list of the problems without a decoder that the test's fits have searched."""
     made, start = [], problems.EliminatedProblem.initial_params
 

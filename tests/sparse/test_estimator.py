@@ -138,9 +138,11 @@ def test_the_end_of_a_search_without_the_decoder_is_stationary_for_all_weights(X
     ]
     + [({"loss": "cross_entropy"}, False), ({"decoder_activation": "logistic"}, False)],
 )
-def test_the_decoder_is_eliminated_where_that_is_possible(X, parameters, expected, eliminated):
+def test_the_decoder_is_eliminated_where_that_is_possible(
+    X, parameters, expected, searched_without_decoder
+):
     quick(**{"max_iter": 1} | parameters).fit(X)
-    assert bool(eliminated) == expected
+    assert bool(searched_without_decoder) == expected
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
