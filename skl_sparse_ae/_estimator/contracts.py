@@ -11,13 +11,12 @@ import numpy as np
 class ChangeOfVariables(Protocol):
     """Makes a search easy without changing the problem.
 
-    It is the way between the params of a search and weights in the units of the rows.
-
-    `shape` is whatever the family needs to find its weights in a flat vector.
+    It is the way between the params of a search and weights in the units of the rows. `shape` is
+    whatever the family needs to find its weights in a flat vector.
     """
 
     def to_user(self, params: np.ndarray, shape: Any) -> np.ndarray:
-        """The weights that `params` stand for: a new vector, in the precision of `params`."""
+        """The weights that `params` stand for: a new vector, no less precise than `params`."""
 
     def from_user(self, weights: np.ndarray, shape: Any) -> np.ndarray:
         """The inverse of `to_user`: a new vector, float64."""

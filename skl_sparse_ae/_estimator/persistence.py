@@ -214,7 +214,7 @@ class SavedStateMixin:
             kind for kind in type(self).__mro__ if kind.__module__.split(".")[0] == "skl_sparse_ae"
         )
         if type(self) is not ours:
-            allowed |= {attribute for attribute in state if not hasattr(ours, attribute)}
+            allowed |= state.keys() - set(dir(ours))
         check_names(state, parameters, allowed, name)
         if not is_valid_random_state(state.get("random_state")):
             raise corrupted(name, "random_state", "a generator that can be drawn from")
