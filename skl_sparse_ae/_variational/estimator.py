@@ -105,7 +105,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     tol : float >= 0, default=1e-4
         Training stops when the loss (with rows held out, the validation score) has not improved by
         `tol` nats per feature in `n_iter_no_change` consecutive epochs. With 0, all of `max_iter`
-        are run. `tol` is no share of the loss, because a log-density may be 0 and depends on the
+        are run. `tol` is not a share of the loss, because a log-density may be 0 and depends on the
         unit of X.
     learning_rate_init : float > 0, default=0.005
         Adam's step size, for weights in a frame in which X is centred and has unit variance.
