@@ -174,7 +174,7 @@ class BaseAutoencoder(
         Returns
         -------
         self : object
-            Or, after any exception, unchanged.
+            If an exception is raised, the estimator is left unchanged.
 
         Raises
         ------

@@ -10,7 +10,7 @@ from threadpoolctl import ThreadpoolController  # scikit-learn requires it
 
 @lru_cache(maxsize=1)
 def _blas():
-    """The thread pools of the loaded BLAS libraries, cached: a search takes as long as an epoch."""
+    """The thread pools of the loaded BLAS libraries, cached: a search takes milliseconds."""
     return ThreadpoolController().select(user_api="blas")
 
 

@@ -31,7 +31,7 @@ class _Call:
         self.result = self.error = None
         self.done.acquire()
 
-    def is_claimed_by(self, who):
+    def claim(self, who):
         """Claim the call if it is free; return True if `who` has it.
 
         This is one step, and can be repeated: a signal's handler may raise at any point.
@@ -44,7 +44,7 @@ class _Call:
         Exceptions of type `caught` are kept for `outcome`, which raises them in order.
         """
         try:
-            if self.done.locked() and self.is_claimed_by(who):
+            if self.done.locked() and self.claim(who):
                 self.result = self.function()
         except caught as error:
             self.error = error
@@ -68,7 +68,7 @@ class _Call:
 
     def give_up(self, who):
         """Keep other threads from making the call, or wait for the one that is making it."""
-        if not self.is_claimed_by(who):
+        if not self.claim(who):
             with self.done:
                 pass
 

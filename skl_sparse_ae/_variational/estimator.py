@@ -50,117 +50,115 @@ from skl_sparse_ae._variational.predict import (
 from skl_sparse_ae._variational.problem import VariationalProblem, VariationalSpec
 
 LIKELIHOODS = {"squared_error": Gaussian, "cross_entropy": Bernoulli}
-
-
 BOUNDS = {"elbo": elbo, "importance_weighted": importance_weighted}
-
-
 STACKS = {
     "encoder": ("encoder_coefs_", "encoder_intercepts_"),
     "decoder": ("decoder_coefs_", "decoder_intercepts_"),
 }
-
-
-# `early_stopping="auto"` holds rows out from this number of rows on. Fits of 2,000 images gain more
-# by stopping in time than they lose with a tenth of the rows; of the tables with 1,257 rows and
-# fewer, some lose more. See the study in `benchmarks`.
-ENOUGH_TO_HOLD_OUT = 2000
-
-
-LOSS_DRAWS = 4  # of the code of each row, for `loss_` and, unless told otherwise, `score_samples`
+# `early_stopping="auto"` holds rows out if there are at least this many. Fits of 2,000 images gain
+# more by stopping in time than they lose with a tenth of the rows. Some tables with up to 1,257
+# rows lose more than they gain. See the study in `benchmarks`.
+MIN_ROWS_TO_HOLD_OUT = 2000
+LOSS_DRAWS = 4  # draws of each row's code, for `loss_` and by default for `score_samples`
 
 
 class VariationalAutoencoderTransformer(BaseAutoencoder):
-    """A variational autoencoder as a transformer: a probabilistic code for each row, and new rows from random codes.
+    """A variational autoencoder as a transformer: probabilistic codes, and new rows.
 
-    Models X as rows decoded from standard normal codes z. An encoder network gives each row x a
-    normal posterior
-    ``q(z | x) = N(mu, diag(variance))``, a decoder network each code the distribution of a row; both minimise, in nats, ::
+    X is modelled as rows decoded from codes z, which have a standard normal prior. An encoder
+    network maps each row x to a normal posterior ``q(z | x) = N(mu, diag(variance))``. A decoder
+    network maps each code to a distribution of rows. Both minimise, in nats, ::
 
         J = mean over rows of  -E log p(x | z)  +  kl_weight * KL(q(z | x) || N(0, I))
 
-    where the expectation is over z from the posterior, log p is summed over features and KL over
-    code units, ::
+    The expectation is over z from the posterior. ``log p`` is summed over features, and KL over
+    code units::
 
         KL = 1/2 sum_j (mu_j^2 + variance_j - 1 - log variance_j)
-        -log p(x | z) = 1/2 sum_i ((x_i - x_hat_i)^2 / v + log(2 pi v))                       loss="squared_error"
-        -log p(x | z) = -sum_i (x_i log(x_hat_i) + (1 - x_i) log(1 - x_hat_i))                loss="cross_entropy"
 
-    With ``kl_weight=1``, -J is a lower bound on the mean log-likelihood of X (the evidence lower
-    bound, ELBO). The variance v is learned too, so the unit that X is measured in makes no
-    difference.
+        -log p(x | z) = 1/2 sum_i ((x_i - x_hat_i)^2 / v + log(2 pi v))         squared_error
+        -log p(x | z) = -sum_i (x_i log(x_hat_i) + (1 - x_i) log(1 - x_hat_i))  cross_entropy
+
+    With ``kl_weight=1``, -J is a lower bound on the mean log-likelihood of X: the evidence lower
+    bound (ELBO). The variance v is learned, too. So the code does not depend on the unit of X.
 
     Parameters
     ----------
     n_components : int, default=2
-        Number of code units. Two can be plotted; units that the data do not need stay unused, see
+        Number of code units. Two can be plotted. Units that the data do not need stay unused; see
         `active_units_`.
     hidden_layer_sizes : int or array-like of int, default=(100,)
-        Units of the encoder's hidden layers, first to last; the decoder has the same in reverse.
-        ``()`` is a linear model, whose optimum is that of probabilistic PCA.
+        Numbers of units in the encoder's hidden layers, first to last. The decoder has the same
+        layers in reverse order. ``()`` is a linear model, whose optimum is that of probabilistic
+        PCA.
     activation : {"identity", "logistic", "tanh", "relu", "elu"}, default="relu"
-        Of the hidden layers.
+        Activation of the hidden layers.
     loss : {"squared_error", "cross_entropy"}, default="squared_error"
-        Gaussian or, for X in [0, 1], Bernoulli features given the code.
+        The distribution of the features given the code: Gaussian, or Bernoulli for X in [0, 1].
+        Use `MinMaxScaler` with ``clip=True``, because `score` and `score_samples` refuse other
+        values as `fit` does.
     kl_weight : float >= 0, default=1.0
-        1 is the ELBO. More makes codes simpler (the beta-VAE), less makes reconstructions better
-        and samples worse.
+        1 gives the ELBO. A higher weight makes codes simpler (the beta-VAE). A lower one makes
+        reconstructions better and samples worse.
     max_iter : int, default=500
-        Most epochs of Adam.
+        Maximum number of epochs of Adam.
     tol : float >= 0, default=1e-4
-        Stop once the loss (with rows held out, the validation score) has not improved by `tol` nats
-        per feature in `n_iter_no_change` consecutive epochs. 0 runs all of `max_iter`. A share of
-        the loss, as elsewhere, would mean nothing: a log-density may be 0, and moves with the unit
-        of X.
+        Training stops when the loss (with rows held out, the validation score) has not improved by
+        `tol` nats per feature in `n_iter_no_change` consecutive epochs. With 0, all of `max_iter`
+        are run. `tol` is not a share of the loss, because a log-density may be 0 and depends on the
+        unit of X.
     learning_rate_init : float > 0, default=0.005
-        Adam's step size, for weights in a frame in which X is centred and of unit variance.
+        Adam's step size, for weights in a frame in which X is centred and has unit variance.
     batch_size : int, default=100
-        Most rows in a mini-batch; batches are made equal in size, and X smaller than one is a
-        single batch.
+        Maximum number of rows in a mini-batch. Batches are made equal in size; X smaller than one
+        is a single batch.
     early_stopping : bool or "auto", default="auto"
         Hold out `validation_fraction` of the rows, and keep the weights that score best on them
-        (see `score`). "auto" does so with 2,000 rows or more, which is faster and makes the
-        held-out bound better; fewer rows are all for training.
+        (see `score`). "auto" does so if there are at least 2,000 rows: this is faster, and makes
+        the bound of new rows better. With fewer rows, all of them are used for training.
     validation_fraction : float in (0, 1), default=0.1
     n_iter_no_change : int, default=10
         See `tol`.
     warm_start : bool, default=False
-        Let `fit` continue from the weights there are. Adam's moments start anew.
-        The weights depend on `n_components`, `hidden_layer_sizes`, `activation` and `loss`:
-        after a change of these, it is an error.
+        `fit` continues from the fitted weights. Adam's moments start anew. The weights depend on
+        `n_components`, `hidden_layer_sizes`, `activation` and `loss`: changing one of these is then
+        an error.
     verbose : int, default=0
         Print one line per epoch.
     random_state : int, RandomState instance or None, default=None
-        For the first weights, the shuffling, the draws from the posterior and the validation split.
-        An int makes `fit` repeatable, to the bit with the same library versions and number of BLAS
-        threads.
+        Seed of the first weights, the shuffling, the draws from the posterior and the validation
+        split. An int makes `fit` repeatable, to the bit with the same library versions and number
+        of BLAS threads.
 
     Attributes
     ----------
     encoder_coefs_, encoder_intercepts_ : lists of ndarrays
-        Of shapes (n_inputs, n_outputs) and (n_outputs,), one of each for every layer. Layer i
-        computes ``activation(A @ encoder_coefs_[i] + encoder_intercepts_[i])``, the last
-        one without activation: its first `n_components` outputs are the posterior mean, and its
-        others r give the variance ``exp(20 * tanh(r / 20))``.
+        Arrays of shape (n_inputs, n_outputs) and (n_outputs,). Layer i computes
+        ``activation(A @ encoder_coefs_[i] + encoder_intercepts_[i])``. The last layer has no
+        activation: its first `n_components` outputs are the posterior mean, and the other outputs
+        r give the variance ``exp(20 * tanh(r / 20))``.
     decoder_coefs_, decoder_intercepts_ : lists of ndarrays
-        Likewise; the last layer's outputs are x_hat, or its logits with ``loss="cross_entropy"``.
+        As in the encoder. The outputs of the last layer are x_hat, or its logits with
+        ``loss="cross_entropy"``.
     noise_variance_ : float or None
-        v, in the squared unit of X; None with ``loss="cross_entropy"``.
+        The variance v, in the squared unit of X. None with ``loss="cross_entropy"``.
     active_units_ : int
-        Code units whose posterior mean varies by more than 0.01 over the rows last given to `fit`
-        or `partial_fit`.
+        Number of code units whose posterior mean has a variance above 0.01 over the rows last
+        given to `fit` or `partial_fit`.
     loss_ : float
-        J at these weights, over all of those rows: with ``kl_weight=1`` equal to ``-score(X)``,
-        expectations included.
+        J at these weights, over all of those rows. With ``kl_weight=1`` it equals ``-score(X)``,
+        because both use the same draws.
     loss_curve_ : list of float
-        Mean of J over the mini-batches of each epoch, one draw for each row. After `partial_fit`,
-        its last 1,000 entries.
+        Mean of J over the mini-batches of each epoch, with one draw for each row. After
+        `partial_fit`, the last 1,000 entries.
     loss_terms_ : dict of lists of float
-        The same as its two terms: "reconstruction" and "kl_divergence" (`kl_weight` multiplied in).
+        The same as its two terms: "reconstruction" and "kl_divergence", with `kl_weight` multiplied
+        in.
     n_iter_ : int
-        Epochs; of the last `fit`, and of the calls of `partial_fit` since.
+        Epochs of the last `fit`, and calls of `partial_fit` since.
     validation_scores_, best_validation_score_ : list of float and float, or None
-        ELBO of the rows held out by `fit`, mean over rows, after each epoch.
+        ELBO of the rows held out by `fit`, mean over rows, after each epoch. None if no rows were
+        held out.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -170,16 +168,16 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     -----
     ConvergenceWarning
         If the loss was still falling at `max_iter`, if Adam diverged, if the posterior collapsed
-        (no code unit is active, so all rows have one code), or if Ctrl-C ended `fit` after its
-        first epoch: the best weights so far are kept.
+        (no code unit is active, so all rows have the same code), or if Ctrl-C ended `fit` after
+        its first epoch: the best weights so far are kept.
     UserWarning
-        If many columns have far less variance than the noise that all columns share, which then is
-        all the model sees in them.
+        If many columns have far less variance than the noise, whose variance is the same for all
+        columns. The model then ignores them.
 
     See Also
     --------
     SparseAutoencoderTransformer : A deterministic code of many units, few of them active.
-    sklearn.decomposition.PCA : Its probabilistic model is the linear case, in closed form.
+    sklearn.decomposition.PCA : The linear case, in closed form.
     sklearn.neural_network.BernoulliRBM : Generates rows by Gibbs sampling.
 
     References
@@ -257,9 +255,9 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
         """One epoch of Adam over X, from the current weights.
 
-        The first call fixes the precision of the weights. Later calls, also after `fit` or after
-        loading the estimator from a file, continue the optimiser where it stopped. The solver sees
-        the rows in a unit that all rows so far decide; if their spread turns out to be another than
+        The first call fixes the precision of the weights. Later calls continue the optimiser where
+        it stopped, also after `fit` or after loading the estimator from a file. All rows so far
+        decide the unit in which the solver sees the rows. If their spread turns out to differ from
         that of the first rows, the optimiser starts anew.
 
         Parameters
@@ -271,7 +269,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         self : VariationalAutoencoderTransformer
-            Or, after any exception, unchanged.
+            If an exception is raised, the estimator is left unchanged.
 
         Raises
         ------
@@ -283,27 +281,20 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     def _check_parameters(self):
         super()._check_parameters()
         is_ordered = not isinstance(self.hidden_layer_sizes, Set | Mapping)
-        for size in self._hidden():
-            if (
-                not is_ordered
-                or isinstance(size, bool | np.bool_)
-                or not isinstance(size, Integral)
-                or size < 1
-            ):
-                raise ValueError(
-                    f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must hold ints of at least 1, in their "
-                    f"order. Got {self.hidden_layer_sizes!r} instead."
-                )
+        if not (is_ordered and all(map(_is_positive_integer, self._hidden()))):
+            raise ValueError(
+                f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must hold ints of at "
+                f"least 1, in their order. Got {self.hidden_layer_sizes!r} instead."
+            )
 
     def _sizes(self):
-        return super()._sizes() | {
-            "hidden_layer_sizes": tuple(int(size) for size in self._hidden())
-        }
+        return super()._sizes() | {"hidden_layer_sizes": tuple(map(int, self._hidden()))}
 
     def _functions(self):
         return {"activation": str(self.activation)} | super()._functions()
 
     def _hidden(self):
+        """The sizes of the encoder's hidden layers, as a tuple."""
         sizes = self.hidden_layer_sizes
         return tuple(sizes) if np.iterable(sizes) else (sizes,)
 
@@ -311,7 +302,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         return self._architecture(n_features).n_weights
 
     def _architecture(self, n_features=None):
-        """The sizes that the parameters ask for."""
+        """The `Architecture` that the parameters describe."""
         k, hidden = self._sizes().values()
         n_features = int(n_features or self.n_features_in_)
         return Architecture(n_features, hidden, k, LIKELIHOODS[self.loss].n_parameters)
@@ -334,8 +325,9 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         return VariationalProblem(spec)
 
     def _split(self, rows, seed):
-        is_left_whole = self.early_stopping == "auto" and rows.shape[0] < ENOUGH_TO_HOLD_OUT
-        return (rows, None) if is_left_whole else super()._split(rows, seed)
+        if self.early_stopping == "auto" and rows.shape[0] < MIN_ROWS_TO_HOLD_OUT:
+            return rows, None
+        return super()._split(rows, seed)
 
     def _progress_unit(self, problem):
         return problem.spec.architecture.n_features
@@ -351,9 +343,10 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         return summary
 
     def _named_weights(self, spec, weights):
-        networks, has_noise = unflatten(weights, spec.architecture), spec.architecture.n_parameters
-        variance = float(np.exp(np.float64(networks.log_variance[0]))) if has_noise else None
-        named = {"noise_variance_": variance}
+        networks = unflatten(weights, spec.architecture)
+        named = {"noise_variance_": None}
+        if spec.architecture.n_parameters:
+            named["noise_variance_"] = float(np.exp(np.float64(networks.log_variance[0])))
         for layers, (coefs, intercepts) in zip(networks[:2], STACKS.values(), strict=True):
             named[coefs] = [layer.coef.copy() for layer in layers]
             named[intercepts] = [layer.intercept.copy() for layer in layers]
@@ -364,15 +357,11 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         return flatten(self._networks(np.float64))
 
     def _networks(self, dtype):
+        """The fitted `Networks`, in this precision."""
         stacks = []
         for names in STACKS.values():
             parts = zip(*(getattr(self, name) for name in names), strict=True)
-            stacks.append(
-                [
-                    Layer(np.asarray(coef, dtype), np.asarray(intercept, dtype))
-                    for coef, intercept in parts
-                ]
-            )
+            stacks.append([Layer(*(np.asarray(part, dtype) for part in layer)) for layer in parts])
         log_variance = np.log([] if self.noise_variance_ is None else [self.noise_variance_])
         return Networks(*stacks, log_variance)
 
@@ -407,7 +396,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Raises
         ------
         ValueError
-            If X is so large that a code overflows, among scikit-learn's usual reasons.
+            If X is so large that a code overflows, and for scikit-learn's usual reasons.
         """
         return self.posterior(X)[0]
 
@@ -423,8 +412,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         mean, variance : ndarrays of shape (n_samples, n_components)
-            In the dtype of X. A variance near 1 beside a mean near 0 is the prior: that unit knows
-            nothing of the row.
+            In the dtype of X. A unit with a mean near 0 and a variance near 1 has the prior's
+            distribution: it holds no information about the row.
         """
         self._check_fitted()
         X = self._check_rows(X)
@@ -435,13 +424,14 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     def sample_posterior(
         self, X: ArrayLike, random_state: int | np.random.RandomState | None = None
     ) -> np.ndarray:
-        """One draw of each row's code from its posterior; for more of them, repeat the rows.
+        """One draw of each row's code from its posterior. For more draws, repeat the rows.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             As in `transform`.
         random_state : int, RandomState instance or None, default=None
+            Seed of the draws.
 
         Returns
         -------
@@ -456,12 +446,12 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
-        """The rows that codes stand for: the mean of p(x | z).
+        """Decode codes: the mean of p(x | z) for each code z.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Codes, as `transform` returns them or made up.
+            Codes, from `transform` or made up.
 
         Returns
         -------
@@ -471,8 +461,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Raises
         ------
         ValueError
-            If X does not have `n_components` columns of finite numbers, or has such large ones that
-            a row overflows.
+            If X does not have `n_components` columns of finite numbers, or if its values are so
+            large that a row overflows.
         """
         self._check_fitted()
         X = check_code(self, X, self._n_features_out)
@@ -480,7 +470,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
-        """``inverse_transform(transform(X))`` without the code of all rows in memory.
+        """``inverse_transform(transform(X))``, without the code of all rows in memory.
 
         Parameters
         ----------
@@ -504,16 +494,18 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         with_noise: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> np.ndarray:
-        """New rows: standard normal codes, decoded.
+        """New rows, decoded from standard normal codes.
 
         Parameters
         ----------
         n_samples : int, default=1
+            Number of rows.
         with_noise : bool, default=False
-            False: the mean of p(x | z), which is what pictures of samples show. True: a draw from it, with Gaussian noise of
-            `noise_variance_` or, for ``loss="cross_entropy"``, of zeros and ones: all that the
-            model says of rows.
+            False returns the mean of p(x | z), as pictures of samples usually show it. True draws
+            from p(x | z), the model's distribution of rows: it adds Gaussian noise of variance
+            `noise_variance_`, or with ``loss="cross_entropy"`` draws zeros and ones.
         random_state : int, RandomState instance or None, default=None
+            Seed of the codes and the noise.
 
         Returns
         -------
@@ -524,29 +516,28 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
         rng = np.random.default_rng(draw_seed(random_state))
         model = self._model(self._dtype)
-        X = rows_of(
-            model, rng.standard_normal((n_samples, self._n_features_out), dtype=self._dtype)
-        )
-        return (
-            model.objective.likelihood.draw(X, model.networks.log_variance, rng)
-            if with_noise
-            else X
-        )
+        code = rng.standard_normal((n_samples, self._n_features_out), dtype=self._dtype)
+        X = rows_of(model, code)
+        if not with_noise:
+            return X
+        return model.objective.likelihood.draw(X, model.networks.log_variance, rng)
 
     @reading
     def interpolate(self, x_start: ArrayLike, x_end: ArrayLike, n_samples: int = 10) -> np.ndarray:
-        """Rows on the way from one to another: codes at equal steps on the line between their posterior means, decoded.
+        """Rows between two rows, decoded from codes on the line between their posterior means.
 
         Parameters
         ----------
         x_start, x_end : array-like of shape (n_features,)
-            Also a pandas Series, or one row of a DataFrame, with the names of `fit` in their order.
+            The two rows. A pandas Series, or one row of a DataFrame, must have the feature names
+            of `fit` in their order.
         n_samples : int, default=10
-            Number of rows, the reconstructions of both ends included; at least 2.
+            Number of rows, at least 2. The codes are equally spaced.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
+            The first and last rows are the reconstructions of `x_start` and `x_end`.
         """
         self._check_fitted()
         check_scalar(n_samples, "n_samples", Integral, min_val=2)
@@ -564,38 +555,43 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         n_draws: int = LOSS_DRAWS,
         random_state: int | np.random.RandomState | None = 0,
     ) -> np.ndarray:
-        """A lower bound on the log-likelihood of each row, in nats: low for rows unlike those seen in `fit`.
+        """A lower bound on the log-likelihood of each row: low for rows unlike those seen in `fit`.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             As in `transform`; with ``loss="cross_entropy"``, between 0 and 1 as in `fit`.
         bound : {"elbo", "importance_weighted"}, default="elbo"
-            ``E log p(x | z) - KL(q(z | x) || N(0, I))``, whatever `kl_weight` is; or the logarithm of the mean of
-            ``p(x, z) / q(z | x)`` over the draws, which is tighter, and tends to log p(x) with their number.
+            "elbo" is ``E log p(x | z) - KL(q(z | x) || N(0, I))``, whatever `kl_weight` is.
+            "importance_weighted" is the logarithm of the mean of ``p(x, z) / q(z | x)`` over the
+            draws. It is tighter, and tends to log p(x) as the number of draws grows.
         n_draws : int, default=4
-            Draws of z that an expectation is taken over, made from the row and `random_state`
-            alone: a row's score does not depend on the rows around it.
+            Number of draws of z for each row. They depend on nothing but the row and
+            `random_state`, so a row's score does not depend on the other rows.
         random_state : int, RandomState instance or None, default=0
-            Of the draws.
+            Seed of the draws.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Sum over features, float64. A log-density with ``loss="squared_error"``, so positive
-            where features vary little.
+            In nats, sum over features, float64. With ``loss="squared_error"`` a log-density, which
+            may be positive.
+
+        Raises
+        ------
+        ValueError
+            If X is so large that a bound overflows or, with ``loss="cross_entropy"``, not between
+            0 and 1; for another `bound`.
         """
         self._check_fitted()
         check_scalar(n_draws, "n_draws", Integral, min_val=1)
         if bound not in BOUNDS:
             raise ValueError(f"bound must be one of {sorted(BOUNDS)}, got {bound!r}.")
-        X = self._check_targets(X)
-        return evidence_bounds(
-            self._model(X.dtype), X, _expectation(n_draws, random_state), BOUNDS[bound]
-        )
+        X, expectation = self._check_targets(X), _expectation(n_draws, random_state)
+        return evidence_bounds(self._model(X.dtype), X, expectation, BOUNDS[bound])
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
-        """The mean of `score_samples`: ELBO per row, in nats; higher is better.
+        """The mean of `score_samples`: the ELBO per row, in nats. Higher is better.
 
         Parameters
         ----------
@@ -633,12 +629,18 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
             check_optimizer_state(state["_optimizer_state"], VariationalFrame, *sizes, name)
 
 
+def _is_positive_integer(value):
+    is_integer = isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
+    return is_integer and value >= 1
+
+
 def _expectation(n_draws=LOSS_DRAWS, random_state=0):
+    """The estimator of expectations over the posterior, with these draws."""
     return MonteCarlo(n_draws, draw_seed(random_state))
 
 
 def _architecture_of(values, name):
-    """The `Architecture` that the biases among fitted attributes ask for."""
+    """The `Architecture` of fitted attributes, from the shapes of their biases."""
     intercepts = values.get("encoder_intercepts_")
     sizes = [np.size(part) for part in intercepts] if isinstance(intercepts, list) else []
     if not sizes or sizes[-1] < 2:
@@ -648,7 +650,7 @@ def _architecture_of(values, name):
 
 
 def _check_weights(values, architecture, name):
-    """Raise ValueError unless the weights among fitted attributes have these sizes."""
+    """Raise ValueError unless the weights among fitted attributes have this `Architecture`."""
     for stack, (coefs, intercepts) in STACKS.items():
         sizes = getattr(architecture, stack)
         _check_arrays_of(values, coefs, list(pairwise(sizes)), name)

@@ -1,15 +1,15 @@
-"""Fits on a Dask cluster: the same objective and solvers, with sums over rows made where the rows are.
+"""Fits on a Dask cluster: the same objective and solvers; the workers compute the sums over rows.
 
-It needs Dask: ``pip install "skl_sparse_ae[dask]"``.
+This needs Dask: ``pip install "skl_sparse_ae[dask]"``.
 
-L-BFGS runs here, in the process of the client. For an evaluation the weights are sent to the
-workers, each worker adds up what its rows contribute, and one sum from each comes back (in two
-rounds if the decoder is eliminated: see ``docs/scale.md``). For Adam the optimiser's state goes
-from partition to partition.
+L-BFGS runs in the client's process. For each evaluation the weights are sent to the workers, each
+worker adds up the contributions of its rows, and the client receives one sum from each. This takes
+two rounds if the decoder is eliminated; see ``docs/scale.md``. Adam's state is sent from partition
+to partition.
 """
 
 from skl_sparse_ae.dask.estimator import DaskSparseAutoencoderTransformer
 
 __all__ = ["DaskSparseAutoencoderTransformer"]
 
-DaskSparseAutoencoderTransformer.__module__ = __name__  # the path in a pickle is an API
+DaskSparseAutoencoderTransformer.__module__ = __name__  # pickles contain this path

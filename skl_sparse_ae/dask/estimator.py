@@ -13,28 +13,31 @@ from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
 from skl_sparse_ae.dask.rows import DaskRows, float_of, import_dask
 
 
-class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """`SparseAutoencoderTransformer` for Dask arrays: fitted on the cluster, lazy afterwards.
+class DaskSparseAutoencoderTransformer(
+    SparseAutoencoderTransformer,
+    auto_wrap_output_keys=None,  # type: ignore[call-arg]
+):
+    """`SparseAutoencoderTransformer` for Dask arrays: fitted on a cluster, with lazy results.
 
-    Parameters, attributes and objective are those of `SparseAutoencoderTransformer`; a fit is its
-    fit of the same rows, up to the order in which sums are made. As in ``xgboost.dask``, the
-    cluster is that of the current client, or of the one set as the attribute `client`, which is no
-    parameter and is neither cloned nor pickled.
+    Parameters, attributes and objective are those of `SparseAutoencoderTransformer`. Both give the
+    same model for the same rows, up to the order in which sums are computed. As in
+    ``xgboost.dask``, the cluster is that of the current client. To use another one, set the
+    attribute `client`. It is not a parameter: it is neither cloned nor pickled.
 
-    `fit`, `partial_fit` and `score` compute at once and hold X on the workers for as long;
-    `transform`, `inverse_transform`, `reconstruct` and `score_samples` return Dask arrays of the
-    same row chunks. Columns in several chunks are joined, empty partitions are skipped, unknown
-    chunk sizes are found out. If a worker is lost, its partitions are computed again elsewhere; a
-    partition that then has another number of rows is an error, since no objective would be that of
-    one data set.
+    `fit`, `partial_fit` and `score` compute immediately, and keep X on the workers while they run.
+    `transform`, `inverse_transform`, `reconstruct` and `score_samples` return Dask arrays with the
+    row chunks of X. Chunks of columns are joined, empty partitions are skipped, and unknown chunk
+    sizes are computed. If a worker is lost, its partitions are computed again on another one. If a
+    partition then has another number of rows, an error is raised, since the rows would no longer
+    be one data set.
 
-    With ``solver="adam"`` an epoch takes the partitions in random order, shuffles the rows of each,
-    and steps from mini-batches of them: one partition at a time, on the worker that has it. With
+    With ``solver="adam"`` an epoch visits the partitions in random order, one at a time, on the
+    worker that has it. The rows of a partition are shuffled and divided into mini-batches. With
     ``early_stopping=True``, whole partitions are held out.
 
     See Also
     --------
-    skl_sparse_ae.SparseAutoencoderTransformer : The same for rows in memory or in a file.
+    skl_sparse_ae.SparseAutoencoderTransformer : For rows in memory or in a file.
 
     Examples
     --------
@@ -47,14 +50,13 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer, auto_wrap_o
     SparseAutoencoderTransformer(n_components=32, random_state=0)
     """
 
-    def __init_subclass__(
-        cls, **options
-    ):  # scikit-learn's wrapper would gather what `transform` returns
+    # scikit-learn's wrapper of `transform` would gather its results in memory.
+    def __init_subclass__(cls, **options):
         super().__init_subclass__(**options | {"auto_wrap_output_keys": None})
 
     @property
     def client(self):
-        """The `distributed.Client` to compute with: the one set here, or the current one."""
+        """The `distributed.Client` that computes: the one that was set, or the current one."""
         return vars(self).get("_client") or import_dask("distributed").default_client()
 
     @client.setter
@@ -67,22 +69,22 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer, auto_wrap_o
         Parameters
         ----------
         X : dask array of shape (n_samples, n_features)
-            Rows in any chunks, also of unknown sizes. With ``loss="cross_entropy"``, between 0 and
-            1.
+            Rows to reconstruct, in any chunks, also of unknown sizes. With
+            ``loss="cross_entropy"``, between 0 and 1.
         y : ignored
 
         Returns
         -------
         self : DaskSparseAutoencoderTransformer
-            Or, after any exception, unchanged.
+            If an exception is raised, the estimator is left unchanged.
 
         Raises
         ------
         TypeError
             If X is not a Dask array.
         ValueError
-            As for rows in memory; if no row is left, or if a partition that was computed again
-            differs in size.
+            As for rows in memory, if X has no rows, or if a partition was computed again and has
+            another number of rows.
         RuntimeError
             If rows were lost with a worker and cannot be computed again.
         """
@@ -97,20 +99,31 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer, auto_wrap_o
 
     @reading
     def transform(self, X: Any) -> Any:
-        """The code of each row, lazy, as `set_output` says; see `SparseAutoencoderTransformer.transform`."""
+        """The code of each row, lazy; see `SparseAutoencoderTransformer.transform`.
+
+        Parameters
+        ----------
+        X : dask array of shape (n_samples, n_features)
+            Rows in any chunks.
+
+        Returns
+        -------
+        code : dask array or DataFrame of shape (n_samples, n_components)
+            A DataFrame after ``set_output(transform="pandas")``.
+        """
         self._check_fitted()
         contain = self._container()
         return contain(self._lazily("transform", X, self.n_features_in_, self.components_.shape[0]))
 
     def set_output(self, *, transform: Literal["default", "pandas"] | None = None) -> Self:
-        """What `transform` and `fit_transform` return, always lazy.
+        """Set the container of `transform` and `fit_transform`, whose results are always lazy.
 
         Parameters
         ----------
         transform : {"default", "pandas"} or None, default=None
-            "default" is a Dask array, "pandas" a Dask DataFrame, whose partitions are pandas' and which needs
-            ``pip install "dask[dataframe]"``. None changes nothing. Where this was not called,
-            ``sklearn.set_config(transform_output=...)`` holds.
+            "default" is a Dask array. "pandas" is a Dask DataFrame, whose partitions are pandas
+            DataFrames; it needs ``pip install "dask[dataframe]"``. None changes nothing. Without a
+            call, ``sklearn.set_config(transform_output=...)`` decides.
 
         Returns
         -------
@@ -119,15 +132,15 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer, auto_wrap_o
         Raises
         ------
         ValueError
-            For another container, polars among them, of which Dask has no lazy kind.
+            For other containers. Dask has none for polars.
         """
         if transform is not None:
             _check_container(transform)
-            self._sklearn_output_config = {"transform": transform}  # where `clone` looks for it
+            self._sklearn_output_config = {"transform": transform}  # `clone` copies this
         return self
 
     def _container(self):
-        """A function of a lazy code, chosen before anything is done."""
+        """The function that puts a lazy code into the container asked for."""
         config = vars(self).get("_sklearn_output_config", {})
         if _check_container(config.get("transform", get_config()["transform_output"])) == "default":
             return lambda code: code
@@ -135,55 +148,91 @@ class DaskSparseAutoencoderTransformer(SparseAutoencoderTransformer, auto_wrap_o
 
     @reading
     def inverse_transform(self, X: Any) -> Any:
-        """The rows that codes stand for, a lazy Dask array; see `SparseAutoencoderTransformer.inverse_transform`."""
+        """Decode codes, lazily; see `SparseAutoencoderTransformer.inverse_transform`.
+
+        Parameters
+        ----------
+        X : dask array of shape (n_samples, n_components)
+            Codes, from `transform` or made up.
+
+        Returns
+        -------
+        X_original : dask array of shape (n_samples, n_features)
+        """
         return self._lazily("inverse_transform", X, self.components_.shape[0], self.n_features_in_)
 
     @reading
     def reconstruct(self, X: Any) -> Any:
-        """``inverse_transform(transform(X))``, a lazy Dask array."""
+        """``inverse_transform(transform(X))``, lazy.
+
+        Parameters
+        ----------
+        X : dask array of shape (n_samples, n_features)
+            As in `transform`.
+
+        Returns
+        -------
+        X_hat : dask array of shape (n_samples, n_features)
+        """
         return self._lazily("reconstruct", X, self.n_features_in_, self.n_features_in_)
 
     @reading
     def score_samples(self, X: Any) -> Any:
-        """Minus the reconstruction loss of each row, a lazy Dask array; see `SparseAutoencoderTransformer.score_samples`."""
+        """Minus the reconstruction error of each row, lazy.
+
+        See `SparseAutoencoderTransformer.score_samples`.
+
+        Parameters
+        ----------
+        X : dask array of shape (n_samples, n_features)
+            As in `transform`; with ``loss="cross_entropy"``, between 0 and 1 as in `fit`.
+
+        Returns
+        -------
+        scores : dask array of shape (n_samples,)
+            Mean over features, float64. At most 0.
+        """
         return self._lazily("score_samples", X, self.n_features_in_, None)
 
     def _lazily(self, method, X, n_in, n_out):
-        """The estimator's method of each partition; `n_out` columns come of `n_in`, or for None one number a row."""
+        """A Dask array: the result of the estimator's method for each partition of X.
+
+        X must have `n_in` columns. The result has `n_out` columns, or for None one number for each
+        row.
+        """
         self._check_fitted()
         name = type(self).__name__
         X = _whole_rows(X, name)
         if X.shape[1] != n_in:
             raise ValueError(
-                f"X has {X.shape[1]} features, but {name}.{method} is expecting {n_in} features as input."
+                f"X has {X.shape[1]} features, but {name}.{method} is expecting {n_in} features as "
+                "input."
             )
-        dtype = np.float64 if n_out is None else float_of(X.dtype)
-        empty = np.empty((0,) if n_out is None else (0, n_out), dtype=dtype)
-        shape = (
-            {"chunks": X.chunks[:1], "drop_axis": 1}
-            if n_out is None
-            else {"chunks": (X.chunks[0], (n_out,))}
-        )
-        local = self.to_local().set_output(
-            transform="default"
-        )  # of arrays, whatever is asked of this one and of workers
+        if n_out is None:
+            dtype, columns, shape = np.float64, (), {"chunks": X.chunks[:1], "drop_axis": 1}
+        else:
+            dtype, columns = float_of(X.dtype), (n_out,)
+            shape = {"chunks": (X.chunks[0], columns)}
+        empty = np.empty((0, *columns), dtype=dtype)
+        # Partitions become arrays, whatever container is set here or on the workers.
+        local = self.to_local().set_output(transform="default")
         return X.map_blocks(_on_partition, local, method, empty, dtype=dtype, meta=empty, **shape)
 
     def to_local(self) -> SparseAutoencoderTransformer:
-        """The estimator in memory with these parameters and, if there are any, these fitted attributes.
+        """The same model as an estimator for rows in memory.
 
         Returns
         -------
         estimator : SparseAutoencoderTransformer
-            It pickles, loads and computes without Dask.
+            With these parameters and fitted attributes. It needs no Dask, also when it is loaded
+            from a file.
         """
         local = SparseAutoencoderTransformer(**self.get_params(deep=False))
         for name in vars(self).keys() - {"_client"}:
             setattr(local, name, vars(self)[name])
         if "_sklearn_output_config" in vars(self):
-            local._sklearn_output_config = dict(
-                self._sklearn_output_config
-            )  # `set_output` writes into it
+            # A copy, because `set_output` changes it in place.
+            local._sklearn_output_config = dict(self._sklearn_output_config)
         return local
 
     def __getstate__(self):
@@ -199,8 +248,9 @@ def _on_partition(block, model, method, empty):
 def _check_container(name):
     if name not in ("default", "pandas"):
         raise ValueError(
-            "DaskSparseAutoencoderTransformer returns Dask arrays (transform='default') or Dask DataFrames "
-            f"(transform='pandas'), got {name!r}. Use set_output(transform='default') here, or to_local() for rows in memory."
+            "DaskSparseAutoencoderTransformer returns Dask arrays (transform='default') or Dask "
+            f"DataFrames (transform='pandas'), got {name!r}. Use set_output(transform='default') "
+            "here, or to_local() for rows in memory."
         )
     return name
 
@@ -215,16 +265,20 @@ def _import_frames():
 
 
 def _whole_rows(X, name):
-    """A Dask array of numbers whose rows are not split; TypeError or ValueError for anything else."""
+    """X as a Dask array, float32 or float64, whose rows are not divided among chunks.
+
+    Raise TypeError or ValueError unless X is a two-dimensional, dense Dask array of numbers.
+    """
     if not isinstance(X, import_dask("dask.array").Array):
         raise TypeError(
-            f"{name} expects a Dask array, got {type(X).__name__}. Use to_local() or SparseAutoencoderTransformer for rows in "
-            "memory, and to_dask_array() of a Dask DataFrame."
+            f"{name} expects a Dask array, got {type(X).__name__}. Use to_local() or "
+            "SparseAutoencoderTransformer for rows in memory, and to_dask_array() of a Dask "
+            "DataFrame."
         )
     if X.dtype.kind not in "biuf":
         raise TypeError(
-            f"{name} does not support dtype {X.dtype}. Convert the columns by astype(float): of a Dask DataFrame with nullable "
-            "numbers, to_dask_array() makes objects otherwise."
+            f"{name} does not support dtype {X.dtype}. Convert the columns by astype(float): of a "
+            "Dask DataFrame with nullable numbers, to_dask_array() makes objects otherwise."
         )
     if X.ndim != 2 or np.isnan(X.shape[1]):
         raise ValueError(
@@ -232,19 +286,23 @@ def _whole_rows(X, name):
         )
     if not X.shape[1]:
         raise ValueError(
-            f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required by {name}."
+            f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required by "
+            f"{name}."
         )
     _check_dense(X._meta, "X", name)
     dtype, widths = float_of(X.dtype), X.chunks[1]
-    lengths = X.chunks[0] if len(widths) > 1 else None  # which goes with every task
-    X = X.map_blocks(
-        _sound_chunk, lengths, widths, dtype, name, dtype=dtype, meta=np.empty((0, 0), dtype=dtype)
-    )
+    lengths = X.chunks[0] if len(widths) > 1 else None  # sent with every task, so only if needed
+    args, empty = (lengths, widths, dtype, name), np.empty((0, 0), dtype=dtype)
+    X = X.map_blocks(_checked_chunk, *args, dtype=dtype, meta=empty)
     return X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
 
 
-def _sound_chunk(chunk, lengths, widths, dtype, name, block_id):
-    """A chunk, which Dask takes for what its graph says it is, as an array that is. `lengths` where it will be joined."""
+def _checked_chunk(chunk, lengths, widths, dtype, name, block_id):
+    """A chunk as an array of the shape that X.chunks says, which Dask does not check.
+
+    Raise TypeError or ValueError if it is anything else. `lengths` are the chunks' numbers of rows,
+    or None if chunks need not be joined.
+    """
     what = f"Chunk {tuple(map(int, block_id))} of X"
     _check_dense(chunk, what, name)
     n_columns = widths[block_id[1]]
@@ -260,14 +318,15 @@ def _sound_chunk(chunk, lengths, widths, dtype, name, block_id):
     try:
         return check_chunk(chunk, dtype, name)
     except (TypeError, ValueError) as error:
-        raise (TypeError if isinstance(error, TypeError) else ValueError)(
-            f"{what}: {error}"
-        ) from None
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{what}: {error}") from None
 
 
 def _check_dense(chunk, what, name):
+    """Raise TypeError for sparse chunks."""
     if hasattr(chunk, "todense"):
         raise TypeError(
-            f"{what} is sparse, of type {type(chunk).__name__}: {name} takes dense chunks only. Use "
-            "X.map_blocks(lambda chunk: chunk.toarray()), or SparseAutoencoderTransformer for sparse rows in memory."
+            f"{what} is sparse, of type {type(chunk).__name__}: {name} takes dense chunks only. "
+            "Use X.map_blocks(lambda chunk: chunk.toarray()), or SparseAutoencoderTransformer for "
+            "sparse rows in memory."
         )

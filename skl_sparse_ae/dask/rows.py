@@ -14,16 +14,16 @@ from skl_sparse_ae._rows.lazy import Centred
 from skl_sparse_ae._rows.sums import add_up
 from skl_sparse_ae._rows.thread_pool import thread_pool
 
-# A worker computes on the rows that it has, unless they are more than this many times the average.
+# A worker computes on the rows that it has, unless they exceed this multiple of its fair share.
 MAX_SHARE = 1.25
-# Functions of up to this many bytes are sent with the tasks, through the scheduler. That is as fast
-# as any other way up to here, and slower beyond. Actors would save 12 ms of 14 in a round
+# Functions of up to this many bytes are sent with the tasks, through the scheduler. Larger ones are
+# faster if they are scattered. Actors would save 12 of 14 ms in a round
 # (`benchmarks/scale/dask_scaling.py`), but an actor dies with its worker.
 MAX_BYTES_IN_TASKS = 2**20
 
 
 class DaskRows:
-    """Rows as futures of partitions, none of them empty, all finite: see `protocols.Rows`."""
+    """Rows as futures of non-empty, finite partitions: see `protocols.Rows`."""
 
     is_sparse = is_very_sparse = False
 
@@ -34,30 +34,29 @@ class DaskRows:
 
     @classmethod
     def of(cls, X, client):
-        """The rows of a Dask array, computed once and held until this object is gone. ValueError for what a fit refuses."""
+        """The rows of a Dask array, computed once and kept on the workers by this object.
+
+        Raise ValueError unless there are rows, and all are finite.
+        """
         dtype, n_features = float_of(X.dtype), X.shape[1]
-        rows = X.map_blocks(
-            _as_rows, n_features, dtype, dtype=dtype, meta=np.empty((0, 0), dtype=dtype)
-        )
+        empty = np.empty((0, 0), dtype=dtype)
+        rows = X.map_blocks(_as_rows, n_features, dtype, dtype=dtype, meta=empty)
         parts = client.compute(rows.to_delayed().ravel().tolist())
         with translate_lost_worker():
             summaries = client.gather(client.map(_summary, parts, range(len(parts)), pure=False))
-        kept = [
-            (part, summary) for part, summary in zip(parts, summaries, strict=True) if summary[0]
-        ]
-        if not kept:
+        parts = [part for part, (n, *_) in zip(parts, summaries, strict=True) if n]
+        if not parts:
             raise ValueError(
-                f"Found array with 0 sample(s) (shape=(0, {n_features})) while a minimum of 1 is required."
+                f"Found array with 0 sample(s) (shape=(0, {n_features})) while a minimum of 1 is "
+                "required."
             )
-        parts, (lengths, lows, highs, firsts) = (
-            [part for part, _ in kept],
-            zip(*(of_part for _, of_part in kept), strict=True),
-        )
-        return cls(client, parts, list(lengths), firsts[0], dtype, (min(lows), max(highs)))
+        summaries = [summary for summary in summaries if summary[0]]
+        lengths, lows, highs, first_rows = zip(*summaries, strict=True)
+        return cls(client, parts, list(lengths), first_rows[0], dtype, (min(lows), max(highs)))
 
     @property
     def data(self):
-        """What callbacks are shown as X."""
+        """The rows as callbacks see them."""
         return self
 
     def min(self):
@@ -79,7 +78,7 @@ class DaskRows:
         return DaskRows(self.client, parts, self.lengths, first_row, self.dtype, (low, high))
 
     def hold_out(self, fraction, seed):
-        """Whole partitions are held out, at least one of them."""
+        """``(train, held_out)``: whole partitions, at least one each. Raise ValueError for one."""
         if len(self.parts) < 2:
             raise ValueError(
                 "early_stopping=True holds out whole partitions: X needs at least two that are not "
@@ -90,51 +89,47 @@ class DaskRows:
         return self._only(np.sort(order[n_out:])), self._only(np.sort(order[:n_out]))
 
     def _only(self, chosen):
-        """The rows of some partitions, given by number."""
+        """The rows of the partitions with these numbers."""
         parts, lengths = [self.parts[i] for i in chosen], [self.lengths[i] for i in chosen]
         return DaskRows(self.client, parts, lengths, self.first_row, self.dtype, self.limits)
 
     def blocks(self, width, block_bytes=BLOCK_BYTES):
-        """One block for each worker: the partitions that it has."""
+        """One block for each worker: the partitions on which it computes."""
         shares = [(worker, n, self._only(chosen)) for worker, n, chosen in self._shared_out()]
         return WorkerBlocks(self.client, width, shares)
 
     def _shared_out(self):
-        """Triples of a worker, how many threads it has, and the partitions that it is to compute on."""
-        n_threads, holders = (
-            dict(sorted(self.client.nthreads().items())),
-            self.client.who_has(self.parts),
-        )
-        share = MAX_SHARE * self.shape[0] / sum(n_threads.values())
-        taken, load = (
-            {worker: [] for worker in n_threads},
-            dict.fromkeys(n_threads, 0.0),
-        )  # rows for each thread
+        """A list of ``(worker, n_threads, numbers of its partitions)``.
+
+        The longest partition comes first. It goes to the worker with the fewest rows per thread
+        among those that have it, or among all if these have too many.
+        """
+        n_threads = dict(sorted(self.client.nthreads().items()))
+        owners = self.client.who_has(self.parts)
+        max_load = MAX_SHARE * self.shape[0] / sum(n_threads.values())
+        load = dict.fromkeys(n_threads, 0.0)  # rows per thread
+        taken = {worker: [] for worker in n_threads}
         for i in np.argsort(self.lengths, kind="stable")[::-1]:
-            has_it = [
-                worker for worker in n_threads if worker in holders.get(self.parts[i].key, ())
-            ]
-            worker = min(has_it or n_threads, key=load.get)
-            if load[worker] + self.lengths[i] / n_threads[worker] > share:
-                worker = min(n_threads, key=load.get)
+            near = [worker for worker in n_threads if worker in owners.get(self.parts[i].key, ())]
+            worker = min(near or n_threads, key=load.__getitem__)
+            if load[worker] + self.lengths[i] / n_threads[worker] > max_load:
+                worker = min(n_threads, key=load.__getitem__)
             taken[worker].append(i)
             load[worker] += self.lengths[i] / n_threads[worker]
         return [
-            (worker, n_threads[worker], sorted(chosen))
-            for worker, chosen in taken.items()
-            if chosen
+            (worker, n_threads[worker], sorted(taken[worker])) for worker in taken if taken[worker]
         ]
 
     @contextmanager
     def epochs(self, step, max_workers):
-        """The state goes to the partitions in random order, and `step` runs where they are."""
+        """The partitions are visited in random order, each on a worker that has it."""
 
         def epoch(state, rng):
             carried = (state, 0, 0.0, 0.0)
             seeds = rng.integers(2**32, size=len(self.parts))
             for i in rng.permutation(len(self.parts)):
-                work = step, carried, self.parts[i], int(seeds[i])
-                carried = self.client.submit(_epoch_of_partition, *work, pure=False)
+                args = step, carried, self.parts[i], int(seeds[i])
+                carried = self.client.submit(_epoch_of_partition, *args, pure=False)
             with translate_lost_worker():
                 state, n_rows, value, terms = carried.result()
             return state, value / n_rows, terms / n_rows
@@ -145,8 +140,8 @@ class DaskRows:
 class WorkerBlocks:
     """The partitions of each worker as one block: see `protocols.Blocks`.
 
-    `shares` are triples of a worker, the number of its threads, and `DaskRows`. Functions see rows less
-    `origin`, if there is one.
+    `shares` are triples of a worker, its number of threads, and `DaskRows`. If there is an
+    `origin`, it is subtracted from the rows that functions are called with.
     """
 
     is_in_memory = False
@@ -166,7 +161,7 @@ class WorkerBlocks:
 
     @contextmanager
     def workers(self):
-        """The client, too, holds BLAS at one thread: bits depend on that."""
+        """The client limits BLAS to one thread, too: results depend on it, to the last bit."""
         with executor(1):
             yield
 
@@ -185,9 +180,9 @@ class WorkerBlocks:
         return add_up(self.map(function, *others), dtype)
 
     def map(self, function, *others):
-        """The sum of the function over each worker's rows, float64.
+        """The sums of ``function(rows, *others)`` over the rows of each worker, float64.
 
-        If a worker is lost, another one computes its part.
+        If a worker is lost, another one computes its sum.
         """
         if self.origin is not None:
             function = partial(_of_centred, self.origin, function)
@@ -202,14 +197,14 @@ class WorkerBlocks:
             return self.client.gather(futures)
 
     def _submit(self, worker, n_threads, rows, function, others):
-        where = {"workers": [worker], "allow_other_workers": True, "pure": False}
-        how = function, others, self.width, n_threads, rows.lengths
-        return self.client.submit(sum_in_worker, *how, *rows.parts, **where)
+        options = {"workers": [worker], "allow_other_workers": True, "pure": False}
+        args = function, others, self.width, n_threads, rows.lengths
+        return self.client.submit(sum_in_worker, *args, *rows.parts, **options)
 
 
 @contextmanager
 def translate_lost_worker():
-    """Raise RuntimeError, with advice, where Dask says that rows were lost."""
+    """Turn Dask's exceptions for lost rows into a RuntimeError with advice."""
     try:
         yield
     except Exception as error:
@@ -227,7 +222,10 @@ def _of_centred(origin, function, X, *others):
 
 
 def sum_in_worker(function, others, width, n_threads, lengths, *parts):
-    """The sum over the rows of some partitions of a pickled function, on this many threads."""
+    """The sum of a pickled function over the rows of some partitions, on `n_threads` threads.
+
+    Raise ValueError unless the partitions have these lengths.
+    """
     found = [len(part) for part in parts]
     if found != lengths:
         raise ValueError(
@@ -242,22 +240,23 @@ def sum_in_worker(function, others, width, n_threads, lengths, *parts):
 
 
 def _epoch_of_partition(step, carried, X, seed):
-    """The epoch's state and sums after one more partition.
+    """``(state, n_rows, value, terms)`` of an epoch after one more partition.
 
-    Nothing that came is written to: Dask may need it again.
+    Value and terms are sums over rows. The arguments are not written to, because Dask may need them
+    again.
     """
     state, n_rows, value, terms = carried
-    arrays = {
-        name: getattr(state, name).copy() for name in ("params", "first_moment", "second_moment")
-    }
-    memory = {name: array.copy() for name, array in state.memory.items()}
-    state, rng = state._replace(**arrays, memory=memory), np.random.default_rng(seed)
+    names = ("params", "first_moment", "second_moment")
+    copies = {name: getattr(state, name).copy() for name in names}
+    copies["memory"] = {name: array.copy() for name, array in state.memory.items()}
+    rng = np.random.default_rng(seed)
     with np.errstate(all="ignore"):
-        state, n, mean, means = step(state, ArrayRows(X), Executor(), rng)
+        state, n, mean, means = step(state._replace(**copies), ArrayRows(X), Executor(), rng)
     return state, n_rows + n, value + n * mean, terms + n * np.asarray(means)
 
 
 def _as_rows(block, n_features, dtype):
+    """A partition as a contiguous array. Raise ValueError for another number of features."""
     block = np.ascontiguousarray(block, dtype=dtype)
     if block.ndim != 2 or block.shape[1] != n_features:
         raise ValueError(f"A partition of X has shape {block.shape}, and X {n_features} features.")
@@ -265,7 +264,7 @@ def _as_rows(block, n_features, dtype):
 
 
 def _summary(rows, number):
-    """``(n_rows, least value, largest value, first row)`` of a partition; ValueError unless it is finite."""
+    """``(n_rows, minimum, maximum, first row)`` of a partition. Raise ValueError unless finite."""
     if not len(rows):
         return 0, 0.0, 0.0, rows
     low, high = rows.min(), rows.max()
@@ -276,12 +275,12 @@ def _summary(rows, number):
 
 
 def float_of(dtype):
-    """float32 for itself, float64 for any other dtype."""
+    """float32 for float32, float64 for any other dtype."""
     return np.float32 if dtype.kind == "f" and dtype.itemsize == 4 else np.float64
 
 
 def import_dask(module):
-    """A module of Dask or of what comes with it; ImportError with the command that installs it."""
+    """A module of Dask or its dependencies. Raise ImportError, with advice, without Dask."""
     try:
         return import_module(module)
     except ImportError:
