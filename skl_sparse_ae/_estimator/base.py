@@ -50,12 +50,10 @@ MAX_CURVE = 1000  # calls of partial_fit in the curves: a service may make milli
 # share.
 MUCH_WORSE = 0.5
 INTERRUPTED = "Training interrupted by user after {} iteration{}: the best weights so far are kept."
-DOCUMENTATION = (
-    ""  # address of the published site; without one, the HTML representation has no link
-)
-PAGE = (
-    "{estimator_module}.{estimator_name}.html"  # of an estimator, in the site's folder `generated`
-)
+# Address of the published site; without one, the HTML representation has no link. Estimators have
+# their pages in the site's folder `generated`.
+DOCUMENTATION = ""
+PAGE = "{estimator_module}.{estimator_name}.html"
 
 
 class Training(NamedTuple):
