@@ -3,7 +3,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from skl_sparse_ae._rows.sums import add_up
+from skl_sparse_ae._rows.sums import Sum, add_up
 
 
 class Pair(NamedTuple):
@@ -11,7 +11,7 @@ class Pair(NamedTuple):
     number: float
 
 
-class Longest:
+class Longest(Sum):
     """The sum of two is the longer of them."""
 
     def __init__(self, text):
