@@ -42,7 +42,7 @@ def test_eight_threads_share_a_fitted_model(frozen, quick):
 
 @pytest.mark.parametrize("solver", MODELS)
 def test_eight_fits_at_once_are_eight_fits_one_by_one(solver, has_weights_of, quick):
-    """To the bit, whoever gets the cores, but for the last pass, which uses all BLAS threads there are.
+    """To the bit, whoever gets the cores, but for the last pass, which uses all BLAS threads.
 
     Adam's mini-batches are small here: large ones are split among as many workers as there are.
     """
