@@ -1,21 +1,39 @@
+"""What tests share. The private parts of the package that a test needs come from here.
+
+A unit test imports the module that it tests, and no other private one. All else imports public
+modules. So whoever renames a private module changes the imports below, and that module's tests.
+"""
+
 import inspect
 import os
 import signal
 import sys
 import threading
 import warnings
+from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import settings
+from scipy.sparse import csr_array
 from scipy.special import expit
 from sklearn.datasets import load_digits
 
 from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
-from skl_sparse_ae._sparse.weights import Weights, n_weights, unflatten
+from skl_sparse_ae._estimator import base, solvers
+from skl_sparse_ae._nn import activations, coupling, losses, penalties, saturation
+from skl_sparse_ae._rows import batches, blocks, disk, executor, in_memory, moments, thread_pool
+from skl_sparse_ae._solvers import adam
+from skl_sparse_ae._sparse import frame, objective, predict, problems, scale, weights
+from skl_sparse_ae._variational import frame as variational_frame
+from skl_sparse_ae._variational import likelihoods
+from skl_sparse_ae._variational import objective as variational_objective
+from skl_sparse_ae._variational import predict as variational_predict
 
-# HYPOTHESIS_PROFILE=nightly draws other examples each time, and 20 times as many unless a test insists on a number.
+# HYPOTHESIS_PROFILE=nightly draws other examples each time, and 20 times as many unless a test
+# insists on a number.
 settings.register_profile("normal", deadline=None, max_examples=100, derandomize=True)
 settings.register_profile(
     "nightly", deadline=None, max_examples=2000, derandomize=False, print_blob=True
@@ -25,7 +43,10 @@ os.environ.setdefault("MPLBACKEND", "Agg")  # no window, and no display needed
 
 
 def pytest_configure(config):
-    """Ctrl-C is a KeyboardInterrupt, also where the parent ignores it: `nohup` and a shell's background jobs do."""
+    """Make Ctrl-C a KeyboardInterrupt, also where the parent process ignores it.
+
+    `nohup` and background jobs of a shell do.
+    """
     if (
         signal.getsignal(signal.SIGINT) is signal.SIG_IGN
         and threading.current_thread() is threading.main_thread()
@@ -33,37 +54,214 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# ------------------------------------------------------------------- private parts of the package
+
+
+@pytest.fixture(scope="session")
+def core():
+    """The private parts of the package that tests of other modules are built from."""
+    return SimpleNamespace(
+        activations=activations,
+        adam=adam,
+        base=base,
+        coupling=coupling,
+        frame=frame,
+        likelihoods=likelihoods,
+        losses=losses,
+        moments=moments,
+        objective=objective,
+        penalties=penalties,
+        predict=predict,
+        problems=problems,
+        saturation=saturation,
+        scale=scale,
+        solvers=solvers,
+        weights=weights,
+        variational_frame=variational_frame,
+        variational_objective=variational_objective,
+        variational_predict=variational_predict,
+        Executor=executor.Executor,
+        RowBlocks=blocks.RowBlocks,
+        MAX_ROWS=blocks.MAX_ROWS,
+        as_rows=in_memory.as_rows,
+        DiskRows=disk.DiskRows,
+        executor=executor.executor,
+        mini_batches=batches.mini_batches,
+        row_blocks=blocks.row_blocks,
+    )
+
+
+@pytest.fixture(scope="module", params=["SquaredError", "LogisticSquaredError", "CrossEntropy"])
+def loss(request):
+    """Every reconstruction loss."""
+    return getattr(losses, request.param)
+
+
+@pytest.fixture(scope="module", params=["Gaussian", "Bernoulli"])
+def likelihood(request):
+    """Every likelihood of a variational autoencoder."""
+    return getattr(likelihoods, request.param)
+
+
+def _objective_of(
+    loss="SquaredError",
+    *,
+    activation="logistic",
+    penalty=None,
+    target=0.1,
+    weight=0.5,
+    decays=(0.3, 0.02),
+    **options,
+):
+    loss = getattr(losses, loss) if isinstance(loss, str) else loss
+    penalty = penalty or penalties.KullbackLeibler(target, weight)
+    activation = activations.ACTIVATIONS[activation]
+    return objective.Objective(loss, activation, penalty, *decays, **options)
+
+
+@pytest.fixture(scope="session")
+def objective_of():
+    """A function that makes an `Objective`, by default with a KL penalty and decays."""
+    return _objective_of
+
+
+@pytest.fixture(scope="session")
+def in_blocks():
+    """A function that cuts rows into `RowBlocks` of `size` rows, or keeps them in one."""
+
+    def cut(X, size=None):
+        size = size or X.shape[0]
+        return blocks.RowBlocks([X[i : i + size] for i in range(0, X.shape[0], size)])
+
+    return cut
+
+
+@pytest.fixture
+def in_threads():
+    """A function that has `RowBlocks` worked on by this number of threads."""
+    with ExitStack() as open_pools:
+
+        def threaded(row_blocks, n_workers):
+            pool = open_pools.enter_context(thread_pool.thread_pool(n_workers))
+            row_blocks.executor = executor.Executor(pool, n_workers)
+            return row_blocks
+
+        yield threaded
+
+
+@pytest.fixture(scope="session")
+def batch_blocks():
+    """A function that makes the `BatchBlocks` of a mini-batch, for this number of workers."""
+
+    def make(X, n_workers=1):
+        return blocks.BatchBlocks(X, executor.Executor(n_workers=n_workers))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def very_sparse_rows():
+    """A function that makes a CSR matrix of random rows, so sparse that products are faster."""
+
+    def make(n_rows, n_features, density=0.03):
+        rng, shape = np.random.default_rng(0), (n_rows, n_features)
+        return csr_array(rng.uniform(size=shape) * (rng.uniform(size=shape) < density))
+
+    return make
+
+
+@pytest.fixture
+def limit_blocks(monkeypatch):
+    """A function that limits every block of rows to this number of rows."""
+
+    def limit(n_rows):
+        monkeypatch.setattr(blocks, "MIN_ROWS", n_rows)
+        monkeypatch.setattr(blocks, "MAX_ROWS", n_rows)
+
+    return limit
+
+
+@pytest.fixture
+def keep_decoder(monkeypatch):
+    """Within the test, L-BFGS searches all weights: it does not solve for the decoder."""
+    monkeypatch.setattr(problems, "can_eliminate_decoder", lambda *_: False)
+
+
+@pytest.fixture
+def eliminated(monkeypatch):
+    """A list of the problems without a decoder that the test's fits have searched."""
+    made, start = [], problems.EliminatedProblem.initial_params
+
+    def recorded(problem, rng):
+        made.append(problem)
+        return start(problem, rng)
+
+    monkeypatch.setattr(problems.EliminatedProblem, "initial_params", recorded)
+    return made
+
+
+@pytest.fixture
+def batch_sizes(monkeypatch):
+    """A list of the numbers of rows in the mini-batches of the test's fits."""
+    sizes, batch = [], problems.MiniBatchProblem.batch
+
+    def recorded(problem, rows, *others):
+        sizes.append(rows.shape[0])
+        return batch(problem, rows, *others)
+
+    monkeypatch.setattr(problems.MiniBatchProblem, "batch", recorded)
+    return sizes
+
+
+@pytest.fixture
+def storing_fails(monkeypatch):
+    """A function after whose call fits run out of memory when they store their results."""
+
+    def out_of_memory(*_):
+        raise MemoryError
+
+    return lambda: monkeypatch.setattr(base.BaseAutoencoder, "_store", out_of_memory)
+
+
+@pytest.fixture
+def read_from_disk(monkeypatch):
+    """Within the test, rows of a memory map are read block by block, however few they are."""
+    monkeypatch.setattr(disk, "MAX_READ_BYTES", 0)
+
+
 class Network(NamedTuple):
-    """Rows in [0, 1] and ordinary weights, all read-only: whatever writes to them fails."""
+    """Rows in [0, 1] and ordinary weights, all read-only: a function that writes to them fails."""
 
     X: np.ndarray  # (17, 6)
     theta: np.ndarray  # flat weights of 5 units
 
     @property
     def weights(self):
-        return unflatten(self.theta, 5, 6)
+        return weights.unflatten(self.theta, 5, 6)
 
     def astype(self, dtype):
         return Network(self.X.astype(dtype), self.theta.astype(dtype))
 
     def with_biases(self, be):
-        w = self.weights
-        return Weights(w.We, np.asarray(be, dtype=self.theta.dtype), w.Wd, w.bd)
+        return self.weights._replace(be=np.asarray(be, dtype=self.theta.dtype))
 
 
 @pytest.fixture(scope="session")
 def network():
     rng = np.random.default_rng(0)
-    X, theta = rng.uniform(size=(17, 6)), rng.normal(size=n_weights(5, 6))
+    X, theta = rng.uniform(size=(17, 6)), rng.normal(size=weights.n_weights(5, 6))
     X.flags.writeable = theta.flags.writeable = False
     return Network(X, theta)
 
 
 @pytest.fixture
 def quiet():
-    """Floating point as the estimators set it, once and at the door: the formulas rely on it, and their tests have no door."""
+    """Floating-point warnings off, as within every public method: the formulas rely on it."""
     with np.errstate(all="ignore"):
         yield
+
+
+# --------------------------------------------------------------------------- data and fitted models
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +274,7 @@ def images():
 
 @pytest.fixture(scope="session")
 def autoencoder(images):
-    """Of the images, 7 units, stopped early."""
+    """A fit to the images: 7 units, stopped early."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return SparseAutoencoderTransformer(7, max_iter=20, random_state=0).fit(images)
@@ -87,7 +285,7 @@ def autoencoder(images):
     params=[("squared_error", None), ("squared_error", "logistic"), ("cross_entropy", None)],
 )
 def any_autoencoder(request, images):
-    """Of the first 300 images, 7 units, stopped early: one for each pair of loss and decoder."""
+    """A fit to the first 300 images for each pair of loss and decoder: 7 units, stopped early."""
     loss, decoder = request.param
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -99,7 +297,10 @@ def any_autoencoder(request, images):
 
 @pytest.fixture(scope="session")
 def unseen(images):
-    """Rows that `any_autoencoder` was not fitted to: images, and values of every size and sign that leave its code defined."""
+    """Rows that `any_autoencoder` was not fitted to.
+
+    Images, and values of every size and sign for which its code is defined.
+    """
     signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(40, images.shape[1]))
     return np.concatenate(
         [images[300:], np.zeros_like(images[:1]), *(size * signs for size in (1, 1e12, 1e30))]
@@ -113,11 +314,12 @@ def generator(images):
 
 
 class Rounded(NamedTuple):
-    """What a computation in `dtype` gives, up to rounding: exact values and a bound on the error, both float64.
+    """The result of a computation in `dtype`: exact values and a bound on the error, both float64.
 
-    A sum of n products is off by at most ``(n + 1) eps`` times the sum of their sizes, in whatever order and with or without
-    fused additions (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 3.1); one eps more is for the weights, which
-    were rounded themselves. So results of any two libraries, on any processor, agree within twice the bound.
+    A sum of n products is off by at most ``(n + 1) eps`` times the sum of their absolute values, in
+    any order and with or without fused additions. One eps more is for the weights, which were
+    rounded themselves. So the results of any two libraries, on any processor, agree within twice
+    the bound. Source: N. J. Higham, Accuracy and Stability of Numerical Algorithms (2002), 3.1.
     """
 
     value: np.ndarray
@@ -134,7 +336,7 @@ class Rounded(NamedTuple):
         return self._replace(value=self.value @ coef + intercept, error=error)
 
     def through(self, rising):
-        """A function that never falls, by values a few units in the last place off."""
+        """Apply a non-decreasing function that is accurate to a few units in the last place."""
         value = rising(self.value)
         lower, upper = rising(self.value - self.error), rising(self.value + self.error)
         error = np.maximum(upper - value, value - lower) + 8 * self.eps * np.maximum(
@@ -146,7 +348,7 @@ class Rounded(NamedTuple):
         return self._replace(value=self.value[:, :n], error=self.error[:, :n])
 
     def check(self, *results):
-        """Each of them within the bound of the exact values: so they agree as well."""
+        """Assert that each result is within the bound of the exact values, so that they agree."""
         for result in results:
             assert result.shape == self.value.shape
             assert (np.abs(result - self.value) <= self.error).all()
@@ -163,7 +365,7 @@ RISING = {
 
 @pytest.fixture(scope="session")
 def rounded():
-    """A function that computes with `Rounded` what `transform` and `reconstruct` of a fitted estimator give for rows X."""
+    """A function that returns `transform` and `reconstruct` of a fitted estimator as `Rounded`."""
 
     def codes_and_rows(model, X):
         of_loss = "logistic" if model.loss == "cross_entropy" else "identity"
@@ -261,5 +463,8 @@ def _frozen(value):
 
 @pytest.fixture(scope="session")
 def frozen():
-    """A function that turns a value, say an estimator's `vars`, into one that compares bit for bit and stays as it is."""
+    """A function that turns a value, such as an estimator's `vars`, into one to compare.
+
+    The result compares bit for bit, and does not change if the value does.
+    """
     return _frozen

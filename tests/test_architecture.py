@@ -145,7 +145,7 @@ def test_functions_are_short():
 
 
 def test_lines_fit_the_screen():
-    """ruff checks 100 columns everywhere; here, that nobody switches that off."""
+    """Ruff checks 100 columns everywhere; here, that nobody switches that off."""
     settings = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["tool"]["ruff"]
     assert settings["line-length"] == 100
     assert "E501" not in settings["lint"]["ignore"]

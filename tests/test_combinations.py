@@ -1,4 +1,7 @@
-"""Our own features together: each way to get a model, with each use of it, must give what the plain model gives."""
+"""Features of the package together: each way to get a model with each use of it.
+
+Every use of every model must give what it gives for the plain model.
+"""
 
 import copy
 import importlib.util
@@ -26,7 +29,7 @@ pytestmark = [
 
 
 class Subclass(SparseAutoencoderTransformer):
-    """With nothing of its own."""
+    """A subclass that changes nothing."""
 
 
 def first(k=5):
@@ -65,7 +68,10 @@ BEFORE = {
 
 @pytest.fixture(scope="module")
 def models(images):
-    """A function of two names, which makes each model once: with what is before it, and the plain one so."""
+    """A function of two names that returns the model, and the plain one in the same place.
+
+    Each model, with the steps before it, is made once.
+    """
     made = {}
 
     def rows_and_step(before):

@@ -1,4 +1,7 @@
-"""What holds for any rows, weights, penalty, decays and blocks. Rows and weights are random numbers from a drawn seed."""
+"""Properties that hold for any rows, weights, penalty, decays and blocks.
+
+Rows and weights are random numbers from a drawn seed.
+"""
 
 from typing import NamedTuple
 
@@ -9,32 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.special import expit, logsumexp
 
-from skl_sparse_ae import SparseAutoencoderTransformer, _sparse
-from skl_sparse_ae._estimator.transaction import quiet
-from skl_sparse_ae._nn.losses import CrossEntropy, LogisticSquaredError, SquaredError
-from skl_sparse_ae._nn.penalties import KullbackLeibler
-from skl_sparse_ae._nn.saturation import is_saturated
-from skl_sparse_ae._rows.blocks import MOST_ROWS, row_blocks
-from skl_sparse_ae._rows.moments import column_moments
-from skl_sparse_ae._sparse.frame import Frame
-from skl_sparse_ae._sparse.objective import Objective
-from skl_sparse_ae._sparse.problems import JointProblem
-from skl_sparse_ae._sparse.weights import Weights, flatten, n_weights, unflatten
+from skl_sparse_ae import SparseAutoencoderTransformer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:The codes have collapsed:UserWarning"),
     pytest.mark.filterwarnings("ignore:The mean activations are:UserWarning"),
 ]
-evaluate, value_and_gradient = (
-    quiet(_sparse.objective.evaluate),
-    quiet(_sparse.objective.value_and_gradient),
-)  # as a fit calls them
 DTYPE = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-LOSSES = [SquaredError, LogisticSquaredError, CrossEntropy]
-LEVELS = st.sampled_from(
-    [0, 0, 0, -3, 3, -20, 20, -100, 100, -800, 800]
-)  # what a unit's bias is around
+LOSSES = ["SquaredError", "LogisticSquaredError", "CrossEntropy"]
+LEVELS = st.sampled_from([0, 0, 0, -3, 3, -20, 20, -100, 100, -800, 800])  # of a unit's bias
 SPREADS = st.sampled_from([0.1, 1, 3])  # standard deviation of weights
 SHARES = st.just(0.0) | st.floats(1e-3, 10)  # weights of the penalty and decays
 TARGETS = st.floats(1e-3, 1 - 1e-3)
@@ -42,42 +29,99 @@ RNGS = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
 
 def examples(number):
-    """So many in the profile "normal", in "nightly" 20 times as many."""
-    return settings(
-        max_examples=number * settings().max_examples // settings.get_profile("normal").max_examples
-    )
+    """Settings for `number` examples in the profile "normal" and 20 times as many in "nightly"."""
+    normal = settings.get_profile("normal").max_examples
+    return settings(max_examples=number * settings().max_examples // normal)
+
+
+class Weights(NamedTuple):
+    """The encoder and the decoder of a network."""
+
+    We: np.ndarray
+    be: np.ndarray
+    Wd: np.ndarray
+    bd: np.ndarray
+
+    @property
+    def shape(self):
+        return self.We.shape
+
+    def flat(self):
+        return np.concatenate([part.ravel() for part in self])
+
+    @classmethod
+    def of(cls, flat, k, d):
+        We, be, Wd, bd = np.split(flat, np.cumsum([k * d, k, k * d]))
+        return cls(We.reshape(k, d), be, Wd.reshape(k, d), bd)
+
+
+def count_weights(k, d):
+    return 2 * k * d + k + d
+
+
+class Terms(NamedTuple):
+    """What is minimised: the name of a loss, the KL penalty and the decays."""
+
+    loss: str
+    target: float
+    weight: float
+    encoder_alpha: float = 0.0
+    decoder_alpha: float = 0.0
 
 
 class Case(NamedTuple):
-    """What `value_and_gradient` is called with."""
+    """A network, its rows and its objective."""
 
-    objective: Objective
+    terms: Terms
     w: Weights
     X: np.ndarray
     size: int  # rows in a block
 
-    def __call__(self):
-        return value_and_gradient(self.objective, self.w, self.blocks)
-
-    @property
-    def blocks(self):
-        return [self.X[start : start + self.size] for start in range(0, len(self.X), self.size)]
-
     def astype(self, dtype):
-        return self._replace(
-            w=Weights(*(part.astype(dtype) for part in self.w)), X=self.X.astype(dtype)
-        )
+        w = Weights(*(part.astype(dtype) for part in self.w))
+        return self._replace(w=w, X=self.X.astype(dtype))
 
-    def weighing(self, penalty=None, encoder_alpha=0.0, decoder_alpha=0.0):
-        """The same with another weight of the penalty, and other decays."""
-        penalty = (
-            self.objective.penalty
-            if penalty is None
-            else self.objective.penalty._replace(weight=penalty)
-        )
-        return self._replace(
-            objective=Objective(self.objective.loss, penalty, encoder_alpha, decoder_alpha)
-        )
+    def weighing(self, weight=None, encoder_alpha=0.0, decoder_alpha=0.0):
+        """The same with another weight of the penalty, if one is given, and other decays."""
+        weight = self.terms.weight if weight is None else weight
+        return self._replace(terms=Terms(*self.terms[:2], weight, encoder_alpha, decoder_alpha))
+
+
+@pytest.fixture(scope="module")
+def objective(objective_of):
+    """A function that makes the `Objective` of these terms."""
+
+    def make(terms):
+        loss, target, weight, *decays = terms
+        return objective_of(loss, target=target, weight=weight, decays=decays)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def evaluate(core, objective, in_blocks):
+    """A function that returns value, gradient and terms of a case; warnings are off as in a fit."""
+
+    def at(case, blocks=None):
+        blocks = in_blocks(case.X, case.size) if blocks is None else blocks
+        with np.errstate(all="ignore"):
+            return core.objective.value_and_gradient(
+                objective(case.terms), core.weights.Weights(*case.w), blocks
+            )
+
+    return at
+
+
+@pytest.fixture(scope="module")
+def summarize(core, objective, in_blocks):
+    """A function that returns terms, and mean and variance of the code, of a case."""
+
+    def at(case):
+        blocks, w = in_blocks(case.X, case.size), core.weights.Weights(*case.w)
+        with np.errstate(all="ignore"):
+            return core.objective.summarize(objective(case.terms), w, blocks)
+
+    return at
 
 
 @st.composite
@@ -88,17 +132,14 @@ def shapes(draw):
 
 @st.composite
 def objectives(draw):
-    return Objective(
-        draw(st.sampled_from(LOSSES)),
-        KullbackLeibler(draw(TARGETS), draw(SHARES)),
-        draw(SHARES),
-        draw(SHARES),
+    return Terms(
+        draw(st.sampled_from(LOSSES)), draw(TARGETS), draw(SHARES), draw(SHARES), draw(SHARES)
     )
 
 
 @st.composite
 def cases(draw, levels=LEVELS):
-    """Rows in [0, 1] and normal weights of moderate size, and any number of units that are saturated."""
+    """Rows in [0, 1] and normal weights of moderate size; any number of units is saturated."""
     (n, d, k), rng = draw(shapes()), draw(RNGS)
     centres = draw(st.lists(levels, min_size=k, max_size=k))
     We, Wd = (draw(SPREADS) * rng.normal(size=(k, d)) for _ in range(2))
@@ -108,26 +149,26 @@ def cases(draw, levels=LEVELS):
 
 @st.composite
 def extreme_cases(draw, dtype):
-    """Biases up to 1e4 and weights up to 100, zeros and the smallest numbers included; rows in [0, 1]."""
+    """Rows in [0, 1], biases up to 1e4 and weights up to 100: zeros and subnormals, too."""
     n, d, k = draw(shapes())
-    numbers = draw(hnp.arrays(dtype, n_weights(k, d) + n * d, elements=st.floats(-1, 1, width=32)))
-    We, be, Wd, bd = unflatten(numbers[n * d :], k, d)
+    elements = st.floats(-1, 1, width=32)
+    numbers = draw(hnp.arrays(dtype, count_weights(k, d) + n * d, elements=elements))
+    We, be, Wd, bd = Weights.of(numbers[n * d :], k, d)
     w = Weights(100 * We, 10_000 * be, 100 * Wd, 10_000 * bd)
     return Case(draw(objectives()), w, abs(numbers[: n * d].reshape(n, d)), draw(st.integers(1, n)))
 
 
 def assert_close(actual, expected, tolerance=1e-12):
-    """Values, terms and gradients, the latter on the scale of their largest element."""
+    """Compare values, terms and gradients, gradients relative to their largest element."""
     (J, gradient, terms), (expected_J, expected_gradient, expected_terms) = actual, expected
     np.testing.assert_allclose(
         [J, *terms], [expected_J, *expected_terms], rtol=tolerance, atol=tolerance * expected_J
     )
-    np.testing.assert_allclose(
-        gradient, expected_gradient, rtol=0, atol=tolerance * abs(expected_gradient).max()
-    )
+    atol = tolerance * abs(expected_gradient).max()
+    np.testing.assert_allclose(gradient, expected_gradient, rtol=0, atol=atol)
 
 
-# --------------------------------------------------------------------------------------------------- the gradient
+# ------------------------------------------------------------------------------------- the gradient
 
 
 def five_point_differences(function, x, h=2e-3):
@@ -145,23 +186,22 @@ def five_point_differences(function, x, h=2e-3):
 
 @examples(500)
 @given(case=cases())
-def test_gradient_is_that_of_the_value(case):
-    """Relative to the norm of the gradient. The value is of all rows at once, the gradient of blocks."""
-    k, d = case.w.We.shape
-    _, gradient, _ = case()
+def test_gradient_is_that_of_the_value(evaluate, case):
+    """Relative to the norm of the gradient. The value is of all rows, the gradient of blocks."""
+    _, gradient, _ = evaluate(case)
+    whole = case._replace(size=len(case.X))
     expected = five_point_differences(
-        lambda theta: value_and_gradient(case.objective, unflatten(theta, k, d), [case.X])[0],
-        flatten(case.w),
+        lambda theta: evaluate(whole._replace(w=Weights.of(theta, *case.w.shape)))[0],
+        case.w.flat(),
     )
     assert np.linalg.norm(gradient - expected) < 1e-6 * np.linalg.norm(gradient)
 
 
 @pytest.mark.parametrize("wanted", [set(), {True}, {False}, {True, False}])
 @DTYPE
-def test_cases_have_saturated_units_and_others(dtype, wanted):
+def test_cases_have_saturated_units_and_others(core, summarize, dtype, wanted):
     def is_wanted(case):
-        _, mean, _ = evaluate(case.objective, case.w, case.blocks)
-        return set(is_saturated(mean, dtype)) >= wanted
+        return set(core.saturation.is_saturated(summarize(case).code_mean, dtype)) >= wanted
 
     find(cases(), is_wanted, settings=settings(phases=[Phase.generate]))
 
@@ -169,11 +209,10 @@ def test_cases_have_saturated_units_and_others(dtype, wanted):
 @DTYPE
 @examples(500)
 @given(data=st.data())
-def test_everything_is_finite(dtype, data):
+def test_everything_is_finite(evaluate, summarize, dtype, data):
     case = data.draw(extreme_cases(dtype))
-    J, gradient, terms = case()
-    other_terms, mean, variance = evaluate(case.objective, case.w, case.blocks)
-    for numbers in (J, gradient, terms, other_terms, mean, variance):
+    J, gradient, terms = evaluate(case)
+    for numbers in (J, gradient, terms, *summarize(case)):
         assert np.isfinite(numbers).all()
     assert min(terms) >= 0
 
@@ -181,12 +220,12 @@ def test_everything_is_finite(dtype, data):
 @DTYPE
 @examples(100)
 @given(data=st.data())
-def test_penalty_pulls_at_each_unit_within_its_bounds(dtype, data):
-    """Without decoder weights and decays, only the penalty has a gradient to the encoder's biases."""
+def test_penalty_pulls_at_each_unit_within_its_bounds(evaluate, dtype, data):
+    """Without decoder weights and decays, only the penalty has a gradient to encoder biases."""
     case = data.draw(extreme_cases(dtype)).weighing()
     case = case._replace(w=case.w._replace(Wd=np.zeros_like(case.w.Wd)))
-    _, gradient, terms = case()
-    pull, (target, weight) = unflatten(gradient, *case.w.We.shape).be, case.objective.penalty
+    _, gradient, terms = evaluate(case)
+    pull, (_, target, weight, *_) = Weights.of(gradient, *case.w.shape).be, case.terms
     slack = 1 + 100 * np.finfo(dtype).eps
     assert (pull >= -target * weight * slack).all()
     assert (pull <= (1 - target) * weight * slack).all()
@@ -195,118 +234,123 @@ def test_penalty_pulls_at_each_unit_within_its_bounds(dtype, data):
 
 @examples(200)
 @given(case=cases(), weight=st.floats(1e-3, 10))
-def test_penalty_is_zero_and_flat_where_the_mean_is_the_target(case, weight):
-    """Of one unit, whose mean its own target is made."""
+def test_penalty_is_zero_and_flat_where_the_mean_is_the_target(evaluate, summarize, case, weight):
+    """For one unit, whose target is made its mean."""
     w = case.w._replace(We=case.w.We[:1], be=case.w.be[:1] % 8, Wd=np.zeros_like(case.w.Wd[:1]))
-    _, mean, _ = evaluate(case.objective, w, case.blocks)
-    penalty = KullbackLeibler(float(mean[0]), weight)
-    case = case._replace(w=w, objective=case.objective._replace(penalty=penalty)).weighing()
-    _, gradient, terms = case()
+    case = case._replace(w=w)
+    (mean,) = summarize(case).code_mean
+    case = case._replace(terms=Terms(case.terms.loss, float(mean), weight))
+    _, gradient, terms = evaluate(case)
     assert terms.sparsity == pytest.approx(0, abs=1e-14 * weight)
-    np.testing.assert_allclose(unflatten(gradient, *w.We.shape).be, 0, atol=1e-12 * weight)
+    np.testing.assert_allclose(Weights.of(gradient, *w.shape).be, 0, atol=1e-12 * weight)
 
 
-# ----------------------------------------------------------------------------------- what the result may depend on
+# -------------------------------------------------------------------- what the result may depend on
 
 
 @examples(100)
 @given(case=cases(), rng=RNGS)
-def test_order_of_rows_changes_nothing(case, rng):
-    assert_close(case._replace(X=rng.permutation(case.X))(), case())
+def test_order_of_rows_changes_nothing(evaluate, case, rng):
+    assert_close(evaluate(case._replace(X=rng.permutation(case.X))), evaluate(case))
 
 
 @examples(100)
 @given(case=cases(), times=st.integers(2, 4))
-def test_repetition_of_rows_changes_nothing(case, times):
-    assert_close(case._replace(X=np.repeat(case.X, times, axis=0))(), case())
+def test_repetition_of_rows_changes_nothing(evaluate, case, times):
+    assert_close(evaluate(case._replace(X=np.repeat(case.X, times, axis=0))), evaluate(case))
 
 
 @examples(100)
 @given(case=cases(), size=st.integers(1, 12))
-def test_size_of_blocks_changes_nothing(case, size):
-    assert_close(case._replace(size=size)(), case())
+def test_size_of_blocks_changes_nothing(evaluate, case, size):
+    assert_close(evaluate(case._replace(size=size)), evaluate(case))
 
 
 @examples(100)
 @given(case=cases(), rng=RNGS)
-def test_order_of_units_permutes_the_gradient(case, rng):
+def test_order_of_units_permutes_the_gradient(evaluate, case, rng):
     order = rng.permutation(len(case.w.be))
 
     def permuted(w):
         return Weights(w.We[order], w.be[order], w.Wd[order], w.bd)
 
-    J, gradient, terms = case()
-    expected = flatten(permuted(unflatten(gradient, *case.w.We.shape)))
-    assert_close(case._replace(w=permuted(case.w))(), (J, expected, terms))
+    J, gradient, terms = evaluate(case)
+    expected = permuted(Weights.of(gradient, *case.w.shape)).flat()
+    assert_close(evaluate(case._replace(w=permuted(case.w))), (J, expected, terms))
 
 
 @examples(100)
 @given(case=cases(), rng=RNGS)
-def test_order_of_features_permutes_the_gradient(case, rng):
+def test_order_of_features_permutes_the_gradient(evaluate, case, rng):
     order = rng.permutation(len(case.w.bd))
 
     def permuted(w):
         return Weights(w.We[:, order], w.be, w.Wd[:, order], w.bd[order])
 
-    J, gradient, terms = case()
-    expected = flatten(permuted(unflatten(gradient, *case.w.We.shape)))
-    assert_close(case._replace(w=permuted(case.w), X=case.X[:, order])(), (J, expected, terms))
+    J, gradient, terms = evaluate(case)
+    expected = permuted(Weights.of(gradient, *case.w.shape)).flat()
+    case = case._replace(w=permuted(case.w), X=case.X[:, order])
+    assert_close(evaluate(case), (J, expected, terms))
+
+
+# The loss of raw output 0 for target 0, and its derivative.
+AT_ZERO = {
+    "SquaredError": (0, 0),
+    "LogisticSquaredError": (0.25, 0.25),
+    "CrossEntropy": (np.log(2), 0.5),
+}
 
 
 @examples(100)
 @given(case=cases())
-def test_a_feature_of_zeros_changes_only_the_number_of_features(case):
-    """The product d J, the penalty's weight being shared among d, grows by the loss of raw output 0 for target 0: a number."""
-    k, d = case.w.We.shape
-    weight, alphas = case.objective.penalty.weight, case.objective[2:]
-    loss, slope = {
-        SquaredError: (0, 0),
-        LogisticSquaredError: (0.25, 0.25),
-        CrossEntropy: (np.log(2), 0.5),
-    }[case.objective.loss]
+def test_a_feature_of_zeros_changes_only_the_number_of_features(evaluate, summarize, case):
+    """J times d grows by a number, the loss at zero, if the penalty is divided by d."""
+    (k, d), (_, _, weight, *alphas) = case.w.shape, case.terms
+    loss, slope = AT_ZERO[case.terms.loss]
 
     def widened(w):
-        return Weights(
-            np.pad(w.We, ((0, 0), (0, 1))),
-            w.be,
-            np.pad(w.Wd, ((0, 0), (0, 1))),
-            np.pad(w.bd, (0, 1)),
-        )
+        one_more = (0, 0), (0, 1)
+        return Weights(np.pad(w.We, one_more), w.be, np.pad(w.Wd, one_more), np.pad(w.bd, (0, 1)))
 
-    J, gradient, terms = case.weighing(weight / d, *alphas)()
-    wide = case._replace(w=widened(case.w), X=np.pad(case.X, ((0, 0), (0, 1)))).weighing(
-        weight / (d + 1), *alphas
-    )
-    _, mean, _ = evaluate(wide.objective, wide.w, wide.blocks)
-    expected = widened(unflatten(d * gradient, k, d))
-    expected.Wd[:, -1], expected.bd[-1] = slope * mean, slope
-    J_wide, gradient_wide, terms_wide = wide()
+    J, gradient, terms = evaluate(case.weighing(weight / d, *alphas))
+    wide = case._replace(w=widened(case.w), X=np.pad(case.X, ((0, 0), (0, 1))))
+    wide = wide.weighing(weight / (d + 1), *alphas)
+    expected = widened(Weights.of(d * gradient, k, d))
+    expected.Wd[:, -1], expected.bd[-1] = slope * summarize(wide).code_mean, slope
+    J_wide, gradient_wide, terms_wide = evaluate(wide)
     actual = (d + 1) * J_wide, (d + 1) * gradient_wide, (d + 1) * np.array(terms_wide)
-    assert_close(actual, (d * J + loss, flatten(expected), d * np.array(terms) + [loss, 0, 0]))
+    assert_close(actual, (d * J + loss, expected.flat(), d * np.array(terms) + [loss, 0, 0]))
 
 
-# ---------------------------------------------------------------------------------------------------- the precision
+# ------------------------------------------------------------------------------------ the precision
 
 
-def relative_errors(case):
-    """Of value and gradient in float32, against float64 with the same rows and weights.
+@pytest.fixture(scope="module")
+def relative_errors(evaluate):
+    """A function that returns the errors of value and gradient in float32.
 
-    A thousandth is added to what they are relative to: a reconstruction may be right by accident to three digits or more.
+    They are relative to value and gradient in float64, of the same rows and weights, plus a
+    thousandth: a reconstruction may be right by accident to three digits or more.
     """
-    single = case.astype(np.float32)
-    (J, gradient, _), (exact_J, exact_gradient, _) = single(), single.astype(np.float64)()
-    error, size = np.linalg.norm(gradient - exact_gradient), np.linalg.norm(exact_gradient)
-    return abs(J - exact_J) / (exact_J + 1e-3), error / (size + 1e-3)
+
+    def errors(case):
+        single = case.astype(np.float32)
+        J, gradient, _ = evaluate(single)
+        exact_J, exact_gradient, _ = evaluate(single.astype(np.float64))
+        error, size = np.linalg.norm(gradient - exact_gradient), np.linalg.norm(exact_gradient)
+        return abs(J - exact_J) / (exact_J + 1e-3), error / (size + 1e-3)
+
+    return errors
 
 
 @examples(200)
 @given(case=cases())
-def test_float32_is_near_float64(case):
+def test_float32_is_near_float64(relative_errors, case):
     assert max(relative_errors(case)) < 1e-4
 
 
-def test_float32_is_as_near_as_its_digits():
-    """The median over 300 fixed cases; a sum over thousands of rows is nearer still, see below."""
+def test_float32_is_as_near_as_its_digits(relative_errors):
+    """The median over 300 fixed cases; sums over thousands of rows are nearer still, see below."""
     rng = np.random.default_rng(0)
     errors = [
         relative_errors(ordinary_case(loss, rng, 30, 8, 5)) for loss in LOSSES for _ in range(100)
@@ -315,112 +359,131 @@ def test_float32_is_as_near_as_its_digits():
 
 
 def ordinary_case(loss, rng, n, d, k):
-    w = unflatten(rng.normal(size=n_weights(k, d)), k, d)
-    return Case(
-        Objective(loss, KullbackLeibler(0.1, 0.2), 1e-4, 1e-2), w, rng.uniform(size=(n, d)), n
-    )
+    w = Weights.of(rng.normal(size=count_weights(k, d)), k, d)
+    return Case(Terms(loss, 0.1, 0.2, 1e-4, 1e-2), w, rng.uniform(size=(n, d)), n)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_float32_loses_nothing_over_many_rows(loss):
-    """No more than over the rows of a block, m of them.
+@pytest.mark.parametrize("name", LOSSES)
+def test_float32_loses_nothing_over_many_rows(core, evaluate, name):
+    """No more than over the m rows of a block.
 
-    Sums of so many are off by sqrt(m) eps, however BLAS adds them. Over all rows it would be seven times that.
-    Source: N. J. Higham & T. Mary, A New Approach to Probabilistic Rounding Error Analysis (2019).
+    Sums over them are off by sqrt(m) eps, in whatever order BLAS adds them. Over all rows it would
+    be seven times that. Source: N. J. Higham & T. Mary, A New Approach to Probabilistic Rounding
+    Error Analysis (2019).
     """
-    tolerance = float(np.sqrt(MOST_ROWS) * np.finfo(np.float32).eps)
-    case = ordinary_case(loss, np.random.default_rng(0), 200_000, 8, 5).astype(np.float32)
+    tolerance = float(np.sqrt(core.MAX_ROWS) * np.finfo(np.float32).eps)
+    case = ordinary_case(name, np.random.default_rng(0), 200_000, 8, 5).astype(np.float32)
     exact = case.astype(np.float64)
-    results = [value_and_gradient(c.objective, c.w, row_blocks(c.X, 5)) for c in (case, exact)]
+    results = [evaluate(c, core.row_blocks(c.X, 5)) for c in (case, exact)]
     (J, gradient, _), (exact_J, exact_gradient, _) = results
     assert pytest.approx(exact_J, rel=tolerance) == J
     assert np.linalg.norm(gradient - exact_gradient) < tolerance * np.linalg.norm(exact_gradient)
 
 
-# -------------------------------------------------------------------------------------------------------- the frame
+# ---------------------------------------------------------------------------------------- the frame
 
 
 @st.composite
 def framed(draw):
-    """A case with rows of any offset and unit, the frame of their moments, and weights in it."""
+    """A case with rows of any offset and unit, a mean of the code, and params in a frame."""
     case, rng = draw(cases()), draw(RNGS)
     offset, unit = draw(st.floats(-10, 10)), 10.0 ** draw(st.integers(-6, 6))
-    if case.objective.loss is SquaredError:
+    if case.terms.loss == "SquaredError":
         case = case._replace(X=unit * (case.X + offset))
-    moments = column_moments(case.blocks)
-    frame = Frame.of(*moments, draw(TARGETS), case.objective.loss.raw_scale(moments[1]))
-    return case, frame, rng.normal(size=n_weights(*case.w.We.shape))
+    return case, draw(TARGETS), rng.normal(size=count_weights(*case.w.shape))
+
+
+@pytest.fixture(scope="module")
+def frame_of(core, in_blocks):
+    """A function that returns the frame of a case's moments."""
+
+    def make(case, code_mean):
+        loss = getattr(core.losses, case.terms.loss)
+        mean, variance = core.moments.column_moments(in_blocks(case.X, case.size))
+        return core.frame.Frame.of(mean, variance, code_mean, loss.raw_scale(variance))
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def problem_of(core, objective, in_blocks):
+    """A function that makes the problem of a case in a frame, all weights free."""
+
+    def make(case, frame):
+        of_case, k = objective(case.terms), len(case.w.be)
+        spec = core.problems.Spec(of_case, frame, k, np.dtype(np.float64))
+        return core.problems.JointProblem(spec, in_blocks(case.X, case.size))
+
+    return make
 
 
 @examples(100)
 @given(framed=framed())
-def test_frame_there_and_back_changes_nothing(framed):
+def test_frame_there_and_back_changes_nothing(frame_of, framed):
     """Up to the rounding of the offsets, which may be many deviations."""
-    case, frame, primed = framed
-    size = np.ones(len(primed))
-    unflatten(size, *case.w.We.shape).be[...] += abs(frame.input_mean).sum() / frame.input_scale
-    there_and_back = frame.from_user(frame.to_user(primed, np.float64), np.float64)
-    np.testing.assert_array_less(abs(there_and_back - primed), 1e-13 * size)
-    k, d = case.w.We.shape
-    user = frame.to_user(primed, np.float64)
-    size = unflatten(abs(user), k, d)
+    case, code_mean, params = framed
+    frame, shape = frame_of(case, code_mean), case.w.shape
+    size = Weights.of(np.ones(len(params)), *shape)
+    size.be[...] += abs(frame.input_mean).sum() / frame.input_scale
+    user = frame.to_user(params, shape)
+    there_and_back = frame.from_user(user, shape)
+    np.testing.assert_array_less(abs(there_and_back - params), 1e-13 * size.flat())
+    size = Weights.of(abs(user), *shape)
     size.be[...] += size.We @ abs(frame.input_mean)
     size.bd[...] += frame.code_mean * size.Wd.sum(axis=0)
-    back_and_there = frame.to_user(frame.from_user(user, np.float64), np.float64)
-    assert (abs(back_and_there - user) <= 1e-13 * flatten(size)).all()
+    back_and_there = frame.to_user(frame.from_user(user, shape), shape)
+    assert (abs(back_and_there - user) <= 1e-13 * size.flat()).all()
 
 
 def divergence(log_on, log_off, target):
     return (target * (np.log(target) - log_on) + (1 - target) * (np.log1p(-target) - log_off)).sum()
 
 
-def value_of(Z, raw, X, We, Wd, objective):
+def value_of(Z, raw, X, We, Wd, terms):
     """J from the pre-activations, the decoder's output and the weights in the user's frame."""
     n_rows, n_features = X.shape
-    if objective.loss is CrossEntropy:
+    if terms.loss == "CrossEntropy":
         errors = X * np.logaddexp(0, -raw) + (1 - X) * np.logaddexp(0, raw)
     else:
-        errors = ((raw if objective.loss is SquaredError else expit(raw)) - X) ** 2
+        errors = ((raw if terms.loss == "SquaredError" else expit(raw)) - X) ** 2
     log_on, log_off = (
         logsumexp(-np.logaddexp(0, side), axis=0) - np.log(n_rows) for side in (-Z, Z)
     )
-    target, weight = objective.penalty
-    decay = objective.encoder_alpha * (We**2).sum() + objective.decoder_alpha * (Wd**2).sum()
-    return errors.mean() + weight * divergence(log_on, log_off, target) + decay / (2 * n_features)
+    penalty = terms.weight * divergence(log_on, log_off, terms.target)
+    decay = terms.encoder_alpha * (We**2).sum() + terms.decoder_alpha * (Wd**2).sum()
+    return errors.mean() + penalty + decay / (2 * n_features)
 
 
 @examples(100)
 @given(framed=framed())
-def test_objective_in_the_frame_is_that_of_the_network_it_stands_for(framed):
-    """Which reads centred and scaled rows, sees its code minus the target, and writes in the frame's unit."""
-    case, frame, primed = framed
-    k, d = case.w.We.shape
-    w = unflatten(primed, k, d)
+def test_objective_in_the_frame_is_that_of_the_network_it_stands_for(frame_of, problem_of, framed):
+    """It reads centred and scaled rows, sees its code minus a mean, and writes in another unit."""
+    case, code_mean, params = framed
+    frame, w = frame_of(case, code_mean), Weights.of(params, *case.w.shape)
     Z = (case.X - frame.input_mean) / frame.input_scale @ w.We.T + w.be
     raw = frame.output_scale * ((expit(Z) - frame.code_mean) @ w.Wd + w.bd)
-    expected = value_of(
-        Z, raw, case.X, w.We / frame.input_scale, w.Wd * frame.output_scale, case.objective
-    )
-    J, _, _ = JointProblem(case.objective, frame, k, np.float64)(primed, case.blocks)
+    We, Wd = w.We / frame.input_scale, w.Wd * frame.output_scale
+    expected = value_of(Z, raw, case.X, We, Wd, case.terms)
+    J, _, _ = problem_of(case, frame).value_and_gradient(params)
     assert pytest.approx(expected, rel=1e-9) == J
 
 
 @examples(100)
 @given(framed=framed(), rng=RNGS)
-def test_gradient_in_the_frame_is_that_of_the_value(framed, rng):
+def test_gradient_in_the_frame_is_that_of_the_value(frame_of, problem_of, framed, rng):
     """Along one direction, relative to the norm of the gradient."""
-    case, frame, primed = framed
-    problem = JointProblem(case.objective, frame, len(case.w.be), np.float64)
-    direction = rng.normal(size=len(primed))
+    case, code_mean, params = framed
+    problem = problem_of(case, frame_of(case, code_mean))
+    direction = rng.normal(size=len(params))
     direction /= np.linalg.norm(direction)
-    _, gradient, _ = problem(primed, case.blocks)
-    slope = five_point_differences(
-        lambda t: problem(primed + t[0] * direction, case.blocks)[0], np.zeros(1)
-    )[0]
+    _, gradient, _ = problem.value_and_gradient(params)
+    (slope,) = five_point_differences(
+        lambda t: problem.value_and_gradient(params + t[0] * direction)[0], np.zeros(1)
+    )
     assert abs(gradient @ direction - slope) < 1e-6 * np.linalg.norm(gradient)
 
 
-# ---------------------------------------------------------------------------------------------------- the estimator
+# ------------------------------------------------------------------------------------ the estimator
 
 
 @st.composite
@@ -458,9 +521,11 @@ def test_loss_is_the_formula_of_the_fitted_attributes(fit):
     model.fit(X)
     Z = X @ model.components_.T + model.intercept_
     raw = expit(Z) @ model.decoder_components_ + model.decoder_intercept_
-    penalty = KullbackLeibler(model.sparsity_target, model.sparsity_weight_)
-    objective = Objective(model._loss(), penalty, model.encoder_alpha_, model.decoder_alpha_)
-    expected = value_of(Z, raw, X, model.components_, model.decoder_components_, objective)
+    squared = "LogisticSquaredError" if model.decoder_activation == "logistic" else "SquaredError"
+    loss = "CrossEntropy" if model.loss == "cross_entropy" else squared
+    weights = model.sparsity_weight_, model.encoder_alpha_, model.decoder_alpha_
+    terms = Terms(loss, model.sparsity_target, *weights)
+    expected = value_of(Z, raw, X, model.components_, model.decoder_components_, terms)
     assert model.loss_ == pytest.approx(expected, rel=1e-9, abs=1e-13)
 
 

@@ -1,21 +1,21 @@
 """Versioning of saved estimators, and validation of loaded state.
 
-A pickle, joblib or skops file may be damaged, or made by someone else. No file is opened here: how
-to write one safely is in ``docs/reliability.md``.
+A pickle, joblib or skops file may be damaged, or come from someone else. No file is opened here;
+``docs/reliability.md`` explains how to write one safely.
 """
 
 import warnings
 
 import numpy as np
 
-from skl_sparse_ae._estimator.transaction import is_sound_generator, python_number
+from skl_sparse_ae._estimator.transaction import is_valid_random_state, python_number
 from skl_sparse_ae._version import __version__
 
 STAMP = "_skl_sparse_ae_version"
-# Attributes that a fitted estimator may have besides those of its class, and those that
-# scikit-learn sets beside the parameters.
+# Attributes that any fitted estimator may have, whatever its class.
 FITTED = {"n_features_in_", "feature_names_in_", "n_iter_", "loss_", "loss_curve_", "loss_terms_"}
 FITTED |= {"validation_scores_", "best_validation_score_", "_optimizer_state", "_meaning"}
+# Attributes that scikit-learn sets.
 OF_SCIKIT_LEARN = {"_metadata_request", "_callback_fit_ctx", "_parent_callback_ctx"}
 
 
@@ -25,9 +25,11 @@ class InconsistentVersionWarning(UserWarning):
     Parameters
     ----------
     estimator_name : str
-        The estimator's class.
-    current_version, original_version : str
-        Versions of `skl_sparse_ae` that load and have saved it; the latter may be "unknown".
+        Name of the estimator's class.
+    current_version : str
+        Version of `skl_sparse_ae` that loads the estimator.
+    original_version : str
+        Version of `skl_sparse_ae` that saved the estimator, or "unknown".
     """
 
     def __init__(self, *, estimator_name: str, current_version: str, original_version: str):
@@ -37,19 +39,23 @@ class InconsistentVersionWarning(UserWarning):
 
     def __str__(self):
         return (
-            f"This {self.estimator_name} was saved by skl_sparse_ae {self.original_version} and is loaded by "
-            f"{self.current_version}, which may compute something else from it. Fit it anew, or load it with the version "
-            "that saved it."
+            f"This {self.estimator_name} was saved by skl_sparse_ae {self.original_version} and is "
+            f"loaded by {self.current_version}, which may compute something else from it. Fit it "
+            "anew, or load it with the version that saved it."
         )
 
 
 def stamped(state):
-    """A copy of an estimator's state with the version in it."""
+    """A copy of an estimator's state, with the version added."""
     return {**state, STAMP: __version__}
 
 
 def unstamped(state, name):
-    """A copy of a loaded state without the version. Warn if that was another minor version than this."""
+    """A copy of a loaded state, without the version.
+
+    Warn if another minor version saved it. Raise ValueError unless the state is a dict of
+    attributes.
+    """
     if not isinstance(state, dict) or not all(isinstance(attribute, str) for attribute in state):
         raise ValueError(f"The state of {name} is corrupted: it is not a dict of attributes.")
     state = {attribute: _native(value) for attribute, value in state.items()}
@@ -63,7 +69,7 @@ def unstamped(state, name):
 
 
 def _native(value):
-    """With arrays, also within lists and dicts, in this machine's byte order."""
+    """The value with its arrays, also those in lists and dicts, in this machine's byte order."""
     if isinstance(value, np.ndarray) and not value.dtype.isnative:
         return value.astype(value.dtype.newbyteorder("="))
     if type(value) is list:
@@ -76,7 +82,10 @@ def _minor(version):
 
 
 def check_arrays(values, shapes, name):
-    """ValueError unless each of `shapes` is the shape of a finite float array of that name among `values`, a dict."""
+    """Raise ValueError unless `values` holds finite float arrays of these shapes.
+
+    `values` and `shapes` are dicts by attribute; `name` is the estimator's.
+    """
     for attribute, shape in shapes.items():
         value = values.get(attribute)
         is_float = (
@@ -89,17 +98,19 @@ def check_arrays(values, shapes, name):
 
 
 def check_numbers(values, ranges, name):
-    """ValueError unless each of `ranges`, type: (lowest, highest), holds the number of that name among `values`."""
+    """Raise ValueError unless `values` holds numbers in these ranges.
+
+    Both are dicts by attribute; a range is ``(type, lowest, highest)``.
+    """
     for attribute, (kind, lowest, highest) in ranges.items():
         value = values.get(attribute)
         if isinstance(value, bool) or not isinstance(value, kind) or not lowest <= value <= highest:
-            raise corrupted(
-                name, attribute, f"of type {kind.__name__} in [{lowest:g}, {highest:g}]"
-            )
+            expected = f"of type {kind.__name__} in [{lowest:g}, {highest:g}]"
+            raise corrupted(name, attribute, expected)
 
 
 def check_names(state, required, allowed, name):
-    """ValueError unless a state has all the `required` attributes, and only those that are `allowed`."""
+    """Raise ValueError unless a state has all `required` attributes and only `allowed` ones."""
     for attribute in sorted(required - state.keys()):
         raise corrupted(name, attribute, "there")
     for attribute in sorted(state.keys() - allowed):
@@ -107,17 +118,19 @@ def check_names(state, required, allowed, name):
 
 
 def check_list(values, attribute, name, length=None):
-    """ValueError unless that is a list of floats, of this length if any."""
+    """Raise ValueError unless this is a list of floats, of this length unless it is None."""
     value = values.get(attribute)
-    of_floats = isinstance(value, list) and all(type(item) is float for item in value)
-    if not of_floats or len(value) != (len(value) if length is None else length):
-        raise corrupted(
-            name, attribute, "a list of floats" + ("" if length is None else f" of length {length}")
-        )
+    is_floats = isinstance(value, list) and all(type(item) is float for item in value)
+    if not is_floats or length not in (None, len(value)):
+        of_length = "" if length is None else f" of length {length}"
+        raise corrupted(name, attribute, "a list of floats" + of_length)
 
 
 def check_history(state, terms, name):
-    """ValueError unless the curves are lists of as many numbers, and the validation scores, if any, a list and a number."""
+    """Raise ValueError unless the curves are lists of floats of equal length, one for each term.
+
+    The validation scores, if there are any, must be a list of floats, and the best one a float.
+    """
     check_list(state, "loss_curve_", name)
     curves = state.get("loss_terms_")
     if not isinstance(curves, dict) or set(curves) != set(terms):
@@ -130,44 +143,42 @@ def check_history(state, terms, name):
 
 
 def check_feature_names(state, name):
-    """ValueError unless the names of features, if there are any, are as many strings as features."""
-    names = state.get("feature_names_in_", np.array([""] * state["n_features_in_"], dtype=object))
-    is_sound = (
-        isinstance(names, np.ndarray)
-        and names.dtype == object
-        and names.shape == (state["n_features_in_"],)
-    )
-    if not is_sound or not all(isinstance(item, str) for item in names):
-        raise corrupted(name, "feature_names_in_", f"an array of {state['n_features_in_']} strings")
+    """Raise ValueError unless there are no feature names, or one string for each feature."""
+    n_features = state["n_features_in_"]
+    names = state.get("feature_names_in_", np.array([""] * n_features, dtype=object))
+    is_objects = isinstance(names, np.ndarray) and names.dtype == object
+    if not (
+        is_objects and names.shape == (n_features,) and all(isinstance(item, str) for item in names)
+    ):
+        raise corrupted(name, "feature_names_in_", f"an array of {n_features} strings")
 
 
 def check_plain(meaning, name):
-    """ValueError unless this is a dict of strings, ints and tuples, by name: what a fit writes down of its parameters."""
-    is_dict = isinstance(meaning, dict)
-    if (
-        not is_dict
-        or {type(value) for value in meaning.values()} - {str, int, tuple}
-        or {type(key) for key in meaning} - {str}
-    ):
+    """Raise ValueError unless this is a dict of strings, integers and tuples, by name."""
+    is_plain = isinstance(meaning, dict) and (
+        {type(key) for key in meaning} <= {str}
+        and {type(value) for value in meaning.values()} <= {str, int, tuple}
+    )
+    if not is_plain:
         raise corrupted(name, "_meaning", "a dict of parameters")
 
 
 def corrupted(name, attribute, expected):
-    """The error that says so."""
+    """The ValueError for an attribute that is not as expected."""
     return ValueError(
         f"The state of {name} is corrupted: attribute {attribute!r} is not {expected}."
     )
 
 
 class SavedStateMixin:
-    """Stamps the state of an estimator with the version, and refuses state that no fit leaves."""
+    """Adds the version to a saved estimator, and checks the state of a loaded one."""
 
-    _terms: tuple = ()  # names of the objective's terms, in `loss_terms_`
-    _fitted_names: set = set()  # attributes that a fit leaves besides `FITTED`
+    _terms: tuple = ()  # names of the objective's terms, the keys of `loss_terms_`
+    _fitted_names: set = set()  # fitted attributes besides `FITTED`
 
     @staticmethod
     def _check_state(state, name):
-        """Raise ValueError unless the fitted attributes in `state` fit together."""
+        """Raise ValueError unless the fitted attributes in `state` are consistent."""
         raise NotImplementedError
 
     def __getstate__(self):
@@ -185,13 +196,13 @@ class SavedStateMixin:
             self._check_saved_parameters(state)
             check_plain(state.get("_meaning", {}), name)
         super().__setstate__(state)
-        if is_fitted and "_meaning" not in state:  # a file from before it was stored
+        if is_fitted and "_meaning" not in state:  # older files do not have it
             self._meaning = self._functions()
 
     def _check_attributes(self, state, is_fitted):
-        """Raise ValueError for a missing parameter, and for attributes that nobody puts there.
+        """Raise ValueError for a missing parameter, an unknown attribute or an unusable generator.
 
-        A user's subclass may have attributes of its own, but none in place of our methods.
+        A user's subclass may have attributes of its own, but none that replace our methods.
         """
         name, parameters = type(self).__name__, set(self._get_param_names())
         fitted = FITTED | self._fitted_names if is_fitted else set()
@@ -205,7 +216,7 @@ class SavedStateMixin:
         if type(self) is not ours:
             allowed |= {attribute for attribute in state if not hasattr(ours, attribute)}
         check_names(state, parameters, allowed, name)
-        if not is_sound_generator(state.get("random_state")):
+        if not is_valid_random_state(state.get("random_state")):
             raise corrupted(name, "random_state", "a generator that can be drawn from")
 
     def _check_saved_parameters(self, state):

@@ -6,9 +6,13 @@ import numpy as np
 
 
 def canonical_csr(X):
-    """A sparse matrix in canonical CSR, sharing what it can. SciPy's compiled loops trust indices, wherever they point."""
+    """A sparse matrix in canonical CSR format, which shares the arrays of X where it can.
+
+    Raise ValueError if the matrix is corrupted: SciPy's compiled loops follow any index, also out
+    of bounds.
+    """
     if X.format in ("csr", "csc", "bsr"):
-        X = copy.copy(X)  # what follows sets attributes, but not elements
+        X = copy.copy(X)  # what follows sets attributes, but no elements
     if X.format in SPARSE_CHECKS:
         SPARSE_CHECKS[X.format](X)
     if X.format != "csr":
@@ -16,17 +20,20 @@ def canonical_csr(X):
         _check_compressed(X)
     if not _is_canonical(X):
         X = X.copy()
-        X.has_sorted_indices = X.has_canonical_format = False  # SciPy remembers what they were
+        X.has_sorted_indices = X.has_canonical_format = False  # SciPy caches the old answers
         X.sum_duplicates()
     return X
 
 
 def _is_canonical(X):
-    """Whether the columns of each row rise, looked at anew: SciPy keeps its answer though the arrays may change."""
-    rises = X.indices[1:] > X.indices[:-1]
+    """True if the column indices of each row increase.
+
+    SciPy's own answer is cached, and the arrays may have changed since.
+    """
+    increases = X.indices[1:] > X.indices[:-1]
     begins = X.indptr[1:-1]
-    rises[begins[(begins > 0) & (begins < len(X.indices))] - 1] = True
-    return bool(rises.all())
+    increases[begins[(begins > 0) & (begins < len(X.indices))] - 1] = True
+    return bool(increases.all())
 
 
 def _check_compressed(X):
@@ -34,8 +41,9 @@ def _check_compressed(X):
     steps = np.diff(X.indptr)
     if (steps < 0).any() or X.indptr[-1] != len(X.data):
         raise ValueError(
-            f"indptr must never decrease and end at the number of stored elements, got {X.indptr[-1]} for {len(X.data)} "
-            "elements: the sparse matrix is corrupted, or its spare room has to be removed by X.prune()."
+            "indptr must never decrease and end at the number of stored elements, got "
+            f"{X.indptr[-1]} for {len(X.data)} elements: the sparse matrix is corrupted, or its "
+            "spare room has to be removed by X.prune()."
         )
     X.check_format(full_check=True)
 
@@ -50,21 +58,24 @@ def _check_diagonals(X):
     _check_integral(X.offsets)
     if len(X.offsets) != len(X.data):
         raise ValueError(
-            f"X has {len(X.offsets)} offsets for {len(X.data)} diagonals: the sparse matrix is corrupted."
+            f"X has {len(X.offsets)} offsets for {len(X.data)} diagonals: the sparse matrix is "
+            "corrupted."
         )
 
 
 def _check_lists(X):
     if not len(X.rows) == len(X.data) == X.shape[0]:
         raise ValueError(
-            f"X has {len(X.rows)} lists of indices for {X.shape[0]} rows: the sparse matrix is corrupted."
+            f"X has {len(X.rows)} lists of indices for {X.shape[0]} rows: the sparse matrix is "
+            "corrupted."
         )
     lengths = [len(values) for values in X.data]
     if [len(indices) for indices in X.rows] != lengths:
         raise ValueError(
-            "A row of X has another number of indices than of elements: the sparse matrix is corrupted."
+            "A row of X has another number of indices than of elements: the sparse matrix is "
+            "corrupted."
         )
-    indices = np.array([index for of_row in X.rows for index in of_row] or np.arange(0))
+    indices = np.array([index for row in X.rows for index in row] or np.arange(0))
     _check_integral(indices)
     _check_indices(indices, sum(lengths), X.shape[1])
 
@@ -90,7 +101,8 @@ def _check_integral(*indices):
 def _check_indices(index, n_elements, size):
     if len(index) != n_elements or (len(index) and not 0 <= index.min() <= index.max() < size):
         raise ValueError(
-            f"indices must be < {size} and >= 0, one for each element: the sparse matrix is corrupted."
+            f"indices must be < {size} and >= 0, one for each element: the sparse matrix is "
+            "corrupted."
         )
 
 

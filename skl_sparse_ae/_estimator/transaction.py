@@ -1,4 +1,4 @@
-"""A fit changes its estimator at the end, in one step, or not at all."""
+"""Guards around a method: a fit changes its estimator at the end, in one step, or not at all."""
 
 import copy
 from contextlib import contextmanager
@@ -10,49 +10,48 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 NOT_FINITE = (
-    "The objective became non-finite. The input data may contain large values and need to be preprocessed, e.g. with "
-    "StandardScaler, or learning_rate_init is too large."
+    "The objective became non-finite. The input data may contain large values and need to be "
+    "preprocessed, e.g. with StandardScaler, or learning_rate_init is too large."
 )
 
-
-# Around all that users call. What is not finite is looked for where it matters, and said in words;
-# NumPy's warnings only come before that, or scikit-learn's check for NaN does: it sums first, and
-# huge values of both signs make inf - inf. Under the caller's `np.seterr(all="raise")` they would
-# be exceptions, over mere underflow.
-quiet = np.errstate(all="ignore")
+# Around every public function. Non-finite values are detected where they matter and reported in
+# words, so NumPy's floating-point warnings are silenced. They would only come earlier, or from
+# scikit-learn's check for NaN, which sums first: large values of both signs make inf - inf. Under
+# the caller's `np.seterr(all="raise")` even a harmless underflow would be an exception.
+ignore_fp_warnings = np.errstate(all="ignore")
 
 
 def reading(method):
-    """A method that works on a copy of its estimator, `quiet`: a fit in another thread changes the estimator in one step."""
+    """Decorate a method to work on a copy of its estimator, without floating-point warnings.
+
+    A fit in another thread replaces all attributes in one step, so the copy is the old model or the
+    new one.
+    """
 
     @wraps(method)
-    def of_a_copy(estimator, *args, **kwargs):
+    def on_a_copy(estimator, *args, **kwargs):
         with np.errstate(all="ignore"):
             return method(copy.copy(estimator), *args, **kwargs)
 
-    return of_a_copy
+    return on_a_copy
 
 
 @contextmanager
 def transaction(estimator):
-    """A copy of the estimator to work on, its parameters Python's own numbers; the estimator changes at the end or not at all.
+    """Yield a copy of the estimator to work on, and adopt its attributes if no exception is raised.
 
-    That is one step, which no signal can split and no other thread sees half of. Attributes are
-    replaced, never written into, but for one, a generator given as `random_state`: it has been
-    drawn from, and after any exception is wound back.
+    The numbers among the copy's parameters are Python's own. The attributes are adopted in one
+    step: no signal can interrupt it, and no other thread sees half of it. Attributes are replaced,
+    never written into, except for a generator given as `random_state`: numbers are drawn from it,
+    and after any exception its state is restored.
     """
     working, generator = copy.copy(estimator), getattr(estimator, "random_state", None)
-    vars(working).update(
-        {
-            name: python_number(value)
-            for name, value in vars(working).items()
-            if not _is_fitted(name)
-        }
-    )
-    before, attributes = dict(vars(working)), None
-    state = (
-        generator.get_state(legacy=False) if isinstance(generator, np.random.RandomState) else None
-    )
+    for name, value in list(vars(working).items()):
+        if not _is_fitted(name):
+            vars(working)[name] = python_number(value)
+    before, attributes, state = dict(vars(working)), None, None
+    if isinstance(generator, np.random.RandomState):
+        state = generator.get_state(legacy=False)
     try:
         yield working
         attributes = _merged(before, vars(working), vars(estimator))
@@ -64,7 +63,10 @@ def transaction(estimator):
 
 
 def _merged(before, after, present):
-    """`present`, with what is fitted and what was changed replaced. A parameter that another thread has set meanwhile stays."""
+    """The attributes in `present`, with the fitted ones, and those that were changed, from `after`.
+
+    A parameter that another thread has set in the meantime is kept.
+    """
     mine = {
         name: value
         for name, value in after.items()
@@ -75,15 +77,15 @@ def _merged(before, after, present):
 
 
 def _is_fitted(name):
-    """Or private: an attribute that is no parameter."""
+    """True for fitted and private attributes: those that are not parameters."""
     return "_" in (name[0], name[-1])
 
 
 def python_number(value):
-    """A number as Python's own int or float, infinite if it is too large for the latter; anything else as it is.
+    """A number as a Python int or float, infinite if too large for a float; other values as given.
 
-    NumPy's are of this or that width: narrow ints overflow in products, and narrow floats round
-    what they are added to.
+    NumPy's scalars have a fixed width: small integers overflow in products, and float32 rounds
+    what it is added to.
     """
     if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
         return value
@@ -96,7 +98,7 @@ def python_number(value):
 
 @contextmanager
 def overflow_as_value_error():
-    """What a solver calls a FloatingPointError is, to a user, a fault of the data or the settings."""
+    """Turn a solver's FloatingPointError into a ValueError: the data or settings cause it."""
     try:
         yield
     except FloatingPointError:
@@ -104,12 +106,13 @@ def overflow_as_value_error():
 
 
 def draw_seed(random_state):
-    """An int that stands for the whole fit, so that no generator object has to be stored or shared."""
+    """An int that seeds the whole fit, so that no generator has to be stored or shared."""
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
-# Of NumPy's bit generators, the index into what they have drawn ahead, and its largest value:
-# beyond, they read memory that is not theirs, and NumPy lets a file set it to anything.
+# By the name of NumPy's bit generator: its index into the numbers drawn ahead, given its state, and
+# the largest valid index. A larger one reads memory out of bounds, and NumPy accepts any from a
+# file.
 INDICES = {
     "MT19937": (lambda state: state["state"]["pos"], 624),
     "Philox": (lambda state: state["buffer_pos"], 4),
@@ -119,10 +122,10 @@ INDICES = {
 }
 
 
-def is_sound_generator(value):
-    """Whether a value is no generator, or one that draws from its own state."""
+def is_valid_random_state(value):
+    """False for a generator that scikit-learn does not take, or that reads out of bounds."""
     if not isinstance(value, np.random.RandomState):
         return not isinstance(value, np.random.Generator | np.random.BitGenerator)
     state = value.get_state(legacy=False)
-    index_of, most = INDICES.get(state["bit_generator"], (lambda state: -1, 0))
-    return 0 <= index_of(state) <= most
+    index_of, largest = INDICES.get(state["bit_generator"], (lambda state: -1, 0))
+    return 0 <= index_of(state) <= largest

@@ -1,6 +1,6 @@
 """Finds the autoencoder inside Pipelines, `FrozenEstimator` and searches, nested to any depth.
 
-The one place that knows how: metrics, displays and exports all go through it.
+Metrics, displays and exports all use it.
 """
 
 from sklearn.frozen import FrozenEstimator
@@ -11,14 +11,14 @@ from sklearn.utils.validation import check_is_fitted
 def steps_of(estimator):
     """A flat list of the estimators that rows pass through, in order, without wrappers.
 
-    Raises NotFittedError for an unfitted search, and TypeError for one with ``refit=False``.
+    Raise NotFittedError for an unfitted search, and TypeError for one with ``refit=False``.
     """
     if isinstance(estimator, Pipeline):
         steps = [step for _, step in estimator.steps if not _is_passthrough(step)]
         return [inner for step in steps for inner in steps_of(step)]
     if isinstance(estimator, FrozenEstimator):
         return steps_of(estimator.estimator)
-    # Any search, from scikit-learn or not.
+    # Any search, also of other libraries.
     if hasattr(estimator, "refit") or hasattr(estimator, "best_estimator_"):
         return steps_of(_best_of(estimator))
     return [estimator]
@@ -39,9 +39,10 @@ def _best_of(search):
 
 
 def autoencoder_in(estimator):
-    """(Pipeline of the steps before the last autoencoder, or None if there are none; autoencoder).
+    """``(before, autoencoder)``: the last autoencoder, and a Pipeline of the steps before it.
 
-    Raises TypeError if there is no autoencoder in `estimator`. It need not be fitted.
+    `before` is None if the autoencoder is the first step. Nothing needs to be fitted. Raise
+    TypeError if there is no autoencoder.
     """
     steps = steps_of(estimator)
     places = [i for i, step in enumerate(steps) if hasattr(step, "reconstruct")]
@@ -57,10 +58,10 @@ def autoencoder_in(estimator):
 
 
 def transform_before(before, X):
-    """X as it reaches the autoencoder; `before` is the Pipeline or None of `autoencoder_in`."""
+    """X as the autoencoder receives it; `before` is the one that `autoencoder_in` returns."""
     return X if before is None else before.transform(X)
 
 
 def inverse_transform_before(before, X):
-    """The inverse of `transform_before`: rows of the autoencoder as rows of the whole Pipeline."""
+    """The inverse of `transform_before`: the autoencoder's rows as rows of the whole Pipeline."""
     return X if before is None else before.inverse_transform(X)

@@ -1,4 +1,4 @@
-"""Input validation: what the estimators check before any work. Code below assumes clean input."""
+"""Input validation, before any work. All code below this layer assumes clean input."""
 
 import os
 from math import inf, isfinite
@@ -15,16 +15,14 @@ from skl_sparse_ae._rows.disk import DiskRows, on_disk
 from skl_sparse_ae._rows.in_memory import as_rows
 
 FLOATS = (np.float64, np.float32)
-
-
-CHECKED_ROWS = 1024  # of rows on disk, at a time
+CHECKED_ROWS = 1024  # rows on disk that are checked at a time
 
 
 def check_rows(estimator, X, reset):
-    """X as `Rows`: finite, float32 or float64, a 2-D array, a CSR matrix or rows on disk.
+    """X as `Rows`: finite, float32 or float64; a 2-D array, a CSR matrix or rows on disk.
 
-    With `reset` the estimator's feature names and their number are set; without, X is compared with
-    them.
+    With `reset`, the estimator's number and names of features are set. Otherwise X must agree with
+    them. Raise TypeError or ValueError for anything that a fit cannot use.
     """
     name = type(estimator).__name__
     X = on_disk(_refuse_unsupported(X, name))
@@ -35,7 +33,7 @@ def check_rows(estimator, X, reset):
 
 
 def _with_limits(X, name):
-    """`DiskRows` that know their least and largest value; ValueError unless all are finite."""
+    """The `DiskRows` with their minimum and maximum. Raise ValueError unless all are finite."""
     lows, highs = [], []
     for start in range(0, len(X), CHECKED_ROWS):
         block = X[start : start + CHECKED_ROWS]
@@ -52,31 +50,33 @@ def _with_limits(X, name):
 
 def check_chunk(chunk, dtype, name):
     """A chunk of rows as an array in `dtype`. It may be empty, and need not be finite."""
-    anything = {"ensure_all_finite": False, "ensure_min_samples": 0, "ensure_min_features": 0}
-    chunk = check_array(_refuse_unsupported(chunk, name), dtype=FLOATS, estimator=name, **anything)
+    lenient = {"ensure_all_finite": False, "ensure_min_samples": 0, "ensure_min_features": 0}
+    chunk = check_array(_refuse_unsupported(chunk, name), dtype=FLOATS, estimator=name, **lenient)
     return np.ascontiguousarray(chunk, dtype=dtype)
 
 
 def check_code(estimator, H, n_components):
-    """A code to decode: a finite 2-D array, float32 or float64, with one column a unit.
+    """A code to decode: a finite array (n_samples, n_components), float32 or float64.
 
-    The column names of a DataFrame are ignored.
+    The column names of a DataFrame are ignored. Raise ValueError for another number of columns.
     """
     H = _refuse_unsupported(H, type(estimator).__name__)
     H = check_array(H, dtype=FLOATS, estimator=estimator)
     if H.shape[1] != n_components:
         name = type(estimator).__name__
         raise ValueError(
-            f"X has {H.shape[1]} features, but {name}.inverse_transform is expecting {n_components} features as input."
+            f"X has {H.shape[1]} features, but {name}.inverse_transform is expecting "
+            f"{n_components} features as input."
         )
     return H
 
 
 def _refuse_unsupported(X, name):
-    """X, refused or converted where scikit-learn would accept what it must not.
+    """X, converted where scikit-learn's own checks would go wrong; raise TypeError or ValueError.
 
-    That is: Dask collections, which it would gather into memory; times; masked values; foreign byte
-    orders; sparse indices that crash the process.
+    Refused are Dask collections, which scikit-learn would gather into memory, times, masked values,
+    and sparse indices that would crash the process. Foreign byte orders are converted, and sparse
+    matrices become CSR.
     """
     if getattr(X, "__dask_graph__", lambda: None)() is not None:
         raise TypeError(
@@ -91,12 +91,15 @@ def _refuse_unsupported(X, name):
             "Input X is a masked array with masked values. Fill them first, e.g. X.filled(0)."
         )
     if isinstance(X, np.ndarray) and not X.dtype.isnative:
-        X = X.astype(X.dtype.newbyteorder("="))  # scikit-learn would make float64 of float32
+        X = X.astype(X.dtype.newbyteorder("="))  # scikit-learn would turn float32 into float64
     return canonical_csr(X) if issparse(X) and X.ndim == 2 else X
 
 
 def check_real(value, name, **limits):
-    """The number as a float. `check_scalar` lets NaN, True and what no float can hold pass."""
+    """The number as a float. Raise TypeError or ValueError unless it is finite and within `limits`.
+
+    scikit-learn's `check_scalar` accepts NaN, True, and integers too large for a float.
+    """
     check_scalar(value, name, Real, **limits)
     try:
         number = float(value)
@@ -108,47 +111,49 @@ def check_real(value, name, **limits):
 
 
 def check_memory(n_bytes, what):
-    """MemoryError, instead of a machine that swaps for hours, where `what` needs more than there is."""
+    """Raise MemoryError if `what` needs more memory than there is, rather than swap for hours."""
     try:
-        there_is = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (
-        AttributeError,
-        ValueError,
-        OSError,
-    ):  # Windows: NumPy's own MemoryError comes a little later
+        available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    # On Windows NumPy raises MemoryError itself, a little later.
+    except (AttributeError, ValueError, OSError):
         return
-    if n_bytes > there_is:
+    if n_bytes > available:
         raise MemoryError(
-            f"{what} needs at least {min(n_bytes, 10**300) / 1e9:.3g} GB, this machine has {there_is / 1e9:.3g} GB."
+            f"{what} needs at least {min(n_bytes, 10**300) / 1e9:.3g} GB, this machine has "
+            f"{available / 1e9:.3g} GB."
         )
 
 
 def check_integers(estimator, names):
-    """Refuse True and False, which Python counts as integers."""
+    """Raise ValueError if a parameter is True or False, which Python counts as integers."""
     for name in names:
         value = getattr(estimator, name)
         if isinstance(value, bool | np.bool_):
             raise ValueError(
-                f"The {name!r} parameter of {type(estimator).__name__} must be an int. Got {value!r} instead."
+                f"The {name!r} parameter of {type(estimator).__name__} must be an int. Got "
+                f"{value!r} instead."
             )
 
 
 def check_unchanged(now, then, consequence):
-    """ValueError that names the parameters which differ, and what follows; {} stands for "it" or "them"."""
+    """Raise ValueError, with the names, if parameters differ between two dicts.
+
+    The message ends with `consequence`, where {} becomes "it" or "them".
+    """
     changed = [name for name in now if name in then and now[name] != then[name]]
     if changed:
         verb, them = ("differs", "it") if len(changed) == 1 else ("differ", "them")
-        of_now, of_then = (
+        new, old = (
             " and ".join(f"{name}={values[name]!r}" for name in changed) for values in (now, then)
         )
-        raise ValueError(f"{of_now} {verb} from {of_then} {consequence.format(them)}")
+        raise ValueError(f"{new} {verb} from {old} {consequence.format(them)}")
 
 
 def clip_to_unit_interval(rows):
-    """`Rows` with rounding errors at the ends of [0, 1] removed; ValueError beyond those.
+    """The `Rows` without rounding errors at the ends of [0, 1].
 
-    `MinMaxScaler` leaves them in one data set out of seven: up to 7e-15 in float64 and 1.5e-5 in
-    float32.
+    Raise ValueError for values further outside. `MinMaxScaler` leaves rounding errors in one data
+    set out of seven: up to 7e-15 in float64 and 1.5e-5 in float32.
     """
     low, high = rows.min(), rows.max()
     tolerance = np.sqrt(np.finfo(rows.dtype).eps)

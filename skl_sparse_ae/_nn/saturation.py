@@ -74,9 +74,9 @@ def log_mean_gradient(Z, all_rows, slope_on, slope_off):
     """Gradient with respect to Z of a function of the log-means, given its slopes (n_units,).
 
     ``d log mean(A)_j / d z_ij = softmax_i(log a_ij) * (1 - a_ij)``; for the complement the same
-    with the sign reversed. The softmax is over all rows, whose `Tails` are `all_rows`. Taking ``log
-    a + log(1 - a) - log mean`` through one exponential instead loses a factor of n_rows to rounding
-    once abs(z) > 1e15.
+    with the sign reversed. The softmax is over all rows, whose `Tails` are `all_rows`. Taking
+    ``log a + log(1 - a) - log mean`` through one exponential instead loses a factor of n_rows to
+    rounding once abs(z) > 1e15.
     """
     log_on, log_off = _log_sigmoids(Z)
     on = np.exp(log_on - all_rows.on_peak) / all_rows.on_sum

@@ -1,23 +1,24 @@
-"""The number of BLAS threads, held at one while row blocks are shared among threads."""
+"""Limits BLAS to one thread while threads share the row blocks."""
 
 import os
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from threading import RLock
 
-from threadpoolctl import ThreadpoolController  # which scikit-learn itself requires
+from threadpoolctl import ThreadpoolController  # scikit-learn requires it
 
 
 @lru_cache(maxsize=1)
 def _blas():
-    """The thread pools of the loaded BLAS libraries. Looking for them takes as long as a small epoch."""
+    """The thread pools of the loaded BLAS libraries, cached: a search takes as long as an epoch."""
     return ThreadpoolController().select(user_api="blas")
 
 
 def _take_control(controller):
-    """Let this thread set the limits: threadpoolctl 3.7 and later ignore all but the first that did, as long as it lives.
+    """Take ownership of the BLAS limit for this thread.
 
-    But the last to leave lifts the limit, not the one that set it.
+    threadpoolctl 3.7 and later ignore every thread but the first that set a limit, as long as that
+    thread lives. Here the last thread to leave lifts the limit, whichever set it.
     """
     for library in controller.lib_controllers:
         if hasattr(library, "clear_controlling_thread"):
@@ -25,12 +26,13 @@ def _take_control(controller):
 
 
 class _OneBlasThread:
-    """Holds BLAS to one thread while anyone is inside; yields how many it had to the first, and 1 to whoever joins.
+    """A context that limits BLAS to one thread while any thread is inside.
 
-    The limit is the process's. Were each fit to set and restore it, two that overlap in threads
-    would leave it set. A signal's handler may raise between any two steps, so each of them leaves
-    what `_end` can undo, however often it is called. A fork waits until no thread is in the middle
-    of a step, and in the child, where no other thread goes on, nobody is inside.
+    It yields the number of threads that BLAS had to the first that enters, and 1 to all others. The
+    limit holds for the whole process: if each fit set and restored it, two fits that overlap in
+    threads could leave it set. A signal's handler may raise between any two steps, so after each of
+    them `_end` can undo the limit, and may be called again. A fork waits until no thread is within
+    a step. In the child process no other thread runs, so nobody is inside.
     """
 
     def __init__(self):
@@ -52,7 +54,7 @@ class _OneBlasThread:
                 yield n_threads
             finally:
                 self._leave(me)
-        except BaseException:  # perhaps from a signal's handler before the end of that
+        except BaseException:  # a signal's handler may have interrupted `_leave`
             _insist(partial(self._leave, me))
             raise
 
@@ -71,7 +73,7 @@ class _OneBlasThread:
         self._end()
         controller = _blas()
         n_threads = [library["num_threads"] for library in controller.info()]
-        self.limit = controller.limit(limits=None)  # sets nothing, but remembers
+        self.limit = controller.limit(limits=None)  # sets nothing, but saves the old limits
         _take_control(controller)
         controller.limit(limits=1)
         return max(n_threads, default=1)
@@ -80,12 +82,12 @@ class _OneBlasThread:
         if self.limit:
             _take_control(_blas())
             self.limit.restore_original_limits()
-            _take_control(_blas())  # and leave it to whoever comes next
+            _take_control(_blas())  # and release it to the next thread
             self.limit = None
 
 
 def _insist(function):
-    """Call it, and again if a handler's exception comes before its end, which is then let through."""
+    """Call a function until no exception interrupts it. Raise the last exception, if any."""
     try:
         function()
     except BaseException:

@@ -1,9 +1,9 @@
-"""A `map` on several threads that never waits for a thread which is not there.
+"""A `map` on several threads that never waits for a missing thread.
 
-The thread that wants the results works too, and helpers take from it what they can: whoever claims
-a call makes it. A helper that cannot be started, that dies before it has claimed anything, or that
-a fork has left behind, is not missed. So it is no `concurrent.futures.ThreadPoolExecutor`, whose
-results then never come, and which refuses work once the interpreter ends.
+The calling thread works too, and helpers take calls from it: the thread that claims a call makes
+it. So the results come even if a helper cannot be started, dies before it has claimed a call, or is
+left behind by a fork. In these cases `concurrent.futures.ThreadPoolExecutor` would wait forever,
+and it refuses work when the interpreter shuts down.
 """
 
 import os
@@ -15,16 +15,14 @@ from functools import partial
 from itertools import islice
 from queue import SimpleQueue
 
-# Bytes of address space that a thread may ask for: its stack, and an arena of the allocator. Where
-# there is less, NumPy and BLAS crash in the thread instead of raising MemoryError.
+# Bytes of address space that a thread may need, for its stack and an arena of the allocator. With
+# less, NumPy and BLAS crash in the thread instead of raising MemoryError.
 SPACE_OF_A_THREAD = 2**28
-
-
-LONGEST_WAIT = 1.0  # seconds for a helper to leave that has nothing left to do
+MAX_WAIT = 1.0  # seconds in which an idle helper has to end
 
 
 class _Call:
-    """A call that one thread will claim and make; `done` is locked until it has."""
+    """A call that one thread claims and makes. `done` is locked until then."""
 
     __slots__ = ("done", "error", "function", "owner", "result")
 
@@ -34,11 +32,17 @@ class _Call:
         self.done.acquire()
 
     def is_claimed_by(self, who):
-        """Claim it, if nobody has. One step, and the same answer however often it is asked: signals may come in between."""
+        """Claim the call if it is free; return True if `who` has it.
+
+        This is one step, and can be repeated: a signal's handler may raise at any point.
+        """
         return self.owner.setdefault("", who) is who
 
     def make(self, who, caught=BaseException):
-        """Make the call, unless it is made or claimed. Errors that are `caught` are kept, to be raised in order."""
+        """Make the call, unless it has been made or another thread has claimed it.
+
+        Exceptions of type `caught` are kept for `outcome`, which raises them in order.
+        """
         try:
             if self.done.locked() and self.is_claimed_by(who):
                 self.result = self.function()
@@ -49,7 +53,10 @@ class _Call:
                 self.done.release()
 
     def outcome(self):
-        """Its result, or raise its error; neither is kept here, where a helper that has not come yet may find the call."""
+        """Return the result, or raise the call's exception. Neither is kept.
+
+        A late helper may still hold this object, but not the memory of its result.
+        """
         result, error = self.result, self.error
         self.function = self.result = self.error = None
         try:
@@ -57,10 +64,10 @@ class _Call:
                 raise error
             return result
         finally:
-            del error  # whose traceback has this frame
+            del error  # its traceback refers to this frame
 
     def give_up(self, who):
-        """See to it that nobody makes it, or wait for the one who does."""
+        """Keep other threads from making the call, or wait for the one that is making it."""
         if not self.is_claimed_by(who):
             with self.done:
                 pass
@@ -68,7 +75,7 @@ class _Call:
 
 @contextmanager
 def thread_pool(n_threads):
-    """A `map` on so many threads, this one included, or on as many as there can be."""
+    """Yield a `map` on up to `n_threads` threads, the calling one included."""
     calls, live, me = SimpleQueue(), set(), object()
     helpers = _start_helpers(n_threads - 1, calls)
     try:
@@ -79,38 +86,36 @@ def thread_pool(n_threads):
         for _ in helpers:
             calls.put(None)
         for gone in helpers:
-            gone.acquire(timeout=LONGEST_WAIT)
+            gone.acquire(timeout=MAX_WAIT)
 
 
 def _start_helpers(n, calls):
-    """Start so many, or fewer; a lock for each, which it releases when it leaves."""
+    """Start up to `n` helpers. Return a lock for each, which it releases when it ends."""
     helpers = []
     for _ in range(n if _has_space(n) else 0):
         gone = allocate_lock()
         gone.acquire()
         try:
             start_new_thread(_help, (calls, gone))
-        except (
-            RuntimeError,
-            MemoryError,
-        ):  # no more threads, no memory for one, or the interpreter is at its end
+        # No more threads or memory, or the interpreter is shutting down.
+        except (RuntimeError, MemoryError):
             break
         helpers.append(gone)
     return helpers
 
 
 def _help(calls, gone):
-    """In a thread of its own: make calls until there is a None."""
+    """The body of a helper thread: make calls until None comes."""
     try:
         while (call := calls.get()) is not None:
             call.make(gone)
-            del call  # its result may be as large as the weights
+            del call  # frees its result, which may be as large as the weights
     finally:
         gone.release()
 
 
 def _has_space(n_threads):
-    """Whether this process may have the address space for more threads. Without a limit it may."""
+    """True if the process may have the address space for `n_threads` more threads."""
     if not sys.platform.startswith("linux"):
         return True
     import resource
@@ -122,7 +127,7 @@ def _has_space(n_threads):
 
 
 def _address_space():
-    """In bytes, of this process; 0 if the system does not say."""
+    """The address space of this process in bytes; 0 if the system does not tell."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -131,7 +136,10 @@ def _address_space():
 
 
 def _map_in_order(calls, live, me, n_ahead, function, *iterables):
-    """The built-in `map`, at most `n_ahead` results in memory: each may be as large as the weights."""
+    """As the built-in `map`, with at most `n_ahead` results in memory, and in order.
+
+    Each result may be as large as the weights.
+    """
     arguments, pending = zip(*iterables, strict=True), deque()
     try:
         while True:
@@ -150,7 +158,7 @@ def _map_in_order(calls, live, me, n_ahead, function, *iterables):
 
 
 def _first_result(pending, live, me):
-    """Of the first call; while somebody else makes it, those that wait are made."""
+    """The result of the first call. While another thread makes it, this one makes pending calls."""
     first = pending[0]
     for call in pending:
         if not first.done.locked():

@@ -154,8 +154,9 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     intercept_ : ndarray of shape (n_components,)
         Encoder biases be.
     decoder_components_ : ndarray of shape (n_components, n_features)
-        Decoder weights Wd. Row j is unit j, as in `components_`: ``inverse_transform(H) == H @
-        decoder_components_ + decoder_intercept_``, or `expit` of that.
+        Decoder weights Wd. Row j is unit j, as in `components_`:
+        ``inverse_transform(H) == H @ decoder_components_ + decoder_intercept_``, or `expit` of
+        that.
     decoder_intercept_ : ndarray of shape (n_features,)
         Decoder biases bd.
     mean_activations_ : ndarray of shape (n_components,)
@@ -196,10 +197,11 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     sklearn.decomposition.PCA : Linear, dense, closed form.
     sklearn.neural_network.BernoulliRBM : A generative relative without reconstruction.
 
-    Notes ----- X has n rows and d features. v is the variance of X, mean over columns. u is the
-    loss of the best constant row less that of a perfect reconstruction. c is half the curvature of
-    the loss in the
-    decoder's output, 1 for the default loss. Then "scale" is ::
+    Notes
+    -----
+    X has n rows and d features. v is the variance of X, mean over columns. u is the loss of the
+    best constant row less that of a perfect reconstruction. c is half the curvature of the loss in
+    the decoder's output, 1 for the default loss. Then "scale" is ::
 
         sparsity_weight = 0.2 u
         encoder_alpha   = min(0.01 d / n, 0.03) d v u

@@ -115,7 +115,7 @@ class Translation(NamedTuple):
 
     def pull_back(self, gradient, shape):
         g = unflatten(gradient, *shape)
-        subtract_outer(g.We, g.be, -self.origin)
+        subtract_outer(g.We, g.be, self.origin)
         return gradient
 
 

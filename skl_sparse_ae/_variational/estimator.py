@@ -135,9 +135,11 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         An int makes `fit` repeatable, to the bit with the same library versions and number of BLAS
         threads.
 
-    Attributes ---------- encoder_coefs_, encoder_intercepts_ : lists of ndarrays of shape
-    (n_inputs, n_outputs) and (n_outputs,)
-        Layer i computes ``activation(A @ encoder_coefs_[i] + encoder_intercepts_[i])``, the last
+    Attributes
+    ----------
+    encoder_coefs_, encoder_intercepts_ : lists of ndarrays
+        Of shapes (n_inputs, n_outputs) and (n_outputs,), one of each for every layer. Layer i
+        computes ``activation(A @ encoder_coefs_[i] + encoder_intercepts_[i])``, the last
         one without activation: its first `n_components` outputs are the posterior mean, and its
         others r give the variance ``exp(20 * tanh(r / 20))``.
     decoder_coefs_, decoder_intercepts_ : lists of ndarrays
@@ -157,8 +159,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         The same as its two terms: "reconstruction" and "kl_divergence" (`kl_weight` multiplied in).
     n_iter_ : int
         Epochs; of the last `fit`, and of the calls of `partial_fit` since.
-    validation_scores_, best_validation_score_ : list of float and float, or None if no rows were
-    held out
+    validation_scores_, best_validation_score_ : list of float and float, or None
         ELBO of the rows held out by `fit`, mean over rows, after each epoch.
     n_features_in_ : int
         Number of columns of X.
@@ -342,8 +343,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     def _validation_score(self, spec, weights, rows):
         return float(evidence_bounds(spec.model(weights), rows, spec.expectation, elbo).mean())
 
-    # --- fitted
-    # attributes
+    # --- fitted attributes
 
     def _store(self, spec, weights, rows):
         summary = super()._store(spec, weights, rows)
@@ -388,8 +388,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     def _n_features_out(self):
         return self.decoder_coefs_[0].shape[0]
 
-    # --- using a
-    # fitted model
+    # --- using a fitted model
 
     @reading
     def transform(self, X: ArrayLike) -> np.ndarray:

@@ -6,13 +6,13 @@ from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_non_negative
 
 from skl_sparse_ae._estimator.containers import refuse_times
-from skl_sparse_ae._estimator.transaction import quiet
+from skl_sparse_ae._estimator.transaction import ignore_fp_warnings
 from skl_sparse_ae._estimator.validation import check_real
 from skl_sparse_ae._nn.penalties import divergences
 from skl_sparse_ae._variational.diagnostics import MIN_ACTIVITY
 
 
-@quiet
+@ignore_fp_warnings
 def hoyer_sparsity(code: ArrayLike, *, average: bool = True) -> float | np.ndarray:
     """Hoyer sparsity of each row: 0 if all units are equally active, 1 if only one is active.
 
@@ -238,7 +238,7 @@ def always_on_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
     return _is_active(code, threshold).all(axis=0)
 
 
-@quiet
+@ignore_fp_warnings
 def active_latent_units(code: ArrayLike, threshold: float = MIN_ACTIVITY) -> np.ndarray:
     """Mask of the units of a variational code whose posterior mean varies over rows.
 
@@ -281,7 +281,7 @@ def active_latent_units(code: ArrayLike, threshold: float = MIN_ACTIVITY) -> np.
     return _check_code(code).var(axis=0) > threshold
 
 
-@quiet
+@ignore_fp_warnings
 def sparsity_divergence(code: ArrayLike, target: float) -> np.ndarray:
     """Kullback-Leibler divergence of each unit's mean activation from the target, in nats.
 
@@ -342,7 +342,7 @@ def _is_active(code, threshold):
     return _check_code(code) > threshold
 
 
-@quiet
+@ignore_fp_warnings
 def _sparseness(code, name, axis):
     code = _check_code(code)
     check_non_negative(code, name)

@@ -7,14 +7,14 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from skl_sparse_ae._estimator.containers import refuse_times
-from skl_sparse_ae._estimator.transaction import quiet
+from skl_sparse_ae._estimator.transaction import ignore_fp_warnings
 from skl_sparse_ae._estimator.unwrap import autoencoder_in, transform_before
 from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae._rows.products import dense
 from skl_sparse_ae._sparse.predict import MIN_SCORE
 
 
-@quiet
+@ignore_fp_warnings
 def explained_variance(X: ArrayLike, X_hat: ArrayLike) -> float:
     """Variance-weighted R2 of a reconstruction, like the estimator's `score`.
 

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from skl_sparse_ae._nn.activations import ACTIVATIONS, Identity, Relu, Tanh
 from skl_sparse_ae._nn.layers import backward, count_weights, forward, initialize, stack
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -11,32 +10,6 @@ SIZES = (4, 5, 3, 2)
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(9, 4))
 THETA = RNG.normal(size=count_weights(SIZES))
-EVERY = pytest.mark.parametrize("activation", ACTIVATIONS.values())
-BY_HAND = {
-    "identity": lambda z: z,
-    "logistic": lambda z: 1 / (1 + np.exp(-z)),
-    "tanh": np.tanh,
-    "relu": lambda z: max(z, 0),
-    "elu": lambda z: z if z > 0 else np.exp(z) - 1,
-}
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_activations_are_what_they_are_called(name):
-    Z = RNG.normal(size=(5, 3))
-    expected = [[BY_HAND[name](z) for z in row] for row in Z]
-    np.testing.assert_allclose(ACTIVATIONS[name].forward(Z.copy()), expected, rtol=1e-14)
-
-
-@pytest.mark.parametrize("z", [-1e30, -800.0, 0.0, 800.0, 1e30])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@EVERY
-def test_no_activation_is_undefined(activation, z, dtype):
-    A = activation.forward(np.full((1, 1), z, dtype=dtype))
-    d_Z = activation.backward(np.ones((1, 1), dtype=dtype), A)
-    assert np.isfinite(A).all()
-    assert 0 <= d_Z <= 1
-    assert A.dtype == d_Z.dtype == dtype
 
 
 def test_a_stack_is_views_in_order():
@@ -49,20 +22,22 @@ def test_a_stack_is_views_in_order():
     assert (theta == -1).sum() == 3
 
 
-def test_forward_is_the_layers_one_after_another():
-    layers = stack(THETA, SIZES)
-    outputs = forward(layers, Tanh, X)
+def test_forward_is_the_layers_one_after_another(core):
+    layers, activation = stack(THETA, SIZES), core.activations.Tanh
+    outputs = forward(layers, activation, X)
     A = X
     for layer in layers[:-1]:
         A = np.tanh(A @ layer.coef + layer.intercept)
     np.testing.assert_allclose(outputs[-1], A @ layers[-1].coef + layers[-1].intercept, rtol=1e-12)
     assert outputs[0] is X
-    np.testing.assert_allclose(forward(layers, Tanh, csr_array(X))[-1], outputs[-1], rtol=1e-12)
+    of_sparse_rows = forward(layers, activation, csr_array(X))[-1]
+    np.testing.assert_allclose(of_sparse_rows, outputs[-1], rtol=1e-12)
 
 
-@EVERY
+@pytest.mark.parametrize("name", ["identity", "logistic", "tanh", "relu", "elu"])
 @pytest.mark.parametrize("sizes", [SIZES, (4, 2)], ids=["deep", "linear"])
-def test_backward_is_the_gradient(activation, sizes, central_differences):
+def test_backward_is_the_gradient(core, name, sizes, central_differences):
+    activation = core.activations.ACTIVATIONS[name]
     theta, target = THETA[: count_weights(sizes)], RNG.normal(size=(9, 2))
 
     def value(theta, X=X):
@@ -76,8 +51,9 @@ def test_backward_is_the_gradient(activation, sizes, central_differences):
     np.testing.assert_allclose((d_first @ layers[0].coef.T).ravel(), expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("activation", "gain"), [(Identity, 1), (Relu, 2)])
-def test_first_weights_keep_the_variance(activation, gain):
+@pytest.mark.parametrize(("name", "gain"), [("identity", 1), ("relu", 2)])
+def test_first_weights_keep_the_variance(core, name, gain):
+    activation = core.activations.ACTIVATIONS[name]
     layers = stack(np.empty(count_weights((400, 400, 400))), (400, 400, 400))
     initialize(layers, activation, np.random.default_rng(0))
     assert layers[0].coef.var() == pytest.approx(gain / 400, rel=0.02)

@@ -4,8 +4,7 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.special import expit, logit
 
-from skl_sparse_ae._nn.losses import CrossEntropy, LogisticSquaredError, Multiple, SquaredError
-from skl_sparse_ae._rows.moments import column_moments
+from skl_sparse_ae._nn.losses import CrossEntropy, LogisticSquaredError, SquaredError
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -34,12 +33,12 @@ def some_rows(dtype=np.float64):
     rng = np.random.default_rng(0)
     X = rng.uniform(size=(7, 4)).astype(dtype)
     X[0], X[1] = 0, 1
-    X.flags.writeable = False  # whatever writes to the targets fails
+    X.flags.writeable = False  # a function that writes to the targets fails
     return rng.normal(scale=3, size=(7, 4)).astype(dtype), X
 
 
 def extreme_rows(loss, dtype):
-    """Every raw with every target, one a row."""
+    """Every raw output with every target, a pair in each row."""
     raw, X = (grid.reshape(-1, 1).astype(dtype) for grid in np.meshgrid(RAWS, TARGETS))
     if loss is SquaredError and dtype == np.float32:
         keep = abs(raw[:, 0]) < 1e19  # the square of 1e20 is no float32
@@ -48,7 +47,7 @@ def extreme_rows(loss, dtype):
 
 
 def exactly(function, raw, X):
-    """With enough digits for log(1 + exp(1e20)); those of exp(-1e20) underflow to zero as they should."""
+    """Evaluate with enough digits for log(1 + exp(1e20)); exp(-1e20) underflows to zero."""
     with mp.workdps(60):
         return np.array(
             [
@@ -75,12 +74,10 @@ def test_every_loss_is_exact_at_extreme_raws(loss, dtype):
     raw, X = extreme_rows(loss, dtype)
     rows = loss.per_row(raw.copy(), X)
     eps = float(np.finfo(dtype).eps)
-    atol = (
-        0 if loss is CrossEntropy else 4 * eps
-    )  # squared errors are squares of rounded differences
-    np.testing.assert_allclose(
-        rows, exactly(EXACT_VALUE[loss], raw, X)[:, 0], rtol=8 * eps, atol=atol
-    )
+    # squared errors are squares of rounded differences
+    atol = 0 if loss is CrossEntropy else 4 * eps
+    exact = exactly(EXACT_VALUE[loss], raw, X)[:, 0]
+    np.testing.assert_allclose(rows, exact, rtol=8 * eps, atol=atol)
     assert rows.dtype == np.float64
 
 
@@ -145,7 +142,7 @@ def test_output_is_the_decoder_activation_of_raw(loss, link):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_raw_of_mean_reconstructs_every_row_as_the_column_means(loss):
     _, X = some_rows()
-    mean, _ = column_moments([X])
+    mean = X.mean(axis=0)
     raw = np.tile(loss.raw_of_mean(mean), (len(X), 1))
     np.testing.assert_allclose(loss.output(raw.copy()), np.tile(mean, (len(X), 1)), rtol=1e-14)
 
@@ -160,7 +157,7 @@ def test_columns_start_where_there_is_a_gradient(loss, least):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_best_constant_row_costs_what_the_loss_says(loss):
     _, X = some_rows()
-    mean, variance = column_moments([X])
+    mean, variance = X.mean(axis=0), X.var(axis=0)
     raw = np.tile(loss.raw_of_mean(mean), (len(X), 1))
     assert loss.of_constant(mean, variance) == pytest.approx(loss.per_row(raw, X).mean(), rel=1e-12)
 
@@ -211,9 +208,28 @@ def test_float32_is_close_to_float64(loss):
     np.testing.assert_allclose(loss.per_row(raw.copy(), X), exact_rows, rtol=1e-5)
 
 
-def test_a_multiple_of_a_loss_is_the_loss_of_rows_in_another_unit():
-    X, raw = np.random.default_rng(0).normal(size=(2, 5, 3))
-    value, gradient = Multiple(SquaredError, 4.0).backward(raw.copy(), X, 0.5)
-    expected, expected_gradient = SquaredError.backward(2 * raw, 2 * X, 0.5)
-    assert value == pytest.approx(expected, rel=1e-14)
-    np.testing.assert_allclose(gradient, 2 * expected_gradient, rtol=1e-14)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_output_activation_is_that_of_the_output(core, loss):
+    raw, _ = some_rows()
+    activation = core.activations.ACTIVATIONS[loss.output_activation]
+    np.testing.assert_array_equal(loss.output(raw.copy()), activation.forward(raw))
+
+
+def test_only_the_squared_error_of_raw_is_quadratic():
+    assert [loss.is_quadratic for loss in LOSSES] == [True, False, False]
+
+
+def test_a_loss_derived_from_the_squared_error_is_quadratic_only_if_it_says_so():
+    class Other(SquaredError):
+        pass
+
+    class Quadratic(SquaredError):
+        is_quadratic = True
+
+    class DerivedAgain(Quadratic):
+        pass
+
+    assert not Other.is_quadratic
+    assert Quadratic.is_quadratic
+    assert not DerivedAgain.is_quadratic
+    assert SquaredError.is_quadratic

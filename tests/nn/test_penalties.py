@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skl_sparse_ae._nn.penalties import KullbackLeibler, OfRunningMean
-from skl_sparse_ae._nn.saturation import tails
+from skl_sparse_ae._nn.penalties import KullbackLeibler, RunningMeanPenalty, divergences
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -34,9 +33,14 @@ def test_value_is_the_divergence_summed_over_units(rho):
 
 @pytest.mark.parametrize("level", [20, -20, 90, -90, 700, -700, 1e4, -1e4, 1e30, -1e30])
 @pytest.mark.parametrize("rho", TARGETS)
-def test_value_is_exact_for_saturated_units(rho, level):
-    """sigmoid(level) in every row: log-means -log1p(exp(-level)) and -log1p(exp(level)), about 0 and -abs(level)."""
-    value, *_ = KullbackLeibler(rho, 2.0)(*tails(np.full((3, 1), float(level))).log_means(3))
+def test_value_is_exact_for_saturated_units(core, rho, level):
+    """Every row has an activation of sigmoid(level).
+
+    Its logarithm and that of its complement are -log1p(exp(-level)) and -log1p(exp(level)), about 0
+    and -abs(level).
+    """
+    log_means = core.saturation.tails(np.full((3, 1), float(level))).log_means(3)
+    value, *_ = KullbackLeibler(rho, 2.0)(*log_means)
     with mp.workdps(50):
         small = -mp.log1p(mp.exp(-mp.mpf(abs(level))))
         large = small - mp.mpf(abs(level))
@@ -59,6 +63,16 @@ def test_slopes_are_the_derivatives_to_the_log_means(rho, central_differences):
     np.testing.assert_allclose(
         slope_off, central_differences(lambda x: penalty(log_on, x)[0], log_off), rtol=1e-6
     )
+
+
+def test_divergences_are_the_value_of_each_unit():
+    on, off = log_means([1e-30, 0.01, 0.3, 0.7])
+    units = divergences(0.3, on, off)
+    assert units.shape == (4,)
+    assert units[2] == 0
+    assert 2 * units.sum() == pytest.approx(KullbackLeibler(0.3, 2.0)(on, off)[0], rel=1e-15)
+    one = KullbackLeibler(0.3, 1.0)(on[:1], off[:1])[0]
+    assert units[0] == pytest.approx(one, rel=1e-15)
 
 
 @pytest.mark.parametrize("rho", TARGETS)
@@ -100,13 +114,13 @@ def test_value_is_never_negative(rho, mean):
 
 def test_a_running_mean_stands_in_for_the_mean_of_a_small_batch():
     running, on = np.array([0.2, 0.3]), np.array([0.6, 0.1])
-    penalty = OfRunningMean(KullbackLeibler(0.1, 2.0), running, 0.25)
+    penalty = RunningMeanPenalty(KullbackLeibler(0.1, 2.0), running, 0.25)
     value, slope_on, slope_off = penalty(np.log(on), np.log1p(-on))
     expected = np.array([0.3, 0.25])
     np.testing.assert_allclose(running, expected, rtol=1e-14)
     plain, plain_on, plain_off = KullbackLeibler(0.1, 2.0)(np.log(expected), np.log1p(-expected))
     assert value == pytest.approx(plain, rel=1e-14)
-    # per activation, the slope of all rows at the running mean: not a quarter of it
+    # for an activation, the slope of all rows at the running mean, not a quarter of it
     np.testing.assert_allclose(
         slope_on / on - slope_off / (1 - on), plain_on / expected - plain_off / (1 - expected)
     )
@@ -114,7 +128,7 @@ def test_a_running_mean_stands_in_for_the_mean_of_a_small_batch():
 
 def test_with_all_of_the_share_it_is_the_penalty_itself():
     on = np.array([0.6, 0.1])
-    of_running = OfRunningMean(KullbackLeibler(0.1, 2.0), np.array([0.9, 0.5]), 1.0)(
+    of_running = RunningMeanPenalty(KullbackLeibler(0.1, 2.0), np.array([0.9, 0.5]), 1.0)(
         np.log(on), np.log1p(-on)
     )
     for mine, theirs in zip(

@@ -88,7 +88,7 @@ def test_few_results_are_in_memory_even_of_helpers_that_never_come(monkeypatch):
             Result.n_alive -= 1
 
     monkeypatch.setattr(_rows.thread_pool, "start_new_thread", lambda function, args: None)
-    monkeypatch.setattr(_rows.thread_pool, "LONGEST_WAIT", 0)
+    monkeypatch.setattr(_rows.thread_pool, "MAX_WAIT", 0)
     with thread_pool(2) as map:
         for _ in map(Result, range(50)):
             assert Result.n_alive <= 5
@@ -105,7 +105,7 @@ def test_without_threads_the_work_is_done_here(monkeypatch, error):
 
 
 def test_a_helper_that_dies_is_not_missed(monkeypatch):
-    monkeypatch.setattr(_rows.thread_pool, "LONGEST_WAIT", 0)
+    monkeypatch.setattr(_rows.thread_pool, "MAX_WAIT", 0)
     monkeypatch.setattr(_rows.thread_pool, "_help", lambda calls, gone: None)
     with thread_pool(3) as map:
         assert list(map(slowly, range(10))) == [i**2 for i in range(10)]

@@ -2,94 +2,123 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from skl_sparse_ae._arrays.kernels import add_multiple, subtract_outer
-from skl_sparse_ae._nn.origin import origin_of_moments, origin_of_weights
-from skl_sparse_ae._sparse.frame import OUTPUT_DEVIATIONS, TOTAL_VARIANCE, Frame, initial_weights
-from skl_sparse_ae._sparse.weights import (
-    Weights,
-    flatten,
-    n_weights,
-    of_centred,
-    of_rows,
-    unflatten,
+from skl_sparse_ae._sparse.frame import (
+    OUTPUT_DEVIATIONS,
+    TOTAL_VARIANCE,
+    Frame,
+    Translation,
+    initial_weights,
 )
 
-K, D = 5, 6
+K, D = SHAPE = 5, 6
+OFFSET = np.random.default_rng(1).uniform(-3, 3, D)
+FRAMES = {"frame": Frame(OFFSET, 0.25, 0.1, 7.0), "translation": Translation(OFFSET)}
 
 
 @pytest.fixture
 def frame():
-    return Frame(np.random.default_rng(1).uniform(-3, 3, D), 0.25, 0.1, 7.0)
+    return FRAMES["frame"]
 
 
-def test_flatten_and_unflatten_are_inverse(network):
-    w = unflatten(network.theta, K, D)
-    assert [part.shape for part in w] == [(K, D), (K,), (K, D), (D,)]
-    assert len(network.theta) == n_weights(K, D)
-    np.testing.assert_array_equal(flatten(w), network.theta)
+@pytest.fixture(params=FRAMES)
+def any_frame(request):
+    return FRAMES[request.param]
 
 
-def test_flat_weights_are_laid_out_in_order():
-    w = Weights(np.full((2, 3), 1.0), np.full(2, 2.0), np.full((2, 3), 3.0), np.full(3, 4.0))
-    np.testing.assert_array_equal(flatten(w), [1] * 6 + [2] * 2 + [3] * 6 + [4] * 3)
-    assert flatten(w, np.float32).dtype == np.float32
+@pytest.fixture
+def start(core):
+    """A function that returns first weights in the frame, of logistic units."""
+
+    def draw(frame, raw_output, k=K):
+        rng = np.random.default_rng(0)
+        return initial_weights(
+            k, len(raw_output), frame, core.activations.Logistic, raw_output, rng
+        )
+
+    return draw
 
 
-def test_unflatten_gives_views_and_flatten_a_copy():
-    theta = np.zeros(n_weights(K, D))
-    w = unflatten(theta, K, D)
-    for number, part in enumerate(w, 1):
-        part[...] = number
-    assert sorted(set(theta)) == [1, 2, 3, 4]
-    assert not np.shares_memory(flatten(w), theta)
+@pytest.fixture
+def of_user(core):
+    """A function that returns the `Weights` for which params in a frame stand."""
+
+    def weights(frame, params, k=K):
+        shape = k, len(frame.input_mean)
+        return core.weights.unflatten(frame.to_user(params, shape), *shape)
+
+    return weights
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_frame_there_and_back_changes_nothing(network, frame, dtype):
+def test_there_and_back_changes_nothing(network, any_frame, dtype):
     theta = network.theta.astype(dtype)
-    eps = np.finfo(dtype).eps
-    for there, back in [(frame.to_user, frame.from_user), (frame.from_user, frame.to_user)]:
-        result = back(there(theta, dtype), dtype)
-        assert result.dtype == dtype
-        np.testing.assert_allclose(result, theta, rtol=0, atol=200 * eps)
+    near = {"rtol": 0, "atol": 200 * np.finfo(dtype).eps}
+    user = any_frame.to_user(theta, SHAPE)
+    assert user.dtype == dtype
+    assert any_frame.from_user(theta, SHAPE).dtype == np.float64
+    np.testing.assert_allclose(any_frame.from_user(user, SHAPE), theta, **near)
+    there = any_frame.from_user(theta, SHAPE).astype(dtype)
+    np.testing.assert_allclose(any_frame.to_user(there, SHAPE), theta, **near)
     np.testing.assert_array_equal(theta, network.theta.astype(dtype))
 
 
-def test_frame_gradient_is_the_transpose_of_to_user(network, frame):
-    x, g = network.theta, np.random.default_rng(2).normal(size=len(network.theta))
-    inner = g @ frame.to_user(x, np.float64)
-    assert frame.gradient(g.copy()) @ x == pytest.approx(inner, rel=1e-12)
-
-
-def test_frame_gradient_works_in_place(frame):
-    g = np.ones(n_weights(K, D))
-    assert frame.gradient(g) is g
-
-
-def test_users_network_is_the_primed_one_on_standardized_rows(network, frame):
-    X, primed = network.X, network.weights
-    user = unflatten(frame.to_user(network.theta, np.float64), K, D)
-    A = expit(X @ user.We.T + user.be)
-    np.testing.assert_allclose(
-        A, expit((X - frame.input_mean) / frame.input_scale @ primed.We.T + primed.be), rtol=1e-11
+def test_pull_back_is_the_transpose_of_the_derivative(network, any_frame, central_differences):
+    gradient = np.random.default_rng(2).normal(size=len(network.theta))
+    expected = central_differences(
+        lambda params: gradient @ any_frame.to_user(params, SHAPE), network.theta
     )
+    pulled_back = any_frame.pull_back(gradient.copy(), SHAPE)
+    np.testing.assert_allclose(pulled_back, expected, rtol=0, atol=1e-7 * abs(expected).max())
+
+
+def test_pull_back_is_the_transpose_of_the_linear_map(network, frame):
+    params, gradient = network.theta, np.random.default_rng(2).normal(size=len(network.theta))
+    inner = gradient @ frame.to_user(params, SHAPE)
+    assert frame.pull_back(gradient.copy(), SHAPE) @ params == pytest.approx(inner, rel=1e-12)
+
+
+def test_pull_back_works_in_place(network, any_frame):
+    gradient = np.ones_like(network.theta)
+    assert any_frame.pull_back(gradient, SHAPE) is gradient
+
+
+def test_users_network_is_the_primed_one_on_standardized_rows(network, frame, of_user):
+    X, primed, user = network.X, network.weights, of_user(frame, network.theta)
+    A = expit(X @ user.We.T + user.be)
+    code = expit((X - frame.input_mean) / frame.input_scale @ primed.We.T + primed.be)
+    np.testing.assert_allclose(A, code, rtol=1e-11)
     output = frame.output_scale * ((A - frame.code_mean) @ primed.Wd + primed.bd)
     np.testing.assert_allclose(A @ user.Wd + user.bd, output, rtol=1e-11)
 
 
-def test_initial_units_are_on_target_and_output_is_the_one_asked_for(frame):
+def test_translated_weights_do_to_rows_what_the_params_do_to_centred_rows(core, network):
+    X, w, translation = network.X, network.weights, FRAMES["translation"]
+    user = core.weights.unflatten(translation.to_user(network.theta, SHAPE), *SHAPE)
+    expected = (X - OFFSET) @ w.We.T + w.be
+    np.testing.assert_allclose(X @ user.We.T + user.be, expected, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(user.bd, w.bd + OFFSET, rtol=1e-14)
+    np.testing.assert_array_equal(user.Wd, w.Wd)
+
+
+def test_initial_units_are_on_target_and_output_is_the_one_asked_for(frame, start, of_user):
     raw_output = np.linspace(-2, 2, D)
-    theta = initial_weights(K, D, frame.code_mean, raw_output, frame, np.random.default_rng(0))
-    w = unflatten(frame.to_user(theta, np.float64), K, D)
+    w = of_user(frame, start(frame, raw_output))
     A = expit(frame.input_mean @ w.We.T + w.be)  # the code of the average row
     np.testing.assert_allclose(A, frame.code_mean, rtol=1e-12)
     np.testing.assert_allclose(A @ w.Wd + w.bd, raw_output, rtol=1e-11)
 
 
-def test_initial_weights_fill_glorots_interval():
+@pytest.mark.parametrize("name", ["logistic", "tanh", "relu", "elu", "identity"])
+def test_initial_units_of_any_activation_are_on_target(core, frame, of_user, name):
+    activation, rng = core.activations.ACTIVATIONS[name], np.random.default_rng(0)
+    w = of_user(frame, initial_weights(K, D, frame, activation, np.zeros(D), rng))
+    A = activation.forward(frame.input_mean @ w.We.T + w.be)
+    np.testing.assert_allclose(A, frame.code_mean, rtol=1e-11)
+
+
+def test_initial_weights_fill_glorots_interval(start, of_user):
     frame = Frame.of(np.zeros(40), np.ones(40), 0.1, 1.0)
-    theta = initial_weights(30, 40, 0.1, np.zeros(40), frame, np.random.default_rng(0))
-    w = unflatten(frame.to_user(theta, np.float64), 30, 40)
+    w = of_user(frame, start(frame, np.zeros(40), 30), 30)
     limit = np.sqrt(6 / 70)
     for W in (w.We, w.Wd):
         assert 0.98 * limit < W.max() <= limit
@@ -104,24 +133,23 @@ def test_in_the_frame_of_some_data_their_variances_have_one_sum(network):
     for rows in (X, X[:, :3]):
         frame = Frame.of(rows.mean(axis=0), rows.var(axis=0), 0.1, 5.0)
         assert (rows / frame.input_scale).var(axis=0).sum() == pytest.approx(TOTAL_VARIANCE)
+        assert frame.total_variance == TOTAL_VARIANCE
         assert frame.output_scale == 5.0 * OUTPUT_DEVIATIONS
     assert Frame.of(np.ones(2), np.zeros(2), 0.1, 1.0).input_scale == 1.0
 
 
-def test_start_does_not_depend_on_the_unit_of_X(network):
+def test_start_does_not_depend_on_the_unit_of_X(network, start, of_user):
     raw_output, X = np.linspace(0.1, 0.9, D), network.X
 
-    def start(unit):
+    def start_in(unit):
         frame = Frame(unit * X.mean(axis=0), unit * X.std(), 0.1, unit * X.std())
-        theta = initial_weights(K, D, 0.1, unit * raw_output, frame, np.random.default_rng(0))
-        return unflatten(frame.to_user(theta, np.float64), K, D)
+        return of_user(frame, start(frame, unit * raw_output))
 
-    metres, millimetres = start(1.0), start(1000.0)
+    metres, millimetres = start_in(1.0), start_in(1000.0)
     A = expit(X @ metres.We.T + metres.be)
     np.testing.assert_allclose(expit(1000 * X @ millimetres.We.T + millimetres.be), A, rtol=1e-12)
-    np.testing.assert_allclose(
-        A @ millimetres.Wd + millimetres.bd, 1000 * (A @ metres.Wd + metres.bd), rtol=1e-11
-    )
+    raw = 1000 * (A @ metres.Wd + metres.bd)
+    np.testing.assert_allclose(A @ millimetres.Wd + millimetres.bd, raw, rtol=1e-11)
 
 
 @pytest.mark.parametrize(
@@ -132,66 +160,18 @@ def test_data_too_small_to_be_magnified_count_as_constant(scale, dtype, counts):
     assert frame.input_scale == pytest.approx(scale if counts else 1, rel=1e-12)
 
 
-def test_rows_in_the_frame_are_read_as_the_weights_read_rows(network):
+def test_rows_in_the_frame_are_read_as_the_weights_read_rows(network, of_user):
     frame = Frame(np.linspace(0.2, 0.7, 6), 0.3, 0.1, 2.5)
-    primed, user = (
-        unflatten(theta, K, D)
-        for theta in (network.theta, frame.to_user(network.theta, np.float64))
-    )
+    primed, user = network.weights, of_user(frame, network.theta)
     rows = network.X.copy()
-    assert frame.rows(rows) is rows
-    np.testing.assert_allclose(
-        rows @ primed.We.T + primed.be, network.X @ user.We.T + user.be, rtol=1e-12
-    )
+    assert frame.apply(rows) is rows
+    expected = network.X @ user.We.T + user.be
+    np.testing.assert_allclose(rows @ primed.We.T + primed.be, expected, rtol=1e-12)
 
 
-def test_weights_of_centred_rows_do_the_same(network):
-    w, origin = network.weights, np.linspace(-3, 3, D)
-    seen = of_centred(w, origin)
-    X = network.X
-    np.testing.assert_allclose(
-        (X - origin) @ seen.We.T + seen.be, X @ w.We.T + w.be, rtol=0, atol=1e-13
-    )
-    np.testing.assert_allclose(seen.bd + origin, w.bd, rtol=0, atol=1e-13)
-    for part, again in zip(w, of_rows(seen, origin), strict=True):
-        np.testing.assert_allclose(again, part, rtol=0, atol=1e-13)
-    assert of_centred(w, None) is w
-
-
-@pytest.mark.parametrize(("dtype", "limit"), [(np.float32, 20), (np.float64, 1e4)])
-def test_only_columns_far_from_0_have_an_origin(dtype, limit):
-    variance = np.array([4.0, 1.0, 0.0])
-    origin = origin_of_moments(np.array([1e3, -3 * limit, 7]) * 2, variance * 4, dtype)
-    assert origin.dtype == dtype
-    np.testing.assert_array_equal(origin, [2e3 if limit < 500 else 0, -6 * limit, 14])
-    assert (
-        origin_of_moments(np.array([0, limit, 0]), variance, dtype) is None
-    )  # against the variance of all columns
-    assert origin_of_moments(np.zeros(3), np.zeros(3), dtype) is None
-
-
-def test_the_origin_of_weights_is_the_decoders_bias_where_terms_are_large(network):
-    w = network.weights
-    far = w._replace(be=w.be - 1e4 * w.We[:, 2], bd=w.bd + 1e4 * (np.arange(D) == 2))
-    assert origin_of_weights(w.We, w.be, w.bd, np.float32) is None
-    assert origin_of_weights(far.We, far.be, far.bd, np.float64) is None
-    origin = origin_of_weights(far.We, far.be, far.bd, np.float32)
-    assert origin.dtype == np.float32
-    np.testing.assert_array_equal(origin, np.where(np.arange(D) == 2, far.bd, 0).astype(np.float32))
-    assert (
-        origin_of_weights(w.We, w.be - 1e4, w.bd, np.float32) is None
-    )  # a unit that is off, and no offset
-
-
-def test_arrays_out_of_line_are_overwritten_too():
-    """As what comes from a Dask worker may be: a view into the bytes of a message. BLAS functions are given a copy then."""
-    expected = np.random.default_rng(0).normal(size=(4, 3))
-    M = np.frombuffer(bytearray(4 * 3 * 8 + 1), np.uint8)[1:].view(np.float64).reshape(4, 3)
-    assert not M.flags.aligned
-    u, v = np.arange(4.0), np.arange(3.0)
-    M[...] = expected
-    assert subtract_outer(M, u, v) is M
-    np.testing.assert_allclose(M, expected - np.outer(u, v), rtol=1e-14)
-    M[...] = expected
-    add_multiple(M, 0.5, expected)
-    np.testing.assert_allclose(M, 1.5 * expected, rtol=1e-14)
+def test_limits_name_every_field_of_a_saved_frame(frame):
+    numbers, arrays = frame.limits(D)
+    assert numbers.keys() | arrays.keys() == set(frame._fields)
+    assert arrays == {"input_mean": (D,)}
+    for name, (kind, least, most) in numbers.items():
+        assert least <= kind(getattr(frame, name)) <= most

@@ -49,7 +49,7 @@ def test_no_row_is_too_small_or_large(x):
     assert np.isfinite(noise_of_rows(np.full((1, 3), x), 4, 50, seed=0)).all()
 
 
-def test_the_zero_of_either_sign_is_zero():
+def test_zeros_of_either_sign_have_the_same_noise():
     np.testing.assert_array_equal(
         noise_of_rows(np.zeros((1, 3)), 2, 3, 0), noise_of_rows(np.full((1, 3), -0.0), 2, 3, 0)
     )

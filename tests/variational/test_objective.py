@@ -1,16 +1,15 @@
+from functools import partial
+
 import mpmath
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from scipy.special import expit
 
-from skl_sparse_ae._nn.activations import ACTIVATIONS
-from skl_sparse_ae._variational.frame import VariationalFrame
-from skl_sparse_ae._variational.likelihoods import Bernoulli, Gaussian
 from skl_sparse_ae._variational.objective import (
     LOG_VARIANCE_BOUND,
+    Architecture,
     Objective,
-    Shape,
     Terms,
     bounded,
     bounded_slope,
@@ -26,25 +25,37 @@ pytestmark = pytest.mark.usefixtures("quiet")
 
 RNG = np.random.default_rng(0)
 X, NOISE = RNG.uniform(size=(11, 6)), RNG.normal(size=(11, 2))
-PLAIN = VariationalFrame(np.zeros(6), 1.0, np.zeros(6), 1.0)
-LIKELIHOODS = pytest.mark.parametrize("likelihood", [Gaussian, Bernoulli])
-ACTIVATION = pytest.mark.parametrize("activation", ACTIVATIONS)
+ACTIVATION = pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu", "elu"])
 
 
-def shape_of(likelihood, hidden=(5, 4)):
-    return Shape(6, hidden, 2, likelihood.n_parameters)
+def is_gaussian(likelihood):
+    return likelihood.n_parameters == 1
 
 
-def weights(shape, scale=0.7):
-    return scale * np.random.default_rng(1).normal(size=shape.n_weights)
+def architecture_of(likelihood, hidden=(5, 4)):
+    return Architecture(6, hidden, 2, likelihood.n_parameters)
 
 
-def value(likelihood, activation, theta, shape, blocks=((X, NOISE),), kl_weight=1.0):
-    objective = Objective(likelihood, ACTIVATIONS[activation], kl_weight)
-    return value_and_gradient(objective, PLAIN, unflatten(theta, shape), shape, blocks)
+def weights(architecture, scale=0.7):
+    return scale * np.random.default_rng(1).normal(size=architecture.n_weights)
 
 
-def by_hand(networks, is_gaussian, x, noise, activation):
+@pytest.fixture(scope="module")
+def value(core):
+    """A function that returns value, gradient and terms at flat weights, in a trivial frame."""
+    frame = core.variational_frame.VariationalFrame(np.zeros(6), 1.0, np.zeros(6), 1.0)
+
+    def evaluate(likelihood, activation, theta, architecture, blocks=((X, NOISE),), kl_weight=1.0):
+        activation = core.activations.ACTIVATIONS[activation]
+        objective = Objective(likelihood, activation, kl_weight)
+        rows, noise = zip(*blocks, strict=True)
+        networks, rows = unflatten(theta, architecture), core.RowBlocks(list(rows))
+        return value_and_gradient(objective, frame, networks, architecture, rows, list(noise))
+
+    return evaluate
+
+
+def by_hand(networks, likelihood, x, noise, activation):
     """J of one row, from the formulas in the module's docstring, number by number."""
 
     def run(layers, a):
@@ -57,49 +68,42 @@ def by_hand(networks, is_gaussian, x, noise, activation):
     log_variance = 20 * np.tanh(r / 20)
     raw = run(networks.decoder, mu + np.exp(log_variance / 2) * noise)
     kl = 0.5 * (mu**2 + np.exp(log_variance) - 1 - log_variance).sum()
-    if is_gaussian:
+    if is_gaussian(likelihood):
         v = np.exp(networks.log_variance[0])
         return 0.5 * ((x - raw) ** 2 / v + np.log(2 * np.pi * v)).sum(), kl
     return -(x * np.log(expit(raw)) + (1 - x) * np.log(1 - expit(raw))).sum(), kl
 
 
-@LIKELIHOODS
-def test_the_value_is_that_of_the_formulas(likelihood):
-    shape = shape_of(likelihood)
-    theta = weights(shape)
-    rows = [
-        by_hand(unflatten(theta, shape), likelihood is Gaussian, *row, np.tanh)
-        for row in zip(X, NOISE, strict=True)
-    ]
+def test_the_value_is_that_of_the_formulas(value, likelihood):
+    architecture = architecture_of(likelihood)
+    theta = weights(architecture)
+    networks = unflatten(theta, architecture)
+    rows = [by_hand(networks, likelihood, *row, np.tanh) for row in zip(X, NOISE, strict=True)]
     fit, kl = np.mean(rows, axis=0)
     for kl_weight in (0.0, 1.0, 4.0):
-        total, _, terms = value(likelihood, "tanh", theta, shape, kl_weight=kl_weight)
+        total, _, terms = value(likelihood, "tanh", theta, architecture, kl_weight=kl_weight)
         assert terms == pytest.approx((fit, kl_weight * kl), rel=1e-12)
         assert total == pytest.approx(fit + kl_weight * kl, rel=1e-12)
 
 
-@LIKELIHOODS
 @ACTIVATION
 @pytest.mark.parametrize("hidden", [(), (5,), (5, 4)], ids=str)
 def test_gradient_is_that_of_the_value_with_the_noise_fixed(
-    likelihood, activation, hidden, central_differences
+    value, likelihood, activation, hidden, central_differences
 ):
-    shape = shape_of(likelihood, hidden)
-    theta = weights(shape)
-    _, gradient, _ = value(likelihood, activation, theta, shape, kl_weight=0.7)
-    expected = central_differences(
-        lambda x: value(likelihood, activation, x, shape, kl_weight=0.7)[0], theta
-    )
+    architecture = architecture_of(likelihood, hidden)
+    theta, at = weights(architecture), partial(value, likelihood, activation)
+    _, gradient, _ = at(theta, architecture, kl_weight=0.7)
+    expected = central_differences(lambda x: at(x, architecture, kl_weight=0.7)[0], theta)
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-6 * abs(gradient).max())
 
 
-@LIKELIHOODS
 @ACTIVATION
-def test_gradient_is_that_of_autograd(likelihood, activation):
+def test_gradient_is_that_of_autograd(value, likelihood, activation):
     torch = pytest.importorskip("torch")
-    shape = shape_of(likelihood)
-    theta = torch.tensor(weights(shape), requires_grad=True)
-    networks = unflatten(theta, shape)
+    architecture = architecture_of(likelihood)
+    theta = torch.tensor(weights(architecture), requires_grad=True)
+    networks = unflatten(theta, architecture)
     function = {
         "identity": lambda z: z,
         "logistic": torch.sigmoid,
@@ -117,7 +121,7 @@ def test_gradient_is_that_of_autograd(likelihood, activation):
     q = torch.distributions.Normal(mu, torch.exp(10 * torch.tanh(r / 20)))
     kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(0, 1))
     raw = run(networks.decoder, q.mean + q.stddev * torch.tensor(NOISE))
-    if likelihood is Gaussian:
+    if is_gaussian(likelihood):
         fit = -torch.distributions.Normal(raw, torch.exp(0.5 * networks.log_variance)).log_prob(
             rows
         )
@@ -125,40 +129,39 @@ def test_gradient_is_that_of_autograd(likelihood, activation):
         fit = torch.nn.functional.binary_cross_entropy_with_logits(raw, rows, reduction="none")
     total = (fit.sum() + kl.sum()) / len(rows)
     total.backward()
-    got, gradient, _ = value(likelihood, activation, theta.detach().numpy(), shape)
+    got, gradient, _ = value(likelihood, activation, theta.detach().numpy(), architecture)
     assert got == pytest.approx(total.item(), rel=1e-12)
     np.testing.assert_allclose(gradient, theta.grad.numpy(), rtol=1e-10, atol=1e-12)
 
 
-@LIKELIHOODS
-def test_blocks_are_added(likelihood):
-    shape = shape_of(likelihood)
-    whole = value(likelihood, "relu", weights(shape), shape)
+def test_blocks_are_added(value, likelihood):
+    architecture = architecture_of(likelihood)
+    whole = value(likelihood, "relu", weights(architecture), architecture)
     blocks = [(X[:1], NOISE[:1]), (X[1:6], NOISE[1:6]), (csr_array(X[6:]), NOISE[6:])]
     for got, expected in zip(
-        value(likelihood, "relu", weights(shape), shape, blocks), whole, strict=True
+        value(likelihood, "relu", weights(architecture), architecture, blocks), whole, strict=True
     ):
         np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14)
 
 
-@LIKELIHOODS
-def test_float32_stays_float32(likelihood):
-    shape = shape_of(likelihood)
-    theta = weights(shape)
-    _, gradient, terms = value(likelihood, "elu", theta, shape)
+def test_float32_stays_float32(value, likelihood):
+    architecture = architecture_of(likelihood)
+    theta = weights(architecture)
+    _, gradient, terms = value(likelihood, "elu", theta, architecture)
     block = (X.astype(np.float32), NOISE.astype(np.float32))
-    _, single, single_terms = value(likelihood, "elu", theta.astype(np.float32), shape, [block])
+    theta = theta.astype(np.float32)
+    _, single, single_terms = value(likelihood, "elu", theta, architecture, [block])
     assert single.dtype == np.float32
     assert single_terms == pytest.approx(terms, rel=1e-5)
     np.testing.assert_allclose(single, gradient, rtol=0, atol=1e-5 * abs(gradient).max())
 
 
-def test_nothing_is_written_to():
-    shape = shape_of(Gaussian)
-    theta = weights(shape)
+def test_nothing_is_written_to(value, likelihood):
+    architecture = architecture_of(likelihood)
+    theta = weights(architecture)
     for array in (theta, rows := X.copy(), noise := NOISE.copy()):
         array.flags.writeable = False
-    value(Gaussian, "relu", theta, shape, [(rows, noise)])
+    value(likelihood, "relu", theta, architecture, [(rows, noise)])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -206,33 +209,11 @@ def test_draws_have_the_posteriors_mean_and_variance():
     np.testing.assert_allclose(z.var(axis=0), [4, 0.25], rtol=0.02)
 
 
-@LIKELIHOODS
-def test_the_loss_of_rows_sums_to_that_of_the_block(likelihood):
-    raw, log_variance = RNG.normal(size=X.shape), np.array([-0.7] * likelihood.n_parameters)
-    total, _, _ = likelihood.backward(raw.copy(), X, log_variance, 1.0)
-    assert likelihood.per_row(raw.copy(), X, log_variance).sum() == pytest.approx(total, rel=1e-12)
-
-
-def test_the_variance_of_a_gaussian_is_the_mean_square_where_its_gradient_vanishes():
-    raw = RNG.normal(size=X.shape)
-    log_variance = np.log([np.square(raw - X).mean()])
-    assert Gaussian.backward(raw, X, log_variance, 1.0)[2] == pytest.approx(0, abs=1e-12)
-
-
-def test_rows_drawn_about_means():
-    rng, means = np.random.default_rng(0), np.full((100_000, 1), 0.3)
-    rows = Gaussian.draw(means, np.log([0.04]), rng)
-    assert (rows.mean(), rows.std()) == pytest.approx((0.3, 0.2), rel=0.02)
-    ones = Bernoulli.draw(means, np.empty(0), rng)
-    assert set(np.unique(ones)) == {0, 1}
-    assert ones.mean() == pytest.approx(0.3, rel=0.02)
-
-
 def test_flat_weights_and_back():
-    shape = shape_of(Gaussian)
-    theta = weights(shape)
-    np.testing.assert_array_equal(flatten(unflatten(theta, shape)), theta)
-    assert shape.encoder == (6, 5, 4, 4)
-    assert shape.decoder == (2, 4, 5, 6)
-    assert shape.widest == 6
+    architecture = Architecture(6, (5, 4), 2, 1)
+    theta = weights(architecture)
+    np.testing.assert_array_equal(flatten(unflatten(theta, architecture)), theta)
+    assert architecture.encoder == (6, 5, 4, 4)
+    assert architecture.decoder == (2, 4, 5, 6)
+    assert architecture.widest == 6
     assert Terms._fields == ("reconstruction", "kl_divergence")
