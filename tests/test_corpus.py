@@ -1,4 +1,7 @@
-"""Files of earlier releases, and of this one made on the oldest versions of everything, still mean what they meant."""
+"""Files of earlier releases still mean what they meant; so do those of this one.
+
+They were made on the oldest versions of everything.
+"""
 
 import pickle
 import warnings
@@ -40,7 +43,7 @@ def from_skops(path):
 
 
 def load(loader, release, name):
-    """The estimator, with our own warning for files of another minor version and, as warnings are errors, no other.
+    """The estimator, with our own warning for files of another minor version, and no other.
 
     scikit-learn's is for its own classes, of which the files have none.
     """

@@ -124,8 +124,8 @@ def _bits(data):
 def _agrees(data, reference, rtol=0, **parameters):
     before, methods = _bits(data), METHODS
     if parameters["solver"] == "variational" and "loss" in parameters:
-        # The noise of a variational score is that of the row's bits, and what `fit` clips is another
-        # row, however close.
+        # The noise of a variational score depends on the row's bits, and a clipped row is another
+        # one, however close.
         methods = METHODS[:2]
     for name in _fits_of(parameters["solver"]):
         with _strictly():

@@ -384,7 +384,7 @@ def test_a_generator_is_loaded_only_if_it_draws_from_its_own_state(kind):
 
 
 def test_foreign_bytes_are_turned(state, frozen):
-    """A file may come from a machine of the other byte order, whose arrays compiled code refuses."""
+    """Compiled code refuses arrays from a machine of the other byte order."""
 
     def turned(value):
         if isinstance(value, dict):

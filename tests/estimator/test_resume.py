@@ -72,7 +72,7 @@ def test_the_mean_activations_of_small_batches_survive_a_file(detour, batch_size
 
 @pytest.mark.parametrize("method", ["partial_fit", "fit"])
 def test_a_mapped_file_is_let_go_of_by_the_next_epoch(method, tmp_path):
-    """Else saving the model into the file that it came from, emptied first, would end the process."""
+    """Else saving the model into its own file, emptied first, would end the process."""
     joblib.dump(quick(solver="adam").fit(X), tmp_path / "model")
     model = joblib.load(tmp_path / "model", mmap_mode="r")
     assert any(isinstance(part, np.memmap) for part in parts(vars(model)))

@@ -42,7 +42,7 @@ def test_eight_threads_share_a_fitted_model(frozen, quick):
 
 @pytest.mark.parametrize("solver", MODELS)
 def test_eight_fits_at_once_are_eight_fits_one_by_one(solver, has_weights_of, quick):
-    """To the bit, whoever gets the cores, but for what one last pass gives to BLAS with as many threads as it has then.
+    """To the bit, whoever gets the cores, but for the last pass, which uses all BLAS threads.
 
     Adam's mini-batches are small here: large ones are split among as many workers as there are.
     """
@@ -204,7 +204,10 @@ def test_a_handler_that_raises_anywhere_leaves_the_old_model_or_the_new(
 
 
 def test_readers_in_other_threads_see_the_old_model_or_the_new(quick):
-    """While fits of other widths go on, each code has the width of the rows or there is a word about the number of features."""
+    """Fits of other widths go on meanwhile.
+
+    Each code has the width of its rows, or an error is about the number of features.
+    """
     model, done, seen = quick(max_iter=1, verbose=0).fit(X), threading.Event(), []
     wrong = []
 
