@@ -1,4 +1,4 @@
-"""Calls in any order, codes, and states of the units, and what must come of each.
+"""Expected results of calls in any order, of codes, and of extreme states of the units.
 
 See `test_rows`: cases are numbered, and calls are strict.
 """
@@ -57,7 +57,10 @@ def csr(X=HOLES):
 @pytest.mark.parametrize("solver", MODELS)
 @pytest.mark.parametrize("name", [*METHODS, "inverse_transform", "get_feature_names_out"])
 def test_case87_before_fit(name, solver, make):
-    message = rf"This {NAME} instance is not fitted yet. Call 'fit' with appropriate arguments before using this estimator"
+    message = (
+        f"This {NAME} instance is not fitted yet. "
+        "Call 'fit' with appropriate arguments before using this estimator"
+    )
     with pytest.raises(NotFittedError, match=message):
         getattr(make(solver=solver), name)(*[X] * (name != "get_feature_names_out"))
 
@@ -176,7 +179,10 @@ def test_case96_fit_begins_anew_and_partial_fit_continues(solver, strictly, arra
 @pytest.mark.parametrize("solver", MODELS)
 def test_case97_a_warm_start_with_another_shape(solver, unchanged, strictly, fitted):
     model = fitted(solver=solver).set_params(warm_start=True, n_components=5)
-    message = "n_components=5 differs from n_components=3 of the previous fit, which this one would continue"
+    message = (
+        "n_components=5 differs from n_components=3 of the previous fit, "
+        "which this one would continue"
+    )
     with unchanged(model), strictly(), pytest.raises(ValueError, match=message):
         model.fit(X)
     model.set_params(n_components=3)
@@ -260,7 +266,7 @@ def test_case102_sample_weight_is_not_offered(solver, fitted, unchanged):
     ids=["dense", "sparse", "binary"],
 )
 def test_case103_valid_rows_are_quiet(loss, decoder, solver, dtype, data, fits):
-    """Under `np.errstate(all="raise")`, with warnings as errors but for that of a useless model."""
+    """Under `np.errstate(all="raise")`, with all warnings as errors except ours."""
     parameters = {"loss": loss, "solver": solver, "max_iter": 40}
     parameters |= {} if solver == "variational" else {"decoder_activation": decoder}
     for early_stopping in (False, True):
@@ -284,7 +290,7 @@ def test_case104_numpys_state_is_left_as_the_user_has_set_it(solver, strictly, f
 
 @pytest.fixture(scope="session")
 def warm(strictly, fitted, is_finite):
-    """A function: a fit, and one more from there with some attributes set by hand."""
+    """A function that fits, sets some attributes by hand, and fits again from there."""
 
     def fit_again(solver, dtype, rows=U, **attributes):
         model = fitted(rows.astype(dtype), solver=solver).set_params(warm_start=True)
@@ -339,7 +345,10 @@ def test_no_state_of_the_units_is_out_of_reach_of_the_penalty(
 def test_case105_dead_and_full_units_recover_within_300_iterations(
     dtype, weight, lowest, strictly, fitted
 ):
-    """To their target, if the penalty is strong enough to take them from local minima in which they see a single row."""
+    """To their target, if the penalty is strong enough.
+
+    It has to take them from local minima in which they see a single row.
+    """
     rows = np.random.default_rng(0).normal(size=(400, 20)).astype(dtype)
     model = fitted(rows, n_components=8, max_iter=1, sparsity_weight=weight).set_params(
         warm_start=True, max_iter=300

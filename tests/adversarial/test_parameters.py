@@ -1,4 +1,4 @@
-"""Bad, odd or merely unusual parameters, and what must come of each.
+"""Expected results of bad, odd or merely unusual parameters.
 
 See `test_rows`: cases are numbered, and calls are strict.
 """
@@ -47,7 +47,7 @@ PARAMETERS = [
     *refused(72, "decoder_alpha", -1, inf, nan),
     *refused(73, "learning_rate_init", 0, -1, inf, nan),
     *refused(74, "batch_size", 0, -1, 1.5, "Auto", None),
-    # No warning, unlike scikit-learn's networks: 256 is the default, and small data sets are common.
+    # No warning, unlike scikit-learn: 256 is the default, and small data sets are common.
     *good(75, {"batch_size": 10**6}),
     *good(76, {"batch_size": 1}),
     *refused(77, "max_iter", 0, -1, 1.5, inf, None),

@@ -1,8 +1,8 @@
-"""Bad, odd or merely unusual rows, and what must come of each.
+"""Expected results of bad, odd or merely unusual rows.
 
-Every row of a table, and every test with a number in its name, is one numbered case: what is given,
-and what is expected. Whatever is called, is called `strictly`: NumPy raises at anything that happens
-in floating point, and the only warnings are the estimator's own. After an error, the estimator is what
+Every row of a table, and every test with a number in its name, is one numbered case: what is
+given, and what is expected. All calls are made `strictly`: NumPy raises at anything that happens in
+floating point, and the only warnings are the estimator's own. After an error, the estimator is what
 it was before, to the bit.
 """
 
@@ -32,7 +32,7 @@ NOT_FINITE = r"Input X contains infinity or a value too large for dtype\('float6
 
 
 class Raises(NamedTuple):
-    """By every method that is given X; `by="fit"`: by `fit` and `partial_fit` alone."""
+    """An error in every method that takes X; ``by="fit"``: in `fit` and `partial_fit` only."""
 
     kind: type
     match: str
@@ -40,14 +40,14 @@ class Raises(NamedTuple):
 
 
 class Fits(NamedTuple):
-    """Everything that comes out is finite; with a warning, if any is named, or without any of `fit` in any unit."""
+    """All results are finite, with this warning. ``quiet=True``: `fit` gives no warning."""
 
     warning: str = ""
     quiet: bool = False
 
 
 class Same(NamedTuple):
-    """As `reference`, an ordinary array, to the bit or to a relative tolerance; X is not written to."""
+    """The results of `reference`, an ordinary array, to the bit or to a relative tolerance."""
 
     reference: np.ndarray
     rtol: float = 0
@@ -175,7 +175,10 @@ CROSS_ENTROPY = {"loss": "cross_entropy"}
 
 
 def out_of_range(found):
-    message = rf"X must be in \[0, 1\] when loss='cross_entropy', got values in \[{found}\]. Scale X, e.g. with MinMaxScaler"
+    message = (
+        rf"X must be in \[0, 1\] when loss='cross_entropy', got values in \[{found}\]. "
+        "Scale X, e.g. with MinMaxScaler"
+    )
     return Raises(ValueError, message, by="fit")
 
 
@@ -216,7 +219,7 @@ VALUES = [
         Fits("The fitted model reconstructs X no .* multiply X"),
     ),
     case(34, "-0.0", np.full((30, 6), -0.0), Fits()),
-    # It is the scale of all columns together that is named: it is the one that the penalties are compared to.
+    # The scale of all columns together is named: penalties are compared to it.
     case(
         35,
         "1e30-and-1e-30",
@@ -321,7 +324,7 @@ def test_case14_data_frames_in_and_out(library, kind, solver, fitted, strictly):
 
 @pytest.mark.parametrize("name", ["fit", "partial_fit"])
 def test_case32_adam_squares_a_gradient_that_float32_cannot_hold(name, strictly, make):
-    """It grows with the square of X, to 1e40 here: an error instead of the warning, but no silence."""
+    """It grows with the square of X, to 1e40: an error instead of the warning, but no silence."""
     with strictly(), pytest.raises(ValueError, match=TOO_LARGE):
         getattr(make(solver="adam"), name)(single(1e10 * X))
 

@@ -1,4 +1,4 @@
-"""Sparse rows, also corrupted ones, and what must come of each.
+"""Expected results of sparse rows, and of corrupted ones.
 
 See `test_rows`: cases are numbered, and calls are strict.
 """
@@ -21,6 +21,7 @@ X = RNG.normal(size=(30, 6))
 U = RNG.uniform(size=(30, 6))
 HOLES = np.where(np.abs(X) > 0.8, X, 0)  # two of five elements stored
 SOLVERS = ["lbfgs", "adam"]
+METHODS = ["transform", "reconstruct", "score", "score_samples"]
 MODELS = [*SOLVERS, "variational"]  # the last is the other autoencoder, which has Adam alone
 
 
@@ -100,7 +101,7 @@ def test_sparse_rows_are_refused_as_dense_ones_are(data, message, _, solver, ref
 
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 def test_a_csr_matrix_whose_flags_lie_is_the_matrix_that_it_holds(solver):
-    """SciPy remembers that the indices were sorted and each of them there once, though they have changed."""
+    """SciPy remembers that indices were sorted and unique, even after they have changed."""
     rows = sp.random(30, 8, 0.4, format="csr", random_state=0)
     assert rows.has_canonical_format
     rows.indices[:] = rows.indices // 2
@@ -156,7 +157,7 @@ def test_odd_sparse_formats_are_value_errors(name):
 
 
 def with_index(format, index, part="col"):
-    """A sparse matrix one of whose elements is said to be where there is nothing."""
+    """A sparse matrix with one index out of range."""
     S = getattr(sp, f"{format}_array")(HOLES)
     if format == "coo":
         getattr(S, part)[0] = index
@@ -209,7 +210,7 @@ def test_corrupted_indices_are_refused(data, _, solver, refuses):
 
 @pytest.mark.parametrize("solver", MODELS[1:])
 def test_corrupted_indices_never_crash_the_process(tmp_path, solver, fitted):
-    """Once more, in a process of their own: here, a crash would end the tests and not fail one."""
+    """The same in another process: a crash in this one would end the tests."""
     joblib.dump(
         (fitted(U, solver=solver), [param.values[0] for param in CORRUPTED]), tmp_path / "all"
     )
@@ -217,10 +218,10 @@ def test_corrupted_indices_never_crash_the_process(tmp_path, solver, fitted):
 import joblib
 model, matrices = joblib.load({str(tmp_path / "all")!r})
 for X in matrices:
-    for name in ("fit", "partial_fit", "transform", "reconstruct", "score", "score_samples", "inverse_transform"):
+    for name in {["fit", "partial_fit", *METHODS, "inverse_transform"]}:
         try:
             getattr(model, name)(X)
-        except (ValueError, TypeError):  # the latter from inverse_transform, which wants dense codes
+        except (ValueError, TypeError):  # the latter: inverse_transform wants dense codes
             continue
         raise SystemExit(f"{{name}} took {{X!r}}")
 """
@@ -234,7 +235,7 @@ for X in matrices:
 def test_case64_sparse_rows_are_made_dense_a_block_at_a_time(
     solver, peak_memory, fitted, block_bytes
 ):
-    """Measured: four arrays of a block's size, not three, eight with SciPy 1.13; the rows are 62 blocks."""
+    """Measured: four arrays of a block's size, eight with SciPy 1.13. The rows are 62 blocks."""
     rng = np.random.default_rng(0)
     n, d = 80_000, 200
     S = sp.csr_array(

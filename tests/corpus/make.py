@@ -1,6 +1,9 @@
-"""Write the files of this release that later ones must read: ``python tests/corpus/make.py``, on the oldest versions claimed.
+"""Write the files of this release that later ones must read: ``python tests/corpus/make.py``.
 
-A folder for each minor version. Its files are made once, at the release, and never again: they are what users have.
+Run it on the oldest versions that are claimed to work.
+
+There is a folder for each minor version. Its files are made once, at the release, and never again:
+they are what users have.
 """
 
 import pickle
@@ -19,8 +22,11 @@ import skops
 import skops.io
 from sklearn.datasets import load_digits
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
-from skl_sparse_ae._version import __version__
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+    __version__,
+)
 from skl_sparse_ae.export import register_converters
 
 FOLDER = Path(__file__).parent / ".".join(__version__.split(".")[:2])
