@@ -168,8 +168,8 @@ def _directions(random, n_atoms, n_features):
 def _frequencies(n_atoms, n_active, exponent):
     """``min(1, c * (j + 1) ** -exponent)`` of sum `n_active`.
 
-    If the first m atoms are always active, the others share ``n_active - m`` by their weights. The
-    right m is the smallest that leaves no frequency above 1.
+    If the first m atoms are always active, the others share ``n_active - m`` in proportion to their
+    weights. The right m is the smallest that leaves no frequency above 1.
     """
     weights = np.arange(1.0, n_atoms + 1) ** -exponent
     n_certain = np.arange(min(n_atoms, int(np.ceil(n_active))))
@@ -195,7 +195,7 @@ def _draw_active(random, n_samples, frequencies, correlation, n_groups):
 
 
 def _given_factors(random, n_rows, frequencies, correlation, n_groups):
-    """The probability of each atom in each row, given one normal factor a group and row."""
+    """The probability of each atom in each row, given one normal factor per group and row."""
     factors = random.standard_normal((n_rows, n_groups))
     shared = np.sqrt(correlation) * factors[:, np.arange(len(frequencies)) % n_groups]
     return ndtr((ndtri(frequencies) - shared) / np.sqrt(1 - correlation))

@@ -7,11 +7,11 @@ from scipy.stats import binom, kstest, multivariate_normal, norm
 
 from skl_sparse_ae.datasets import make_superposed_features
 
-LEVEL = 1e-9  # of all tests of one distribution together
+LEVEL = 1e-9  # probability of a false alarm, for each side of one set of counts
 
 
 def is_plausible(counts, n, p):
-    """True unless a count of n trials is further out than one in 1 / LEVEL would be."""
+    """True if all counts of n trials are within binomial bounds of joint level LEVEL."""
     low, high = binom.ppf([LEVEL / len(counts), 1 - LEVEL / len(counts)], n, np.c_[p]).T
     return ((low <= counts) & (counts <= high)).all()
 
@@ -54,7 +54,7 @@ def test_noise_is_gaussian_and_added_to_the_same_rows():
     np.testing.assert_array_equal(codes.toarray(), same_codes.toarray())
     np.testing.assert_array_equal(atoms, same_atoms)
     assert kstest((noisy - clean).ravel() / 0.3, "norm").pvalue > 1e-3
-    # the rounding of a sum aside, another level is the same noise, scaled
+    # the same seed with another standard deviation scales the same noise
     louder = make_superposed_features(noise=0.6, **options)[0]
     np.testing.assert_allclose(louder - clean, 2 * (noisy - clean), atol=1e-13)
 

@@ -123,7 +123,7 @@ def _probe(code, is_class, n_units, test_size, random):
 
 
 def _balanced(is_class, random):
-    """Row numbers: as many of the class as of the others, as many as there are."""
+    """Indices of equally many rows of the class and of the others, drawn from the larger side."""
     kinds = np.flatnonzero(is_class), np.flatnonzero(~is_class)
     size = min(map(len, kinds))
     return np.concatenate([random.choice(rows, size, replace=False) for rows in kinds])

@@ -255,7 +255,7 @@ def _check_rows(X, name):
 def _varies(X):
     """Mask of the columns that are not constant; rounding gives constant ones a tiny variance."""
     if issparse(X):
-        return (X.max(axis=0) != X.min(axis=0)).toarray().ravel()
+        return (X.max(axis=0).toarray() != X.min(axis=0).toarray()).ravel()
     return (X[0] != X).any(axis=0)
 
 

@@ -258,7 +258,7 @@ def test_stored_zeros_and_unsorted_duplicates_do_not_matter():
 
 
 def test_wide_sparse_codes_are_not_made_dense():
-    """The dense code would have 16 TB."""
+    """The dense code would take 16 TB."""
     n_rows, n_units = 2_000_000, 1_000_000
     code = csr_matrix((np.ones(4), ([0, 0, 9, 9], [0, 5, 5, 7])), (n_rows, n_units))
     assert hoyer_sparsity(code) == pytest.approx(2 / n_rows * (1000 - 2**0.5) / 999, rel=1e-12)

@@ -22,7 +22,7 @@ def test_a_unit_that_is_the_class_is_found(labelled):
 
 
 def test_classes_without_such_units_are_at_chance(labelled):
-    """Of many units some differ by chance on the rows they are chosen on, not on the test rows."""
+    """Some of many units differ by chance, but only on the rows on which they are chosen."""
     codes, _ = labelled
     y = np.random.default_rng(0).integers(0, 2, size=2000)
     accuracies = [k_sparse_probing(codes, y, 5, random_state=seed) for seed in range(10)]
