@@ -2,12 +2,14 @@
 
 from skl_sparse_ae._estimator.persistence import InconsistentVersionWarning
 from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
+from skl_sparse_ae._topk.estimator import TopKAutoencoderTransformer
 from skl_sparse_ae._variational.estimator import VariationalAutoencoderTransformer
 from skl_sparse_ae._version import __version__ as __version__
 
 __all__ = [
     "InconsistentVersionWarning",
     "SparseAutoencoderTransformer",
+    "TopKAutoencoderTransformer",
     "VariationalAutoencoderTransformer",
 ]
 
@@ -16,6 +18,7 @@ __all__ = [
 for _public in (
     InconsistentVersionWarning,
     SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
     VariationalAutoencoderTransformer,
 ):
     _public.__module__ = __name__

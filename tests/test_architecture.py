@@ -16,7 +16,7 @@ LAYERS = [
     {"_version", "_arrays"},
     {"_rows", "_solvers"},
     {"_nn", "_estimator"},
-    {"_sparse", "_variational"},  # a family imports no other
+    {"_sparse", "_variational", "_topk"},  # a family imports no other
     {"__init__"},
     # the tools: `import skl_sparse_ae` loads none of them
     {"metrics", "dask", "export", "compat", "datasets"},

@@ -102,8 +102,8 @@ class BaseAutoencoder(
         """The frame that suits rows of these `Moments`."""
 
     @abstractmethod
-    def _stochastic_problem(self, frame, moments, dtype):
-        """The problem for mini-batches, in this frame."""
+    def _stochastic_problem(self, frame, moments, rows):
+        """The problem for mini-batches of `Rows`, in this frame."""
 
     @abstractmethod
     def _count_weights(self, n_features):
@@ -132,6 +132,10 @@ class BaseAutoencoder(
     @abstractmethod
     def _messages(self, status, summary, rows, moments):
         """Yield (category, message) for each thing that is wrong with the fit."""
+
+    def _final_weights(self, training, params):
+        """The weights at the end of a `Training`, with what only all of its rows can tell."""
+        return training.problem.to_weights(params)
 
     @property
     def _solver(self):
@@ -279,9 +283,7 @@ class BaseAutoencoder(
         if saved is not None:
             return self._resume(saved, moments, rows)
         seed = draw_seed(self.random_state)
-        problem = self._stochastic_problem(
-            self._make_frame(moments, rows.dtype), moments, rows.dtype
-        )
+        problem = self._stochastic_problem(self._make_frame(moments, rows.dtype), moments, rows)
         start = self._start(problem, self._is_fitted, np.random.default_rng(seed))
         state = adam_start(start.astype(rows.dtype), self._memory(self._is_fitted))
         return problem, state, seed, moments
@@ -291,14 +293,14 @@ class BaseAutoencoder(
         frame, seed, before = resume(saved, self._frame_type)
         seen = moments if before is None else before.updated(moments)
         suited_frame = self._make_frame(seen, rows.dtype)
-        problem = self._stochastic_problem(frame, seen, rows.dtype)
+        problem = self._stochastic_problem(frame, seen, rows)
         params = problem.params_from(self._flat_weights())
         if not is_out_of_date(frame, suited_frame):
             state = adam_state_from_dict(saved, params.astype(rows.dtype), self._memory(True))
             return problem, state, seed, seen
         # These rows are too few to judge a function that was learned from more.
         margin = MUCH_WORSE if before is not None and before.n_rows > moments.n_rows else 0.0
-        suited = self._stochastic_problem(suited_frame, seen, rows.dtype)
+        suited = self._stochastic_problem(suited_frame, seen, rows)
         weights = problem.to_weights(params).astype(np.float64)
         new = suited.initial_params(np.random.default_rng(seed))
         candidates = [suited.params_from(weights), params, new]
@@ -401,7 +403,7 @@ class BaseAutoencoder(
         self.validation_scores_ = monitor.scores if monitor.score else None
         self.best_validation_score_ = max(monitor.scores) if monitor.score else None
         if solution.status == "interrupted":
-            self._store(problem.spec, problem.to_weights(solution.best.params), rows)
+            self._store(problem.spec, self._final_weights(training, solution.best.params), rows)
             self._optimizer_state = None  # it may be in the middle of a step
             message = INTERRUPTED.format(self.n_iter_, "" if self.n_iter_ == 1 else "s")
             return [(ConvergenceWarning, message)]
@@ -411,10 +413,11 @@ class BaseAutoencoder(
     def _keep_best(self, training, solution):
         """Store the solution, or the start if that is better: ``(status, Summary)``."""
         problem, rows, _, start, _ = training
-        summary = self._store(problem.spec, problem.to_weights(solution.best.params), rows)
+        weights = self._final_weights(training, solution.best.params)
+        summary = self._store(problem.spec, weights, rows)
         if not self._solver.may_end_worse:
             return solution.status, summary
-        weights = problem.to_weights(start)
+        weights = self._final_weights(training, start)
         if sum(problem.spec.summarize(weights, rows).terms) >= self.loss_:
             return solution.status, summary
         return "diverged", self._store(problem.spec, weights, rows)

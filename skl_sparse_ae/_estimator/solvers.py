@@ -72,7 +72,7 @@ class Adam:
     @staticmethod
     def problem(family, frame, moments, rows):
         """The form of the problem that this solver searches."""
-        return family._stochastic_problem(frame, moments, rows.dtype)
+        return family._stochastic_problem(frame, moments, rows)
 
     @staticmethod
     def solve(problem, rows, run):

@@ -55,13 +55,14 @@ def check_chunk(chunk, dtype, name):
     return np.ascontiguousarray(chunk, dtype=dtype)
 
 
-def check_code(estimator, H, n_components):
+def check_code(estimator, H, n_components, accept_sparse=False):
     """A code to decode: a finite array (n_samples, n_components), float32 or float64.
 
+    With ``accept_sparse="csr"``, a sparse matrix becomes CSR.
     The column names of a DataFrame are ignored. Raise ValueError for another number of columns.
     """
     H = _refuse_unsupported(H, type(estimator).__name__)
-    H = check_array(H, dtype=FLOATS, estimator=estimator)
+    H = check_array(H, dtype=FLOATS, estimator=estimator, accept_sparse=accept_sparse)
     if H.shape[1] != n_components:
         name = type(estimator).__name__
         raise ValueError(

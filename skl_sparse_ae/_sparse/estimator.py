@@ -366,8 +366,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     def _full_batch_problem(self, frame, moments, rows):
         return for_all_rows(self._spec(frame, moments, rows.dtype), rows, moments.variance)
 
-    def _stochastic_problem(self, frame, moments, dtype):
-        return MiniBatchProblem(self._spec(frame, moments, dtype), moments.n_rows)
+    def _stochastic_problem(self, frame, moments, rows):
+        return MiniBatchProblem(self._spec(frame, moments, rows.dtype), moments.n_rows)
 
     def _spec(self, frame, moments, dtype):
         """The `Spec`; the weights of the penalties are resolved, and stored."""

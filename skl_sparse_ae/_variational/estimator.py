@@ -318,10 +318,10 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         is_scaled = self.loss == "squared_error"
         return VariationalFrame.of(moments.mean, moments.variance, is_scaled, dtype)
 
-    def _stochastic_problem(self, frame, moments, dtype):
+    def _stochastic_problem(self, frame, moments, rows):
         architecture = self._architecture(len(frame.input_mean))
         objective = self._objective(self.kl_weight)
-        spec = VariationalSpec(objective, frame, architecture, dtype, _expectation())
+        spec = VariationalSpec(objective, frame, architecture, rows.dtype, _expectation())
         return VariationalProblem(spec)
 
     def _split(self, rows, seed):

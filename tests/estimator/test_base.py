@@ -115,7 +115,7 @@ class Mean(BaseAutoencoder):
     def _make_frame(self, moments, dtype):
         return Frame(np.zeros(len(moments.mean)))
 
-    def _stochastic_problem(self, frame, moments, dtype):
+    def _stochastic_problem(self, frame, moments, rows):
         return MeanProblem(Spec(frame))
 
     def _memory(self, is_warm):

@@ -1,0 +1,504 @@
+"""The TopK autoencoder as an estimator: parameters, attributes, warnings. No formula."""
+
+from numbers import Integral
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_matrix
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skl_sparse_ae._estimator.base import BaseAutoencoder
+from skl_sparse_ae._estimator.diagnostics import not_converged
+from skl_sparse_ae._estimator.optimizer_state import check_optimizer_state
+from skl_sparse_ae._estimator.persistence import check_arrays, check_numbers, corrupted
+from skl_sparse_ae._estimator.transaction import reading
+from skl_sparse_ae._estimator.validation import check_code, check_integers
+from skl_sparse_ae._rows.moments import moments_of
+from skl_sparse_ae._topk.codes import Selection
+from skl_sparse_ae._topk.diagnostics import many_dead_units
+from skl_sparse_ae._topk.frame import TopKFrame
+from skl_sparse_ae._topk.objective import Shape, Terms, Weights, flatten, unflatten
+from skl_sparse_ae._topk.predict import (
+    ALGORITHMS,
+    TrainedModel,
+    code_of,
+    errors_of_rows,
+    explained_variance,
+    reconstruct,
+    rows_of,
+)
+from skl_sparse_ae._topk.problem import TopKProblem, TopKSpec
+
+HUGE = float(np.finfo(np.float64).max)
+
+
+class TopKAutoencoderTransformer(BaseAutoencoder):
+    """A wide dictionary of which each row uses few atoms: sparse codes by a ReLU encoder.
+
+    The code of a row x is 0 but for its largest pre-activations, which must be positive. It
+    reconstructs the row as a combination of few atoms, the rows of `decoder_components_`::
+
+        z     = components_ @ x + intercept_
+        a     = z where z > threshold_, 0 elsewhere                  transform
+        x_hat = a @ decoder_components_ + decoder_intercept_         inverse_transform
+
+        J     = mean over rows and features of (x_hat - x)^2
+
+    It is made for embeddings and activations of neural networks: dense rows of some hundred
+    columns, of which hundreds or thousands of features are to be found. Codes are CSR matrices of
+    about `n_nonzero_coefs` elements a row.
+
+    X is centred and divided by one number inside, so neither its offset nor its unit matters:
+    ``fit(c * X)`` has the same supports. Columns are not scaled one by one.
+
+    Parameters
+    ----------
+    n_components : int, default=512
+        Number of units, and of atoms. Usually more than columns of X, and fewer than its rows.
+    n_nonzero_coefs : int, default=16
+        Number of active units in a row, see `selection`. At most `n_components`.
+    selection : {"batch", "row"}, default="batch"
+        "batch" trains with `n_nonzero_coefs` active units on average over the rows of a mini-batch
+        (BatchTopK): rows that need more units have more. "row" trains with the `n_nonzero_coefs`
+        largest of each row (TopK).
+    transform_algorithm : {"threshold", "top_k", "least_squares"}, default="threshold"
+        How codes are computed in use. "threshold" keeps pre-activations above `threshold_`. "top_k"
+        keeps the `n_nonzero_coefs` largest of each row that are positive; it suits
+        ``selection="row"``. "least_squares" has the units of "threshold", and solves for the
+        non-negative code that reconstructs the row best: less error for a little more time. It may
+        be set after `fit`.
+    sparse_output : bool, default=True
+        True returns CSR matrices from `transform`, False arrays. It may be set after `fit`. A CSR
+        matrix cannot become a DataFrame: with ``set_output(transform="pandas")`` or "polars",
+        scikit-learn raises a ValueError unless this is False.
+    max_iter : int, default=100
+        Maximum number of epochs of Adam.
+    tol : float >= 0, default=1e-4
+        Training stops when the objective has not improved by this share of the variance of X (with
+        `early_stopping`, the score by `tol`) in `n_iter_no_change` consecutive epochs. With 0, all
+        of `max_iter` are run.
+    learning_rate_init : float > 0, default=0.01
+        Adam's step size, for weights in a frame in which X is centred and has unit variance.
+    batch_size : int, default=256
+        Maximum number of rows in a mini-batch. Batches are made equal in size.
+    early_stopping : bool, default=False
+        Hold out `validation_fraction` of the rows, and keep the weights that score best on them
+        (see `score`).
+    validation_fraction : float in (0, 1), default=0.1
+    n_iter_no_change : int, default=10
+        See `tol`.
+    warm_start : bool, default=False
+        `fit` continues from the fitted weights. Adam's moments start anew. Another `n_components`
+        is then an error.
+    verbose : int, default=0
+        Print one line per epoch.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the first atoms, the shuffling and the validation split. An int makes `fit`
+        repeatable, to the bit with the same library versions and number of BLAS threads.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        Encoder weights.
+    intercept_ : ndarray of shape (n_components,)
+        Encoder biases.
+    decoder_components_ : ndarray of shape (n_components, n_features)
+        The atoms, of unit norm.
+    decoder_intercept_ : ndarray of shape (n_features,)
+        Decoder biases: what a row without active units is decoded to.
+    threshold_ : float
+        What the pre-activation of an active unit exceeds. After `fit`, the mean number of active
+        units is exactly `n_nonzero_coefs` over the rows given to it, unless pre-activations are
+        equal, or so few are positive that the threshold is 0. After `partial_fit`, a running mean
+        of the thresholds of mini-batches.
+    density_ : ndarray of shape (n_components,)
+        Share of the rows last given to `fit` or `partial_fit` that use each unit, float64.
+    n_dead_ : int
+        Number of units that none of those rows uses.
+    loss_ : float
+        J at these weights over all of those rows, by `transform_algorithm`: the mean squared error
+        of `reconstruct`, in the squared unit of X.
+    loss_curve_ : list of float
+        Mean of J over the mini-batches of each epoch. After `partial_fit`, the last 1,000 entries.
+    loss_terms_ : dict of lists of float
+        The same as ``{"reconstruction": loss_curve_}``.
+    n_iter_ : int
+        Epochs of the last `fit`, and calls of `partial_fit` since.
+    validation_scores_, best_validation_score_ : list of float and float, or None
+        R2 of the held-out rows after each epoch, with `early_stopping`.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, if X was a DataFrame with string column names.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the objective was still falling at `max_iter`, if Adam diverged, or if Ctrl-C ended
+        `fit` after its first epoch: the best weights so far are kept.
+    UserWarning
+        If more than a fifth of the units are dead.
+
+    See Also
+    --------
+    SparseAutoencoderTransformer : A dense code of sigmoid units with a low mean activation.
+    sklearn.decomposition.MiniBatchDictionaryLearning : Signed codes by an L1 penalty, without an
+        encoder.
+
+    Notes
+    -----
+    Atoms start in the directions of random rows. A unit that no row uses while all rows are visited
+    once is replaced: its atom becomes the direction of what the others leave of a random row. After
+    each step of Adam, atoms are projected to unit norm. In training, units compete within a
+    mini-batch. In use a row's code never depends on the rows beside it.
+
+    References
+    ----------
+    Makhzani, A. & Frey, B., k-Sparse Autoencoders, ICLR (2014).
+
+    Gao, L. et al., Scaling and evaluating sparse autoencoders, arXiv:2406.04093 (2024).
+
+    Bussmann, B., Leask, P. & Nanda, N., BatchTopK Sparse Autoencoders, arXiv:2412.06410 (2024).
+
+    Examples
+    --------
+    >>> from skl_sparse_ae import TopKAutoencoderTransformer
+    >>> from skl_sparse_ae.datasets import make_superposed_features
+    >>> from skl_sparse_ae.metrics import atom_recovery
+    >>> X, _, atoms = make_superposed_features(2000, 32, 48, n_active=2, random_state=0)
+    >>> model = TopKAutoencoderTransformer(64, n_nonzero_coefs=3, random_state=0).fit(X)
+    >>> code = model.transform(X)
+    >>> code.shape, code.nnz / len(X)
+    ((2000, 64), 3.0)
+    >>> model.score(X) > 0.9
+    True
+    >>> atom_recovery(atoms, model.decoder_components_) > 0.9
+    True
+    """
+
+    _parameter_constraints = {
+        name: constraints
+        for name, constraints in BaseAutoencoder._parameter_constraints.items()
+        if name != "loss"
+    } | {
+        "n_nonzero_coefs": [Interval(Integral, 1, None, closed="left")],
+        "selection": [StrOptions({"batch", "row"})],
+        "transform_algorithm": [StrOptions(set(ALGORITHMS))],
+        "sparse_output": ["boolean"],
+    }
+
+    _terms = Terms._fields
+    _frame_type = TopKFrame
+    _fitted_names = {
+        "components_",
+        "intercept_",
+        "decoder_components_",
+        "decoder_intercept_",
+        "threshold_",
+        "density_",
+        "n_dead_",
+    }
+
+    def __init__(
+        self,
+        n_components: int = 512,
+        *,
+        n_nonzero_coefs: int = 16,
+        selection: Literal["batch", "row"] = "batch",
+        transform_algorithm: Literal["threshold", "top_k", "least_squares"] = "threshold",
+        sparse_output: bool = True,
+        max_iter: int = 100,
+        tol: float = 1e-4,
+        learning_rate_init: float = 0.01,
+        batch_size: int = 256,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_components = n_components
+        self.n_nonzero_coefs = n_nonzero_coefs
+        self.selection = selection
+        self.transform_algorithm = transform_algorithm
+        self.sparse_output = sparse_output
+        self.max_iter = max_iter
+        self.tol = tol
+        self.learning_rate_init = learning_rate_init
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    # --- fitting
+
+    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """One epoch of Adam over X, from the current weights.
+
+        The first call fixes the precision of the weights, and takes the first atoms from its rows:
+        give it many. Later calls continue the optimiser where it stopped, also after `fit` or after
+        loading the estimator from a file. All rows so far decide the unit in which the solver sees
+        the rows. If their spread turns out to differ from that of the first rows, the optimiser
+        starts anew.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows, visited once in shuffled mini-batches of `batch_size`; see `fit`.
+        y : ignored
+
+        Returns
+        -------
+        self : TopKAutoencoderTransformer
+            If an exception is raised, the estimator is left unchanged.
+
+        Raises
+        ------
+        TypeError, ValueError, MemoryError
+            As in `fit`.
+        """
+        return self._partial_fit(X)
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        check_integers(self, ("n_nonzero_coefs",))
+        if self.n_nonzero_coefs > self.n_components:
+            raise ValueError(
+                f"n_nonzero_coefs={self.n_nonzero_coefs} must not exceed "
+                f"n_components={self.n_components}."
+            )
+
+    def _functions(self):
+        return {}
+
+    def _within_range(self, rows):
+        return rows
+
+    def _count_weights(self, n_features):
+        return Shape(n_features, self.n_components).n_weights
+
+    def _moments(self, rows):
+        return moments_of(rows, self.n_components)
+
+    def _make_frame(self, moments, dtype):
+        return TopKFrame.of(moments.mean, moments.variance, dtype)
+
+    def _stochastic_problem(self, frame, moments, rows):
+        selection = Selection(self.n_nonzero_coefs, self.selection == "row")
+        shape = Shape(len(frame.input_mean), self.n_components)
+        spec = TopKSpec(selection, frame, shape, rows.dtype, self.transform_algorithm)
+        return TopKProblem(spec, moments, rows)
+
+    def _memory(self, is_warm):
+        return {"idle": np.zeros(self.n_components), "threshold": np.zeros(1)}
+
+    def _final_weights(self, training, params):
+        weights = super()._final_weights(training, params)
+        return training.problem.spec.calibrated(weights, training.rows)
+
+    def _progress_unit(self, problem):
+        return 1.0 if self.early_stopping else problem.spec.frame.input_scale**2
+
+    def _validation_score(self, spec, weights, rows):
+        return explained_variance(spec.model(spec.calibrated(weights, rows)), rows)
+
+    # --- fitted attributes
+
+    def _store(self, spec, weights, rows):
+        summary = super()._store(spec, weights, rows)
+        self.density_ = summary.density
+        self.n_dead_ = int((summary.density == 0).sum())
+        return summary
+
+    def _named_weights(self, spec, weights):
+        w = unflatten(weights, spec.shape)
+        return {
+            "components_": w.We.copy(),
+            "intercept_": w.be.copy(),
+            "decoder_components_": w.Wd.copy(),
+            "decoder_intercept_": w.bd.copy(),
+            "threshold_": float(w.threshold[0]),
+        }
+
+    def _flat_weights(self):
+        _check_weights(vars(self), type(self).__name__)
+        return flatten(self._weights(np.float64))
+
+    def _weights(self, dtype):
+        """The fitted `Weights`, in this precision."""
+        named = (
+            self.components_,
+            self.intercept_,
+            self.decoder_components_,
+            self.decoder_intercept_,
+            [self.threshold_],
+        )
+        return Weights(*(np.asarray(part, dtype) for part in named))
+
+    def _model(self):
+        weights = self._weights(np.float64)
+        return TrainedModel(weights, int(self.n_nonzero_coefs), self.transform_algorithm)
+
+    @property
+    def _dtype(self):
+        return self.components_.dtype
+
+    @property
+    def _n_features_out(self):
+        return self.components_.shape[0]
+
+    # --- using a fitted model
+
+    @reading
+    def transform(self, X: ArrayLike) -> csr_matrix | np.ndarray:
+        """The sparse code of each row, by `transform_algorithm`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Any finite values, also outside the range seen in `fit`.
+
+        Returns
+        -------
+        code : CSR matrix or ndarray of shape (n_samples, n_components)
+            Non-negative, in the dtype of X. The CSR matrix has sorted indices and stores no zeros;
+            see `sparse_output`.
+
+        Raises
+        ------
+        ValueError
+            If X is so large that a code overflows, and for scikit-learn's usual reasons.
+        """
+        self._check_usable()
+        code = code_of(self._model(), self._check_rows(X))
+        return code if self.sparse_output else code.toarray()
+
+    @reading
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
+        """Decode codes: ``X @ decoder_components_ + decoder_intercept_``.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_components)
+            Codes, from `transform` or made up.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            In the dtype of X.
+
+        Raises
+        ------
+        ValueError
+            If X does not have `n_components` columns of finite numbers, or if its values are so
+            large that a row overflows.
+        """
+        self._check_usable()
+        code = check_code(self, X, self._n_features_out, accept_sparse="csr")
+        return rows_of(self._model(), code)
+
+    @reading
+    def reconstruct(self, X: ArrayLike) -> np.ndarray:
+        """``inverse_transform(transform(X))``, without the code of all rows in memory.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            As in `transform`.
+
+        Returns
+        -------
+        X_hat : ndarray of shape (n_samples, n_features)
+            In the dtype of X.
+        """
+        self._check_usable()
+        return reconstruct(self._model(), self._check_rows(X))
+
+    @reading
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Variance-weighted R2 of the reconstruction: the share of the variance that it explains.
+
+        One minus the fraction of variance unexplained. The variance is about the column means of
+        these rows. Constant columns do not count.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            As in `transform`.
+        y : ignored
+
+        Returns
+        -------
+        score : float
+            At most 1; 0 if all columns are constant.
+
+        Raises
+        ------
+        ValueError
+            If X is so large that an error overflows.
+        """
+        self._check_usable()
+        return explained_variance(self._model(), self._check_rows(X))
+
+    @reading
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
+        """Minus the reconstruction error of each row: low for rows unlike those seen in `fit`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            As in `transform`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Minus the squared error, mean over features, float64. At most 0.
+
+        Raises
+        ------
+        ValueError
+            If X is so large that an error overflows.
+        """
+        self._check_usable()
+        return -errors_of_rows(self._model(), self._check_rows(X))
+
+    def _check_usable(self):
+        self._check_fitted()
+        self._validate_params()
+
+    def _messages(self, status, summary, rows, moments):
+        scale = float(np.sqrt(moments.variance.mean()))
+        if message := not_converged(self, self._solver, status):
+            yield ConvergenceWarning, message
+        if message := many_dead_units(self, scale):
+            yield UserWarning, message
+
+    @staticmethod
+    def _check_state(state, name):
+        counts = dict.fromkeys(("n_features_in_", "n_iter_"), (int, 1, np.inf))
+        check_numbers(state, counts | {"loss_": (float, 0, HUGE)}, name)
+        shape = _check_weights(state, name)
+        check_arrays(state, {"density_": (shape.n_components,)}, name)
+        check_numbers(state, {"n_dead_": (int, 0, shape.n_components)}, name)
+        if state.get("_optimizer_state") is not None:
+            memory = {"idle": (shape.n_components,), "threshold": (1,)}
+            sizes = shape.n_weights, shape.n_features, memory
+            check_optimizer_state(state["_optimizer_state"], TopKFrame, *sizes, name)
+
+
+def _check_weights(values, name):
+    """The `Shape` of fitted attributes. Raise ValueError unless they have one."""
+    d, k = values["n_features_in_"], np.size(values.get("intercept_"))
+    if k < 1:
+        raise corrupted(name, "intercept_", "an array")
+    shapes = {"intercept_": (k,), "decoder_intercept_": (d,)}
+    matrices = dict.fromkeys(("components_", "decoder_components_"), (k, d))
+    check_arrays(values, shapes | matrices, name)
+    check_numbers(values, {"threshold_": (float, 0, HUGE)}, name)
+    return Shape(d, k)

@@ -1,0 +1,60 @@
+"""The best non-negative code on given supports, for all rows of a block at once."""
+
+import numpy as np
+
+from skl_sparse_ae._topk.codes import without_zeros
+
+# Added to the diagonal of the Gram matrices of unit atoms: two equal atoms share the code.
+RIDGE = 1e-4
+# Solves of each row. After each but the last, units with negative codes leave the support: the
+# first round finds nearly all.
+ROUNDS = 3
+SOLVED = 2**22  # elements of the Gram matrices that are solved at a time
+
+
+def refit(w, X, A):
+    """The code with the support of A that minimises the squared error, non-negative.
+
+    Units whose value would be negative leave the support. Rows are solved in order of their number
+    of active units, so that those solved together have systems of about the same size.
+    """
+    counts = np.diff(A.indptr)
+    target = X @ w.Wd.T
+    target -= w.Wd @ w.bd
+    gram = w.Wd @ w.Wd.T
+    out = A.copy()
+    order = np.argsort(counts, kind="stable")
+    order = order[counts[order] > 0]
+    while len(order):
+        size = int(counts[order[0]])
+        # systems up to a quarter larger than the smallest, and no more than fit the memory
+        n_alike = np.searchsorted(counts[order], size + size // 4, side="right")
+        largest = int(counts[order[n_alike - 1]])
+        some, order = np.split(order, [min(int(n_alike), max(1, SOLVED // largest**2))])
+        _solve(gram, target, A, some, out.data)
+    return without_zeros(out)
+
+
+def _solve(gram, target, A, rows, out):
+    """Solve for these rows of A, which have similar numbers of active units, and write to `out`."""
+    starts, counts = A.indptr[rows], np.diff(A.indptr)[rows]
+    places = np.arange(counts.max())
+    is_free = places < counts[:, np.newaxis]
+    where = np.minimum(starts[:, np.newaxis] + places, len(out) - 1)
+    units = A.indices[where]
+    G = gram[units[:, :, np.newaxis], units[:, np.newaxis, :]]
+    b = target[rows[:, np.newaxis], units]
+    is_stored = is_free
+    for _ in range(ROUNDS):
+        code = _solve_free(G, b, is_free)
+        is_free = is_free & (code > 0)
+    out[where[is_stored]] = np.where(is_free, code, 0)[is_stored]
+
+
+def _solve_free(G, b, is_free):
+    """Solutions (n_rows, size) of ``G x = b`` among the free units, 0 at the others."""
+    both = is_free[:, :, np.newaxis] & is_free[:, np.newaxis, :]
+    system = np.where(both, G, 0)
+    diagonal = np.arange(b.shape[1])
+    system[:, diagonal, diagonal] = np.where(is_free, system[:, diagonal, diagonal] + RIDGE, 1)
+    return np.linalg.solve(system, np.where(is_free, b, 0)[:, :, np.newaxis])[:, :, 0]

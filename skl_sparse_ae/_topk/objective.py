@@ -1,0 +1,142 @@
+"""The objective of the TopK autoencoder and its gradient, on given supports.
+
+    Z     = X We' + be                       pre-activations
+    A     = Z where it is selected and positive, 0 elsewhere
+    X_hat = A Wd + bd
+    J     = mean over rows and features of (X_hat - X)^2
+
+    dWd = A' G        dA = G Wd' where A > 0        dWe = dA' X        G = 2 (X_hat - X) / (n d)
+    dbd = 1' G                                      dbe = 1' dA
+
+| here      | shape  | is                             | public name           |
+|-----------|--------|--------------------------------|-----------------------|
+| X         | (n, d) | rows                           |                       |
+| We        | (k, d) | encoder weights                | `components_`         |
+| be        | (k,)   | encoder biases                 | `intercept_`          |
+| A         | (n, k) | code, CSR                      | `transform(X)`        |
+| Wd        | (k, d) | atoms, of unit norm            | `decoder_components_` |
+| bd        | (d,)   | decoder biases                 | `decoder_intercept_`  |
+| threshold | (1,)   | what an active unit exceeds    | `threshold_`          |
+
+A unit of positive scale t could have atom ``Wd / t`` and weights ``t We``: nothing but the code
+would change. Unit norm removes that freedom, so codes of two units are comparable, and selection by
+size is fair. The gradient with respect to an atom is its part along the sphere.
+
+The threshold is a weight without a gradient: J does not depend on it within a batch.
+
+Sources: A. Makhzani & B. Frey, k-Sparse Autoencoders (2014); L. Gao et al., Scaling and evaluating
+sparse autoencoders (2024); B. Bussmann, P. Leask & N. Nanda, BatchTopK Sparse Autoencoders (2024).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skl_sparse_ae._arrays.kernels import column_sum, sum_of_squares
+from skl_sparse_ae._topk.codes import flat_indices
+
+# With more units than this for each active one, products at the active units alone are faster than
+# a product with all atoms.
+MAX_UNITS_PER_ACTIVE = 64
+GATHERED = 2**18  # elements of the atoms that are gathered at a time: they stay in the cache
+
+
+class Terms(NamedTuple):
+    """The one term of J."""
+
+    reconstruction: float
+
+
+class Shape(NamedTuple):
+    """The sizes of the network."""
+
+    n_features: int
+    n_components: int
+
+    @property
+    def n_weights(self):
+        """The length of the flat vector."""
+        return (2 * self.n_components + 1) * self.n_features + self.n_components + 1
+
+
+class Weights(NamedTuple):
+    """The weights: see the module's docstring."""
+
+    We: np.ndarray
+    be: np.ndarray
+    Wd: np.ndarray
+    bd: np.ndarray
+    threshold: np.ndarray
+
+
+def unflatten(flat, shape):
+    """`Weights` that are views into `flat`: writing to them writes to it."""
+    d, k = shape
+    ends = np.cumsum([k * d, k, k * d, d])
+    We, be, Wd, bd, threshold = np.split(flat, ends)
+    return Weights(We.reshape(k, d), be, Wd.reshape(k, d), bd, threshold)
+
+
+def flatten(weights, dtype=np.float64):
+    """A new flat vector."""
+    return np.concatenate([np.ravel(part) for part in weights]).astype(dtype, copy=False)
+
+
+def pre_activations(w, X):
+    """Z (n_rows, n_components), a new array, for dense or sparse rows."""
+    Z = X @ w.We.T
+    Z += w.be
+    return Z
+
+
+def decode(w, A):
+    """X_hat (n_rows, n_features), a new array, for a dense or sparse code."""
+    X_hat = A @ w.Wd
+    X_hat += w.bd
+    return X_hat
+
+
+class BlockGradient(NamedTuple):
+    """What one block of rows adds to the objective."""
+
+    square_error: float  # summed over rows and features
+    n_uses: np.ndarray  # (n_components,): in how many rows a unit is active
+    gradient: np.ndarray  # flat
+
+
+def backpropagate(w, shape, scale, X, A):
+    """The `BlockGradient` of dense rows X with code A, for `scale` times the squared error."""
+    gradient = np.empty(shape.n_weights, dtype=X.dtype)
+    g = unflatten(gradient, shape)
+    error = decode(w, A)
+    error -= X
+    square_error = sum_of_squares(error)
+    error *= 2 * scale
+    g.Wd[...] = A.T @ error
+    remove_radial_part(g.Wd, w.Wd)
+    g.bd[...] = column_sum(error)
+    n_units = shape.n_components
+    d_A = A.copy()
+    d_A.data = to_active_units(w, error, A)
+    g.We[...] = d_A.T @ X
+    g.be[...] = np.bincount(A.indices, d_A.data, minlength=n_units)
+    g.threshold[...] = 0
+    return BlockGradient(square_error, np.bincount(A.indices, minlength=n_units), gradient)
+
+
+def remove_radial_part(gradient, atoms):
+    """Subtract from each row of `gradient` its part along that row of `atoms`, of unit norm."""
+    radial = np.einsum("jd,jd->j", gradient, atoms)
+    gradient -= radial[:, np.newaxis] * atoms
+
+
+def to_active_units(w, G, A):
+    """``G @ Wd.T`` at the stored elements of A, in their order."""
+    if A.shape[0] * A.shape[1] <= MAX_UNITS_PER_ACTIVE * A.nnz:
+        return (G @ w.Wd.T).reshape(-1)[flat_indices(A)]
+    rows = np.repeat(np.arange(A.shape[0]), np.diff(A.indptr))
+    out, step = np.empty(A.nnz, dtype=G.dtype), max(1, GATHERED // G.shape[1])
+    for start in range(0, A.nnz, step):
+        some = slice(start, start + step)
+        np.einsum("ij,ij->i", G[rows[some]], w.Wd[A.indices[some]], out=out[some])
+    return out
