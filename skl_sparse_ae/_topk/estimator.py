@@ -74,7 +74,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         True returns CSR matrices from `transform`, False arrays. It may be set after `fit`. A CSR
         matrix cannot become a DataFrame: with ``set_output(transform="pandas")`` or "polars",
         scikit-learn raises a ValueError unless this is False.
-    max_iter : int, default=100
+    max_iter : int, default=200
         Maximum number of epochs of Adam.
     tol : float >= 0, default=1e-4
         Training stops when the objective has not improved by this share of the variance of X (with
@@ -210,7 +210,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         selection: Literal["batch", "row"] = "batch",
         transform_algorithm: Literal["threshold", "top_k", "least_squares"] = "threshold",
         sparse_output: bool = True,
-        max_iter: int = 100,
+        max_iter: int = 200,
         tol: float = 1e-4,
         learning_rate_init: float = 0.005,
         batch_size: int = 256,

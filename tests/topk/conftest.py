@@ -48,6 +48,7 @@ def quick():
 
     def make(n_components=40, **parameters):
         defaults = {"n_nonzero_coefs": 3, "max_iter": 5, "tol": 0, "random_state": 0}
+        defaults |= {"batch_size": 50}
         return TopKAutoencoderTransformer(n_components, **defaults | parameters)
 
     return make
