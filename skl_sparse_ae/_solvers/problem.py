@@ -42,9 +42,7 @@ class Stochastic(Problem, Protocol):
     """An objective of mini-batches."""
 
     gradient_scale: float  # typical size of a gradient, to which Adam's epsilon is relative
-    step_scales: (
-        tuple  # pairs: a number of neighbouring params, how far a step moves them; () for 1
-    )
+    step_scales: tuple  # pairs of a number of neighbouring params and their scale; () for 1
     flops_per_row: int  # multiplications in the largest product with a row
 
     def batch(self, rows: Any, executor: Any, rng: np.random.Generator) -> Batch:
