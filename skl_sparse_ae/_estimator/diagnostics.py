@@ -2,7 +2,7 @@
 
 
 def not_converged(estimator, solver, status):
-    """Why a solver of `SOLVERS` ended without convergence; None if it converged or was stopped."""
+    """The message for a solver that did not converge; None if it converged or was stopped."""
     name, n_iter = solver.name, estimator.n_iter_
     if status == "max_iter" and estimator.tol > 0:  # with tol=0 the user asked for max_iter
         return (

@@ -100,7 +100,7 @@ def check_arrays(values, shapes, name):
 def check_numbers(values, ranges, name):
     """Raise ValueError unless `values` holds numbers in these ranges.
 
-    Both are dicts by attribute; a range is ``(type, lowest, highest)``.
+    Both arguments are dicts by attribute; a range is ``(type, lowest, highest)``.
     """
     for attribute, (kind, lowest, highest) in ranges.items():
         value = values.get(attribute)
