@@ -370,7 +370,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         return MiniBatchProblem(self._spec(frame, moments, dtype), moments.n_rows)
 
     def _spec(self, frame, moments, dtype):
-        """The `Spec`; the weights of the penalties are resolved, and stored."""
+        """The `Spec`. The weights of the penalties are resolved, and stored as attributes."""
         loss = self._loss()
         scale = Scale.of(moments, loss)
         weights = [scale.resolve(name, getattr(self, name)) for name in NAMES]
@@ -395,7 +395,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         return explained_variance(network, rows)
 
     def __getattr__(self, name):
-        """Raise AttributeError; its last line names the solver or the class that has the method."""
+        """Raise AttributeError, with the solver or the class that would have the method."""
         message = f"This {type(self).__name__!r} has no attribute {name!r}"
         if name in VARIATIONAL_METHODS:
             message += (

@@ -1,6 +1,6 @@
 """What a trained network does to rows, block by block: codes, reconstructions, errors.
 
-Results have the dtype of the rows. The weights may have another one: rounding them comes last.
+Results have the dtype of the rows. Weights of another dtype are rounded to it after all changes.
 """
 
 from collections import deque
@@ -38,10 +38,10 @@ class Network(NamedTuple):
 
 
 def centred(network, blocks):
-    """The network in the dtype of the blocks, and the blocks: less an origin if products need one.
+    """``(network, blocks)``, for rows less an origin if products need one, in the rows' dtype.
 
-    That takes a loss for which the decoder's biases are in the unit of the rows, and tell where the
-    rows are.
+    Only a quadratic loss allows it: the decoder's biases are then in the unit of the rows, and show
+    where the rows are.
     """
     w, origin = network.weights, None
     if network.loss.is_quadratic:
@@ -72,7 +72,7 @@ def code_of(network, rows):
 
 
 def rows_of(network, A):
-    """The rows that codes A (n_rows, n_components) stand for, by weights in the dtype of A."""
+    """The rows that codes A (n_rows, n_components) decode to, by weights in the dtype of A."""
     X_hat = network.loss.output(decode(network.weights, A))
     if not np.isfinite(X_hat).all():
         low, high = network.activation.bounds
