@@ -57,7 +57,7 @@ STACKS = {
 }
 # `early_stopping="auto"` holds rows out if there are at least this many. Fits of 2,000 images gain
 # more by stopping in time than they lose with a tenth of the rows. Some tables with up to 1,257
-# rows lose more than they gain. See the study in `benchmarks`.
+# rows lose more than they gain. See `benchmarks/study/variational_defaults.py`.
 MIN_ROWS_TO_HOLD_OUT = 2000
 LOSS_DRAWS = 4  # draws of each row's code, for `loss_` and by default for `score_samples`
 

@@ -20,18 +20,15 @@ class Gaussian:
 
     @staticmethod
     def backward(raw, X, log_variance, scale):
-        """-log p, summed over rows; the gradients of `scale` times it to raw and log_variance.
+        """-log p summed over rows, and `scale` times its gradients to raw and log_variance.
 
         Overwrites raw.
         """
         precision = np.exp(-float(log_variance[0]))
         squares, d_raw = SquaredError.backward(raw, X, float(0.5 * scale * precision))
         constant = 0.5 * X.size * (np.log(2 * np.pi) + float(log_variance[0]))
-        return (
-            0.5 * precision * squares + constant,
-            d_raw,
-            0.5 * scale * (X.size - precision * squares),
-        )
+        d_log_variance = 0.5 * scale * (X.size - precision * squares)
+        return 0.5 * precision * squares + constant, d_raw, d_log_variance
 
     @staticmethod
     def per_row(raw, X, log_variance):
@@ -63,7 +60,7 @@ class Bernoulli:
 
     @staticmethod
     def backward(raw, X, log_variance, scale):
-        """-log p, summed over rows; the gradient of `scale` times it to raw; 0. Overwrites raw."""
+        """-log p summed over rows, `scale` times its gradient to raw, and 0. Overwrites raw."""
         return *CrossEntropy.backward(raw, X, scale), 0.0
 
     @staticmethod

@@ -45,9 +45,9 @@ class MonteCarlo(NamedTuple):
 
 
 def centred(model, dtype):
-    """The model for rows less an origin, and the origin; None if products need none.
+    """``(model, origin)``: the model for rows less an origin, which is None if 0 will do.
 
-    With squared error, the biases of the last layer tell where the rows are.
+    Only squared error allows it: the biases of the last layer then show where the rows are.
     """
     encoder, decoder = model.networks.encoder, model.networks.decoder
     We, be, bd = encoder[0].coef.T, encoder[0].intercept, decoder[-1].intercept
@@ -78,7 +78,7 @@ def posterior_of(model, rows):
 
 
 def rows_of(model, Z):
-    """The rows that codes Z (n_rows, n_components) stand for: the means of p(x | z)."""
+    """The rows that codes Z (n_rows, n_components) decode to: the means of p(x | z)."""
     X_hat = np.empty((Z.shape[0], model.architecture.n_features), dtype=Z.dtype)
     for start, block in _numbered(row_blocks(Z, model.architecture.widest)):
         raw = _decode(model, block)
@@ -116,7 +116,7 @@ def evidence_bounds(model, rows, expectation, bound):
 
 
 def _encoded(model, rows, expectation):
-    """Yield ``(model, dense rows, mean, log_variance, noise)`` for each block, less an origin."""
+    """Yield the arguments of a bound for each block, for rows less an origin if needed."""
     model, origin = centred(model, rows.dtype)
     for block in map(read, rows.blocks(model.architecture.widest).rows):
         noise = expectation.noise(dense(block), model.architecture.n_components)
@@ -193,7 +193,7 @@ def _losses(model, X, Z):
 
 
 def _numbered(blocks):
-    """Yield the number of each block's first row, and the block."""
+    """Yield ``(number of the first row, rows)`` for each block."""
     start = 0
     for block in map(read, blocks.rows):
         yield start, block
