@@ -132,13 +132,12 @@ def in_blocks():
 
 @pytest.fixture
 def in_threads():
-    """A function that has `RowBlocks` worked on by this number of threads."""
+    """A function that gives the same `RowBlocks` this number of threads."""
     with ExitStack() as open_pools:
 
         def threaded(row_blocks, n_workers):
             pool = open_pools.enter_context(thread_pool.thread_pool(n_workers))
-            row_blocks.executor = executor.Executor(pool, n_workers)
-            return row_blocks
+            return blocks.RowBlocks(row_blocks.rows, executor.Executor(pool, n_workers))
 
         yield threaded
 

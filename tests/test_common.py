@@ -8,7 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
 
-# The checks fit on noise, constants and a handful of rows, about which our warnings are right.
+# The checks fit noise, constants and a handful of rows: our warnings are right there.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning"),

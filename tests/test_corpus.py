@@ -1,7 +1,4 @@
-"""Files of earlier releases still mean what they meant; so do those of this one.
-
-They were made on the oldest versions of everything.
-"""
+"""Files of earlier releases, and of this one on the oldest dependencies, give the same results."""
 
 import pickle
 import warnings
@@ -43,9 +40,9 @@ def from_skops(path):
 
 
 def load(loader, release, name):
-    """The estimator, with our own warning for files of another minor version, and no other.
+    """The estimator. Files of another minor version give our own warning, and no other.
 
-    scikit-learn's is for its own classes, of which the files have none.
+    scikit-learn warns for its own classes only, and the files contain none.
     """
     is_same = release == ".".join(__version__.split(".")[:2])
     with (
@@ -62,7 +59,7 @@ def expected(release):
 
 
 def methods(name, want):
-    """Those whose results there are."""
+    """The methods whose results are stored."""
     return [method for method in OUTPUTS if f"{name}.{method}" in want]
 
 

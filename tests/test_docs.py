@@ -1,4 +1,4 @@
-"""What the guide shows is what happens: its snippets run in order, and print what stands below them."""
+"""The snippets of the guide run in order, and print what stands below them."""
 
 import importlib
 import pkgutil

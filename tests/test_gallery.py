@@ -1,4 +1,4 @@
-"""The gallery's scripts compile and import what there is: whether they run, building the site shows."""
+"""The scripts of the gallery compile, and import names that exist. Building the site runs them."""
 
 import ast
 import importlib
@@ -38,7 +38,7 @@ def test_scripts_import_what_is_declared_and_what_there_is(path):
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_scripts_leave_no_filter_behind(path):
-    """The site's builder runs all of them in one process: a filter set for good would hide the warnings of the next."""
+    """The site is built in one process, where a filter would hide the next script's warnings."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.With):
@@ -53,7 +53,7 @@ def test_scripts_leave_no_filter_behind(path):
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_code_fits_the_width_of_the_page(path):
-    """Beyond 80 columns the site scrolls sideways. Comments and docstrings are prose there, and wrapped."""
+    """Beyond 80 columns the site scrolls sideways; it wraps comments and docstrings."""
     tree = ast.parse(path.read_text())
     prose = {
         line

@@ -1,4 +1,4 @@
-"""Rows in blocks: consecutive rows for the exact objective, one block a worker for a mini-batch."""
+"""Rows in blocks of consecutive rows. A mini-batch has one block for each worker."""
 
 from contextlib import contextmanager
 from functools import partial
@@ -16,8 +16,8 @@ from skl_sparse_ae._rows.products import dense
 # MiB, where the blocks do not come out even.
 BLOCK_BYTES = 2**21
 MIN_ROWS, MAX_ROWS = 256, 4096  # float32 sums over more rows lose digits
-# Two workers then have equally many blocks. The number of workers itself does not matter: sums
-# would depend on it.
+# So two workers have equally many blocks. It is not the number of workers, on which sums would then
+# depend.
 BLOCK_COUNT_MULTIPLE = 2
 
 
@@ -29,14 +29,20 @@ class RowBlocks:
     """
 
     def __init__(self, rows, executor=None):
-        self.rows, self.executor = rows, executor or Executor()
-        self._is_open = executor is not None
+        self.rows, self._executor, self._is_open = rows, executor, executor is not None
         self.n_rows = sum(block.shape[0] for block in rows)
         self.n_features, self.dtype = rows[0].shape[1], rows[0].dtype
         self.is_in_memory = is_in_memory(rows[0])
 
     def __len__(self):
         return len(self.rows)
+
+    @property
+    def executor(self):
+        """The executor in use; outside `workers`, the calling thread."""
+        if self._executor is None:
+            self._executor = Executor()
+        return self._executor
 
     def first_row(self):
         return dense(read(self.rows[0][:1]))[0]
@@ -47,12 +53,12 @@ class RowBlocks:
             yield
             return
         with executor(len(self.rows)) as workers:
-            alone = self.executor
+            alone = self._executor
             try:
-                self.executor, self._is_open = workers, True
+                self._executor, self._is_open = workers, True
                 yield
             finally:
-                self.executor, self._is_open = alone, False
+                self._executor, self._is_open = alone, False
 
     def map(self, function, *others):
         return self.executor.map(function, self.rows, *others)
@@ -111,7 +117,7 @@ def row_blocks(X, width, block_bytes=BLOCK_BYTES):
     `width` is the number of columns of the widest array, other than X, that is made from a block.
     """
     bytes_per_row = X.dtype.itemsize * max(X.shape[1], width)
-    n_rows = int(np.clip(block_bytes // bytes_per_row, MIN_ROWS, MAX_ROWS))
+    n_rows = min(max(block_bytes // bytes_per_row, MIN_ROWS), MAX_ROWS)
     is_large = X.shape[0] * bytes_per_row > block_bytes // 4
     if X.shape[0] >= BLOCK_COUNT_MULTIPLE * MIN_ROWS and is_large:
         n_blocks = BLOCK_COUNT_MULTIPLE * -(-X.shape[0] // (BLOCK_COUNT_MULTIPLE * n_rows))

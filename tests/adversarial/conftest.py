@@ -1,4 +1,4 @@
-"""Small models, called strictly, and the three things that may become of an input."""
+"""Small models, strict calls, and checks of the three possible results of an input."""
 
 import pickle
 import re
@@ -164,9 +164,9 @@ def arrays():
 
 @pytest.fixture(scope="session")
 def strictly():
-    """A context: NumPy raises whatever happens in floating point, and all warnings are ours.
+    """A context in which NumPy raises all floating-point errors, and only our warnings may occur.
 
-    They are yielded as strings.
+    It yields a list, which holds the warnings at the end.
     """
     return _strictly
 
@@ -191,34 +191,34 @@ def fits_of():
 
 @pytest.fixture(scope="session")
 def refuses():
-    """A function: the data is an error, whether the model is fresh or fitted.
+    """A function that asserts that the data is an error, for a new model and for a fitted one.
 
-    By every method that is given X; with ``by="fit"`` by `fit` and `partial_fit` alone.
+    In every method that takes X; with ``by="fit"``, in `fit` and `partial_fit` only.
     """
     return _refuses
 
 
 @pytest.fixture(scope="session")
 def fits():
-    """A function: everything that comes out is finite.
+    """A function that asserts that all results are finite.
 
-    With a warning, if one is named; ``quiet=True``: without any warning of `fit`.
+    It expects the warning that is given. With ``quiet=True``, `fit` may not warn.
     """
     return _fits
 
 
 @pytest.fixture(scope="session")
 def agrees():
-    """A function: as the reference, an ordinary array, to the bit or to a relative tolerance.
+    """A function that asserts that the data gives the results of `reference`, an ordinary array.
 
-    The data is not written to.
+    To the bit, or to a relative tolerance. The data is not changed.
     """
     return _agrees
 
 
 @pytest.fixture(scope="session")
 def is_finite():
-    """A function: True if the attributes are, and what every method makes of the data."""
+    """A function that returns True if all attributes and all results for the data are finite."""
     return _is_finite
 
 

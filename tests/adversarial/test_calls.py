@@ -1,4 +1,4 @@
-"""Calls in any order, codes, and states of the units, and what must come of each.
+"""Expected results of calls in any order, of codes, and of extreme states of the units.
 
 See `test_rows`: cases are numbered, and calls are strict.
 """
@@ -266,7 +266,7 @@ def test_case102_sample_weight_is_not_offered(solver, fitted, unchanged):
     ids=["dense", "sparse", "binary"],
 )
 def test_case103_valid_rows_are_quiet(loss, decoder, solver, dtype, data, fits):
-    """Under `np.errstate(all="raise")`, with warnings as errors but for that of a useless model."""
+    """Under `np.errstate(all="raise")`, with all warnings as errors except ours."""
     parameters = {"loss": loss, "solver": solver, "max_iter": 40}
     parameters |= {} if solver == "variational" else {"decoder_activation": decoder}
     for early_stopping in (False, True):
@@ -290,7 +290,7 @@ def test_case104_numpys_state_is_left_as_the_user_has_set_it(solver, strictly, f
 
 @pytest.fixture(scope="session")
 def warm(strictly, fitted, is_finite):
-    """A function: a fit, and one more from there with some attributes set by hand."""
+    """A function that fits, sets some attributes by hand, and fits again from there."""
 
     def fit_again(solver, dtype, rows=U, **attributes):
         model = fitted(rows.astype(dtype), solver=solver).set_params(warm_start=True)

@@ -1,4 +1,4 @@
-"""Bad, odd or merely unusual parameters, and what must come of each.
+"""Expected results of bad, odd or merely unusual parameters.
 
 See `test_rows`: cases are numbered, and calls are strict.
 """

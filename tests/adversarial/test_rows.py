@@ -1,4 +1,4 @@
-"""Bad, odd or merely unusual rows, and what must come of each.
+"""Expected results of bad, odd or merely unusual rows.
 
 Every row of a table, and every test with a number in its name, is one numbered case: what is
 given, and what is expected. All calls are made `strictly`: NumPy raises at anything that happens in
@@ -32,7 +32,7 @@ NOT_FINITE = r"Input X contains infinity or a value too large for dtype\('float6
 
 
 class Raises(NamedTuple):
-    """By every method that is given X; `by="fit"`: by `fit` and `partial_fit` alone."""
+    """An error in every method that takes X; ``by="fit"``: in `fit` and `partial_fit` only."""
 
     kind: type
     match: str
@@ -40,14 +40,14 @@ class Raises(NamedTuple):
 
 
 class Fits(NamedTuple):
-    """Everything that comes out is finite, with this warning. `quiet`: `fit` gives no warning."""
+    """All results are finite, with this warning. ``quiet=True``: `fit` gives no warning."""
 
     warning: str = ""
     quiet: bool = False
 
 
 class Same(NamedTuple):
-    """As `reference`, an ordinary array, to the bit or to a relative tolerance."""
+    """The results of `reference`, an ordinary array, to the bit or to a relative tolerance."""
 
     reference: np.ndarray
     rtol: float = 0

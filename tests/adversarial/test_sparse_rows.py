@@ -1,4 +1,4 @@
-"""Sparse rows, also corrupted ones, and what must come of each.
+"""Expected results of sparse rows, and of corrupted ones.
 
 See `test_rows`: cases are numbered, and calls are strict.
 """
@@ -101,7 +101,7 @@ def test_sparse_rows_are_refused_as_dense_ones_are(data, message, _, solver, ref
 
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 def test_a_csr_matrix_whose_flags_lie_is_the_matrix_that_it_holds(solver):
-    """SciPy remembers that indices were sorted and unique, though they have changed since."""
+    """SciPy remembers that indices were sorted and unique, even after they have changed."""
     rows = sp.random(30, 8, 0.4, format="csr", random_state=0)
     assert rows.has_canonical_format
     rows.indices[:] = rows.indices // 2
@@ -157,7 +157,7 @@ def test_odd_sparse_formats_are_value_errors(name):
 
 
 def with_index(format, index, part="col"):
-    """A sparse matrix one of whose elements is said to be where there is nothing."""
+    """A sparse matrix with one index out of range."""
     S = getattr(sp, f"{format}_array")(HOLES)
     if format == "coo":
         getattr(S, part)[0] = index
@@ -210,7 +210,7 @@ def test_corrupted_indices_are_refused(data, _, solver, refuses):
 
 @pytest.mark.parametrize("solver", MODELS[1:])
 def test_corrupted_indices_never_crash_the_process(tmp_path, solver, fitted):
-    """Once more, in a process of their own: here, a crash would end the tests and not fail one."""
+    """The same in another process: a crash in this one would end the tests."""
     joblib.dump(
         (fitted(U, solver=solver), [param.values[0] for param in CORRUPTED]), tmp_path / "all"
     )

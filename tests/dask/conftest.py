@@ -1,4 +1,4 @@
-"""A cluster of two processes, and what happens to it; here are the private names for that."""
+"""A cluster of two processes, and fixtures that patch private names."""
 
 import os
 import signal
@@ -15,10 +15,7 @@ OPTIONS = {"n_components": 6, "max_iter": 10, "tol": 0, "random_state": 0}
 
 
 class Cluster(distributed.LocalCluster):
-    """It may hear of the end of a worker that it has forgotten already.
-
-    Distributed's own could not be closed then.
-    """
+    """A cluster that can be closed after it was told of the end of an unknown worker."""
 
     def _update_worker_status(self, op, msg):
         if op == "add" or msg in self.scheduler_info["workers"]:
@@ -42,14 +39,14 @@ def cluster():
 
 @pytest.fixture
 def client(cluster):
-    """Whatever an earlier test has done to them, there are two workers."""
+    """A client of two workers, also after a test has killed some."""
     cluster.wait_for_workers(2, timeout=600)
     return cluster
 
 
 @pytest.fixture(scope="session")
 def expected():
-    """Fits in memory, by their options."""
+    """A function that returns the fit in memory with these options."""
     X, fits = load_digits().data[:700, 20:50] / 16, {}
 
     def fit(**options):
@@ -71,9 +68,9 @@ def all_functions_are_large(monkeypatch):
 
 @pytest.fixture
 def kill_workers(monkeypatch):
-    """A function: round number `at` over the rows comes just after the death of `n` workers.
+    """A function that arranges the death of `n` workers just before round number `at`.
 
-    Returns a list that holds the number of rounds so far.
+    It returns a list that holds the number of rounds so far.
     """
 
     def arrange(client, at, n):

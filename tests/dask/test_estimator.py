@@ -225,7 +225,7 @@ def test_what_is_no_dask_array_of_numbers_is_refused_in_words(client, expected):
 
 
 def as_chunks(function, *chunks, **options):
-    """Rows whose chunks are not what Dask takes them for."""
+    """Rows whose chunks are not what Dask assumes."""
     return chunked(*chunks).map_blocks(function, dtype=float, meta=np.empty((0, 0)), **options)
 
 
@@ -341,7 +341,7 @@ def model(client, expected):
 
 
 def ask(model, output, how):
-    """For a container: of the estimator, or for all of them."""
+    """Ask for a container: of this estimator, or of all."""
     if how == "estimator":
         model.set_output(transform=output)
         return nullcontext()

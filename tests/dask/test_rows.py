@@ -121,7 +121,7 @@ def count_rows(state, rows, executor, rng):
 
 @pytest.fixture
 def with_any_function(monkeypatch):
-    """Functions come as they are and not pickled."""
+    """Functions are not pickled."""
     loads = SimpleNamespace(loads=lambda function: function)
     monkeypatch.setattr(module, "pickle", loads)
 

@@ -1,4 +1,4 @@
-"""The estimator around any problem, tried on the smallest: no code, a decoder of column means."""
+"""The estimator around any problem, on the smallest one: no code, a decoder of column means."""
 
 import copy
 import pickle
@@ -25,7 +25,7 @@ class Terms(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """In the user's own units, whatever the rows are."""
+    """Always in the units of the user."""
 
     input_mean: np.ndarray
     input_scale: float = 1.0
@@ -242,7 +242,7 @@ def cases(table):
 
 
 def arguments(model, method):
-    """For one of its methods."""
+    """The arguments for one of its methods."""
     rows = {"inverse_transform": X_UNIT[:, : model.n_components], "interpolate": X_UNIT[0]}.get(
         method, X_UNIT
     )

@@ -12,7 +12,7 @@ from skl_sparse_ae.metrics import explained_variance, hoyer_sparsity
 
 
 class Tensor:
-    """As one of torch, of which NumPy can read some."""
+    """Like a tensor of torch. NumPy can read some of them."""
 
     __module__ = "torch"
 

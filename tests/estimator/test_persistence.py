@@ -1,4 +1,4 @@
-"""Versions of files, and damaged ones, which are refused in words."""
+"""Files of other versions warn; damaged files are refused with a message."""
 
 import copy
 import pickle
@@ -360,7 +360,7 @@ GENERATORS = {"MT19937": ("pos", 625), "Philox": ("buffer_pos", 5)}
 
 @pytest.mark.parametrize("kind", ["MT19937", "Philox", "PCG64", "SFC64"])
 def test_a_generator_is_loaded_only_if_it_draws_from_its_own_state(kind):
-    """NumPy reads beyond it if a file says so, which can end the process. skops trusts the type."""
+    """Else NumPy would read out of bounds, which can end the process. skops trusts the type."""
     generator = np.random.RandomState(getattr(np.random, kind)(0))
     for model in (
         quick(random_state=generator),

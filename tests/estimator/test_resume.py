@@ -1,4 +1,4 @@
-"""Models in files go on where they stopped, to the bit; the same seed gives the same bits."""
+"""Training goes on after a file as without it, to the bit. The same seed gives the same bits."""
 
 import joblib
 import numpy as np
@@ -51,7 +51,7 @@ def test_epochs_before_and_after_a_file_are_epochs_in_a_row(detour, dtype, first
 
 @pytest.mark.parametrize("batch_size", [60, 500])
 def test_the_mean_activations_of_small_batches_survive_a_file(detour, batch_size, memory_of):
-    """They are the memory of the problem: batches of 128 rows need none."""
+    """They are the memory of the problem. Batches of 128 rows or more need none."""
     straight, resumed = (quick(solver="adam", batch_size=batch_size) for _ in range(2))
     means = []
     for _ in range(3):
@@ -66,13 +66,13 @@ def test_the_mean_activations_of_small_batches_survive_a_file(detour, batch_size
         return
     assert (means[0] != target).all()
     assert (means[1] != means[0]).all()
-    # from where it was, and not from the start
+    # on from the last mean, and not from the start
     assert abs(means[2] - means[1]).max() < abs(means[2] - target).max()
 
 
 @pytest.mark.parametrize("method", ["partial_fit", "fit"])
 def test_a_mapped_file_is_let_go_of_by_the_next_epoch(method, tmp_path):
-    """Else saving the model into its own file, emptied first, would end the process."""
+    """Saving the model to its own file, which is emptied first, would else end the process."""
     joblib.dump(quick(solver="adam").fit(X), tmp_path / "model")
     model = joblib.load(tmp_path / "model", mmap_mode="r")
     assert any(isinstance(part, np.memmap) for part in parts(vars(model)))

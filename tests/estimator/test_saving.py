@@ -1,4 +1,4 @@
-"""The way to save that the documentation shows cannot destroy the old file."""
+"""The documentation's way of saving cannot destroy the old file."""
 
 import json
 import os

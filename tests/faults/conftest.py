@@ -1,6 +1,6 @@
-"""Faults, where they can be put, and what a fit must leave behind.
+"""Fixtures that put faults into a fit, and that check the estimator afterwards.
 
-Here, and nowhere else in this folder, are the names of private modules.
+The tests of this folder name no private module: these fixtures do.
 """
 
 import builtins
@@ -71,7 +71,7 @@ FUNCTIONS = {
 
 @pytest.fixture(autouse=True)
 def each_ctrl_c_for_itself(monkeypatch):
-    """Seconds after the last one, and heard by Python even where a parent process ignores it."""
+    """No Ctrl-C follows another within 2 seconds, and a parent's SIG_IGN is undone."""
     seconds = count(step=2.5)
     monkeypatch.setattr(interrupts, "monotonic", lambda: next(seconds))
     monkeypatch.setattr(interrupts.ctrl_c, "pressed_at", -np.inf)
@@ -82,7 +82,7 @@ def each_ctrl_c_for_itself(monkeypatch):
 
 @pytest.fixture
 def ctrl_c_at(monkeypatch):
-    """A function: from now on, Ctrl-C comes at these times, in seconds."""
+    """A function that sets the times, in seconds, at which Ctrl-C will come."""
 
     def arrange(*times):
         clock = iter(times)
@@ -102,9 +102,9 @@ def _before(function, fault, calls, numbers):
 
 @pytest.fixture(scope="session")
 def break_at():
-    """A function: from now on, `fault` comes before those calls (from 1) of what is at `place`.
+    """A function that arranges a call of `fault` before these calls (from 1) of a place.
 
-    Each function there is counted by itself, unless a counter for all of them is given.
+    A place is a name in `PLACES`. Each of its functions has its own counter, unless one is given.
     """
 
     def arrange(patch, place, fault, *calls, numbers=None):
@@ -117,7 +117,7 @@ def break_at():
 
 @pytest.fixture(scope="session")
 def before_each():
-    """A function: from now on, `function` comes before each call of what is at `place`."""
+    """A function that arranges a call of `function` before every call of a place."""
 
     def arrange(patch, place, function):
         for owner, name in PLACES[place]:
@@ -129,7 +129,7 @@ def before_each():
 
 @pytest.fixture
 def stop_at(monkeypatch):
-    """A function: from now on, fits are asked to stop at this iteration."""
+    """A function that makes monitors stop fits at this iteration."""
 
     def arrange(number):
         judge = Monitor.__call__
@@ -144,7 +144,7 @@ def stop_at(monkeypatch):
 
 @pytest.fixture
 def no_more_threads(monkeypatch):
-    """A function: from now on, no thread can be started."""
+    """A function after which no thread can be started."""
 
     def refuse(function, args):
         raise RuntimeError("can't start new thread")
@@ -154,13 +154,13 @@ def no_more_threads(monkeypatch):
 
 @pytest.fixture(scope="session")
 def n_blocks():
-    """A function: the number of blocks of X for so many units."""
+    """A function that returns the number of blocks of X for this number of units."""
     return lambda X, n_components: len(row_blocks(X, n_components))
 
 
 @pytest.fixture(scope="session")
 def blas_is_free():
-    """A function: True if nobody limits BLAS, and any thread could begin to."""
+    """A function that returns True if no one limits BLAS, and any thread could do so."""
 
     def is_free():
         limiter, came = blas_threads.one_blas_thread, threading.Event()
@@ -179,9 +179,7 @@ def blas_is_free():
 
 
 class Handler(Exception):
-    """What a signal's handler may raise: neither KeyboardInterrupt nor anything that Python or we
-    know.
-    """
+    """An exception of a signal's handler that nobody else knows."""
 
 
 def _leaves_a_lock(frame, line_before):
@@ -196,9 +194,9 @@ def _leaves_a_lock(frame, line_before):
 
 @pytest.fixture(scope="session")
 def raise_at_line():
-    """A function that calls another, and raises an exception within.
+    """A function that calls another one and raises an exception at one of its lines.
 
-    That comes at so many lines, counted over the `FUNCTIONS` of that name. Returns True if it came.
+    Lines are counted over the functions in `FUNCTIONS`. It returns True if the line was reached.
     """
 
     def run(number, what, function, *args):
@@ -292,15 +290,15 @@ def _has_weights_of(model, other):
 
 @pytest.fixture(scope="session")
 def has_weights_of():
-    """A function: True if two models have the same weights, to the bit."""
+    """A function that returns True if two models have the same weights, to the bit."""
     return _has_weights_of
 
 
 @pytest.fixture(scope="session")
 def check_completed_iterate():
-    """A function: the model is one that a fit of so many iterations, or fewer, ends at.
+    """A function that asserts that a fit of as many iterations, or fewer, ends at this model.
 
-    And everything else belongs to it.
+    All other attributes must belong to these weights.
     """
 
     def check(model, rows):
@@ -324,7 +322,7 @@ def check_completed_iterate():
 
 @pytest.fixture(scope="session")
 def check_usable():
-    """A function: the model can be trained on."""
+    """A function that asserts that training of the model can go on."""
 
     def check(model, rows):
         before = model.loss_

@@ -1,4 +1,4 @@
-"""Ctrl-C leaves the state of before, bit for bit, or a completed iterate."""
+"""After Ctrl-C the estimator is as it was before, bit for bit, or at a completed iterate."""
 
 import _thread
 import contextlib
@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The posterior has collapsed"),
 ]
 SOLVERS = ["lbfgs", "adam"]
-MODELS = [*SOLVERS, "variational"]  # the last is the other autoencoder, which has Adam alone
+MODELS = [*SOLVERS, "variational"]  # the last is another class, with Adam only
 MANY = np.random.default_rng(0).normal(size=(10_000, 3)) @ np.random.default_rng(1).normal(
     size=(3, 6)
 )
@@ -235,7 +235,7 @@ def test_a_long_fit_answers_ctrl_c(solver, send, monkeypatch, quick, break_at, o
 def test_a_second_ctrl_c_within_two_seconds_comes_through(
     solver, place, seconds, comes_through, monkeypatch, frozen, ctrl_c_at, quick, break_at
 ):
-    """In a loop of fits the first one ends a fit, and the loop goes on."""
+    """In a loop of fits, the first Ctrl-C ends one fit, and the loop goes on."""
     first, second = quick(solver=solver), quick(solver=solver)
     before = frozen(vars(second))
     ctrl_c_at(10.0, 10.0 + seconds)

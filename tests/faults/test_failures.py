@@ -1,4 +1,4 @@
-"""Whatever goes wrong in a fit, the estimator is what it was before, bit for bit."""
+"""After any failure the estimator is as it was before the fit, bit for bit."""
 
 import io
 import os
@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The posterior has collapsed"),
 ]
 SOLVERS = ["lbfgs", "adam"]
-MODELS = [*SOLVERS, "variational"]  # the last is the other autoencoder, which has Adam alone
+MODELS = [*SOLVERS, "variational"]  # the last is another class, with Adam only
 MANY = np.random.default_rng(0).normal(size=(10_000, 3)) @ np.random.default_rng(1).normal(
     size=(3, 6)
 )
@@ -80,7 +80,7 @@ FAULTS = [
 
 @pytest.fixture(params=MODES, ids=" ".join)
 def prepared(request, quick):
-    """An estimator, and the one of its methods that is to fail."""
+    """An estimator, and its method that is to fail."""
     solver, mode = request.param
     model = quick(
         solver=solver,

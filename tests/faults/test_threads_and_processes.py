@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The posterior has collapsed"),
 ]
 SOLVERS = ["lbfgs", "adam"]
-MODELS = [*SOLVERS, "variational"]  # the last is the other autoencoder, which has Adam alone
+MODELS = [*SOLVERS, "variational"]  # the last is another class, with Adam only
 MANY = np.random.default_rng(0).normal(size=(10_000, 3)) @ np.random.default_rng(1).normal(
     size=(3, 6)
 )
@@ -42,9 +42,9 @@ def test_eight_threads_share_a_fitted_model(frozen, quick):
 
 @pytest.mark.parametrize("solver", MODELS)
 def test_eight_fits_at_once_are_eight_fits_one_by_one(solver, has_weights_of, quick):
-    """To the bit, whoever gets the cores, but for the last pass, which uses all BLAS threads.
+    """To the bit, except for the last pass, which uses all BLAS threads.
 
-    Adam's mini-batches are small here: large ones are split among as many workers as there are.
+    Mini-batches are small here: the number of workers decides how large ones are split.
     """
 
     def fit(seed):

@@ -1,6 +1,6 @@
-"""Rows in files: how small ones are read as large ones are, and what happens to them meanwhile.
+"""Fixtures that read small files as large ones are read, and that change files during a fit.
 
-Here, and nowhere else in tests of fits from files, are the names of private modules.
+Tests of fits from files name no private module: these fixtures do.
 """
 
 from itertools import count
@@ -13,7 +13,7 @@ from skl_sparse_ae._rows import blocks, disk
 
 @pytest.fixture
 def always_on_disk(monkeypatch):
-    """Files are read block by block however small they are.
+    """All files are read block by block, however small they are.
 
     Blocks have 256 rows, chunks 64 and pools 1,024, of 8 columns in float64.
     """
@@ -25,13 +25,13 @@ def always_on_disk(monkeypatch):
 
 @pytest.fixture(params=[0, 2**28], ids=["block by block", "at once"])
 def either_way_of_reading(request, monkeypatch):
-    """Files are read block by block, or as a whole, which they are small enough for."""
+    """Files are read block by block, or as a whole."""
     monkeypatch.setattr(disk, "MAX_READ_BYTES", request.param)
 
 
 @pytest.fixture
 def at_reading(monkeypatch):
-    """A function: from now on, ``change()`` comes before so many readings of blocks."""
+    """A function that arranges a call of ``change()`` before block number `number` is read."""
 
     def arrange(number, change):
         read, numbers = disk.DiskRows.read, count(1)
@@ -58,9 +58,9 @@ def mapped(tmp_path):
 
 
 class Sliced:
-    """What HDF5 and Zarr data sets are to us: a shape, a dtype, and slices of rows.
+    """Like an HDF5 or Zarr data set: it has a shape and a dtype, and is sliced by rows.
 
-    Counts the rows it gave.
+    It counts the rows that it returns.
     """
 
     def __init__(self, X):

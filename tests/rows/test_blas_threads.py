@@ -40,7 +40,7 @@ def test_overlapping_fits_leave_the_limit_as_they_found_it():
 
 
 def test_the_last_to_leave_lifts_the_limit_even_if_the_first_lives_on():
-    """As the threads of a pool do."""
+    """The threads of a pool do live on."""
     entered, left, done = threading.Event(), threading.Event(), threading.Event()
 
     def first():
@@ -52,7 +52,7 @@ def test_the_last_to_leave_lifts_the_limit_even_if_the_first_lives_on():
 
     second_is_in, thread = threading.Event(), threading.Thread(target=first, daemon=True)
     with threadpool_limits(2, user_api="blas"):
-        # from this block, so that the first fit has it
+        # taken from this block, so that the first fit gets it
         module._take_control(module._blas())
         before = blas_threads()
         thread.start()

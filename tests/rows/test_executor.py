@@ -72,7 +72,7 @@ def test_few_results_are_in_memory_at_a_time():
 
 
 def test_a_worker_adds_up_short_runs():
-    """Ctrl-C waits for one of them."""
+    """Ctrl-C has to wait for the end of a run."""
     handed_over = []
 
     def count_results(function, *iterables):
@@ -88,7 +88,7 @@ def test_a_worker_adds_up_short_runs():
 
 
 def test_threads_are_as_quiet_as_the_estimators():
-    """Their settings are their own. The calling thread's are those of its caller."""
+    """Each thread has its own settings. The calling thread keeps those of its caller."""
     blocks = [np.full(3, 1e3)] * 4
     with np.errstate(all="ignore"), threadpool_limits(2, user_api="blas"), executor(2) as workers:
         assert workers.n_workers == 2
@@ -135,7 +135,7 @@ def test_within_a_sum_the_next_block_gets_the_memory_of_the_last():
 
 
 def test_what_a_sum_returns_is_no_scratch_memory(workers):
-    """Also where blocks are made in it, and where a result could be a view of it."""
+    """Even if blocks are made in scratch memory, and if a result could be a view of it."""
     X, given = np.arange(24.0).reshape(8, 3), []
 
     def function(rows):
@@ -180,7 +180,7 @@ def test_a_sum_within_a_sum_has_memory_of_its_own():
 
 
 def _filled(row, value):
-    """A new array, by way of scratch memory of the same size as that of the outer sum."""
+    """A new array. The scratch memory used for it is as large as that of the outer sum."""
     temporary = empty((4, 3), np.float64)
     temporary[...] = value
     return temporary.copy()
@@ -236,7 +236,7 @@ def test_beside_another_fit_there_is_one_worker():
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # short fits
 def test_a_search_in_threads_has_one_fit_with_workers_at_a_time(images, monkeypatch):
-    """Where cores are taken, a fit does its blocks itself: jobs and workers never multiply."""
+    """If the cores are in use, a fit uses one thread: jobs and workers never multiply."""
     pools, most = [], []
 
     @contextmanager

@@ -156,7 +156,7 @@ def test_a_file_that_is_replaced_during_a_fit_changes_nothing(mapped, tmp_path, 
 
 
 def later(path, seconds=5):
-    """As if it had been written so much later: the clock of a file system may be a coarse one."""
+    """Set the time of the last change later. The clock of a file system may be coarse."""
     stat = os.stat(path)
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + seconds * 10**9))
 

@@ -40,7 +40,7 @@ def test_an_odd_beginning_is_forgotten_and_nothing_else():
     for odd in (100 * few, few + 1e6):
         # fewer rows that account for nearly all of the spread
         close(moments(odd).updated(first), first)
-        # later rows count, whatever they are
+        # later rows always count
         close(first.updated(moments(odd)), first.merged(moments(odd)))
     for before in (few, 1e-3 * few, np.repeat(few[:1], 5, axis=0)):
         close(moments(before).updated(first), moments(before).merged(first))

@@ -1,4 +1,4 @@
-"""Whoever implements a contract has every member that it names, with the same parameters."""
+"""Each implementation has every member that its protocol names, with the same parameters."""
 
 import inspect
 

@@ -18,7 +18,7 @@ class Batch(NamedTuple):
 
 
 class Distance:
-    """Half the mean squared distance to the rows of a batch; the terms are its size, and one."""
+    """Half the mean squared distance to the rows of a batch. Terms: its size, and one."""
 
     gradient_scale, step_scales = 1.0, ()
 
@@ -55,8 +55,8 @@ def test_adam_is_scikit_learns():
     rng = np.random.default_rng(0)
     x = rng.normal(size=10)
     state, theirs = adam_start(x), [x.copy()]
-    # epsilon off: the paper adds it after the bias correction of the second moment, scikit-learn
-    # before
+    # epsilon is 0: the paper adds it after the bias correction of the second moment, and
+    # scikit-learn before
     optimizer = AdamOptimizer(theirs, learning_rate_init=0.01, beta_1=0.8, beta_2=0.99, epsilon=0)
     for _ in range(20):
         gradient = rng.normal(size=10)
@@ -68,7 +68,7 @@ def test_adam_is_scikit_learns():
 
 
 def test_step_scales_are_units_of_the_params():
-    """Steps of params with scales are those of params / scale without."""
+    """A step of params with scales is a step of ``params / scale`` without scales."""
     rng = np.random.default_rng(0)
     x, gradients = rng.normal(size=5), rng.normal(size=(4, 5))
     scale = np.array([3.0, 3.0, 3.0, 0.2, 0.2])
@@ -193,7 +193,7 @@ def test_adam_raises_on_a_function_that_is_not_finite():
 
 @pytest.mark.parametrize(("criterion", "expected"), [(-1000.0, 2), (1000.0, 1)])
 def test_the_iterate_of_a_stop_is_judged_by_its_criterion(criterion, expected):
-    """And not by its value."""
+    """Not by its value."""
 
     def monitor(iterate):
         is_second = iterate.number == 2
@@ -290,7 +290,7 @@ def test_memory_is_kept_in_float64():
 
 
 def test_epsilon_is_relative_to_the_scale_of_the_gradient(monkeypatch):
-    """Which matters if the gradients are as small as epsilon itself."""
+    """Which gradients are small compared with epsilon depends on it."""
     monkeypatch.setattr(adam, "EPSILON", 1.0)
 
     class Scaled(Distance):

@@ -24,7 +24,7 @@ def rosenbrock(x):
 
 
 def rosenbrock_with_faults(is_faulty, fault):
-    """Its n-th call (from 1) gives something not finite if ``is_faulty(n)``."""
+    """The same, but call n (from 1) returns something non-finite if ``is_faulty(n)``."""
     n_calls = 0
 
     def function(x):
@@ -227,7 +227,7 @@ def test_too_many_parameters_are_refused_before_scipy_crashes():
 
 
 def test_a_failed_line_search_after_a_non_finite_value_is_not_convergence(monkeypatch):
-    """Two in a row without progress are. A restart after a non-finite value proves nothing."""
+    """Only two failures in a row are, if no restart for a non-finite value lies between."""
     endings = iter(["not_finite", "abnormal", "not_finite", "max_iter"])
     monkeypatch.setattr(lbfgs, "_run_scipy", lambda guard, max_iter: next(endings))
     assert run_lbfgs(rosenbrock)[0].status == "max_iter"
@@ -246,7 +246,7 @@ def test_a_gradient_whose_square_underflows_ends_the_run():
 
 @pytest.mark.parametrize(("criterion", "expected"), [(-1000.0, 2), (1000.0, 1)])
 def test_the_iterate_of_a_stop_is_judged_by_its_criterion(criterion, expected):
-    """And not by its value."""
+    """Not by its value."""
 
     def monitor(iterate):
         is_second = iterate.number == 2

@@ -1,4 +1,4 @@
-"""Whatever a solver is given keeps its contract."""
+"""Each form of a problem implements the protocol of its solver."""
 
 import numpy as np
 import pytest

@@ -26,7 +26,7 @@ def test_value_and_gradient_are_those_of_two_passes(
 ):
     objective, w = objective_of(loss), network.with_biases(biases)
     blocks, counted = in_blocks(network.X, 9), Counted()
-    blocks.executor = core.Executor(counted)
+    blocks = core.RowBlocks(blocks.rows, core.Executor(counted))
     value, gradient, terms = value_and_gradient_in_one_pass(objective, w, blocks)
     assert counted.n_calls == n_passes
     expected_value, expected, expected_terms = core.objective.value_and_gradient(
