@@ -18,10 +18,11 @@ LAYERS = [
     {"_nn", "_estimator"},
     {"_sparse", "_variational"},  # a family imports no other
     {"__init__"},
-    {"metrics", "dask", "export", "compat"},  # the tools: `import skl_sparse_ae` loads none of them
+    # the tools: `import skl_sparse_ae` loads none of them
+    {"metrics", "dask", "export", "compat", "datasets"},
     {"model_selection", "plotting"},
 ]
-TOOLS = {"metrics", "dask", "export", "compat", "model_selection", "plotting"}
+TOOLS = {"metrics", "dask", "export", "compat", "datasets", "model_selection", "plotting"}
 USES_SCIKIT_LEARN = {"_estimator", *TOOLS}  # and the `estimator` of each family
 WARN = {"_estimator.base", "_estimator.persistence", "export._onnx"}
 # Modules whose `hasattr` is about objects of users, of other libraries or of the operating system.

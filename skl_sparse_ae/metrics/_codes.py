@@ -2,10 +2,13 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.utils import check_array, check_scalar
+from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import check_non_negative
 
 from skl_sparse_ae._estimator.containers import refuse_times
+from skl_sparse_ae._estimator.sparse_formats import canonical_csr
 from skl_sparse_ae._estimator.transaction import ignore_fp_warnings
 from skl_sparse_ae._estimator.validation import check_real
 from skl_sparse_ae._nn.penalties import divergences
@@ -21,7 +24,7 @@ def hoyer_sparsity(code: ArrayLike, *, average: bool = True) -> float | np.ndarr
 
     Parameters
     ----------
-    code : array-like of shape (n_samples, n_components)
+    code : array-like or sparse matrix of shape (n_samples, n_components)
         Codes of any sign.
     average : bool, default=True
         If True, return the mean over rows, otherwise the sparsity of each row.
@@ -47,10 +50,10 @@ def hoyer_sparsity(code: ArrayLike, *, average: bool = True) -> float | np.ndarr
     >>> hoyer_sparsity([[0, 1, 0, 0], [1, 1, 1, 1]], average=False)
     array([1., 0.])
     """
-    magnitudes = _scaled_to_1(np.abs(_check_code(code)), axis=1)
+    magnitudes = abs(check_code(code))
     root = np.sqrt(magnitudes.shape[1])
-    ratio = magnitudes.sum(axis=1) / np.sqrt(np.square(magnitudes).sum(axis=1))
-    return _averaged(_zero_if_flat((root - ratio) / (root - 1), magnitudes, axis=1), average)
+    sums, squares, is_flat = _scaled_sums(magnitudes, axis=1)
+    return averaged(_zero_if_flat((root - sums / np.sqrt(squares)) / (root - 1), is_flat), average)
 
 
 def population_sparseness(code: ArrayLike, *, average: bool = True) -> float | np.ndarray:
@@ -64,7 +67,7 @@ def population_sparseness(code: ArrayLike, *, average: bool = True) -> float | n
 
     Parameters
     ----------
-    code : array-like of shape (n_samples, n_components)
+    code : array-like or sparse matrix of shape (n_samples, n_components)
         Non-negative codes.
     average : bool, default=True
         If True, return the mean over rows, otherwise the sparseness of each row.
@@ -99,7 +102,7 @@ def population_sparseness(code: ArrayLike, *, average: bool = True) -> float | n
     >>> population_sparseness(code, average=False).round(3)
     array([1.   , 0.   , 0.667])
     """
-    return _averaged(_sparseness(code, "population_sparseness", axis=1), average)
+    return averaged(_sparseness(code, "population_sparseness", axis=1), average)
 
 
 def lifetime_sparseness(code: ArrayLike, *, average: bool = True) -> float | np.ndarray:
@@ -111,7 +114,7 @@ def lifetime_sparseness(code: ArrayLike, *, average: bool = True) -> float | np.
 
     Parameters
     ----------
-    code : array-like of shape (n_samples, n_components)
+    code : array-like or sparse matrix of shape (n_samples, n_components)
         Non-negative codes.
     average : bool, default=True
         If True, return the mean over units, otherwise the sparseness of each unit.
@@ -136,7 +139,7 @@ def lifetime_sparseness(code: ArrayLike, *, average: bool = True) -> float | np.
     >>> lifetime_sparseness([[1, 0.5], [0, 0.5]], average=False)
     array([1., 0.])
     """
-    return _averaged(_sparseness(code, "lifetime_sparseness", axis=0), average)
+    return averaged(_sparseness(code, "lifetime_sparseness", axis=0), average)
 
 
 def active_fraction(
@@ -144,9 +147,11 @@ def active_fraction(
 ) -> float | np.ndarray:
     """Fraction of the rows in which a unit is active.
 
+    With ``threshold=0`` it is the density of a unit of a non-negative code.
+
     Parameters
     ----------
-    code : array-like of shape (n_samples, n_components)
+    code : array-like or sparse matrix of shape (n_samples, n_components)
         Activations, as `transform` returns them.
     threshold : float, default=0.5
         Activations above it count as active.
@@ -166,6 +171,10 @@ def active_fraction(
     TypeError
         If `threshold` is not a number.
 
+    See Also
+    --------
+    unit_density : The fraction of the rows in which a unit is not exactly 0.
+
     Examples
     --------
     >>> from skl_sparse_ae.metrics import active_fraction
@@ -174,7 +183,8 @@ def active_fraction(
     >>> active_fraction([[0.9, 0.1], [0.8, 0.6]])
     0.75
     """
-    return _averaged(_is_active(code, threshold).mean(axis=0), average)
+    n_active, n_rows = _count_active(code, threshold)
+    return averaged(n_active / n_rows, average)
 
 
 def dead_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
@@ -182,7 +192,7 @@ def dead_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
 
     Parameters
     ----------
-    code : array-like of shape (n_samples, n_components)
+    code : array-like or sparse matrix of shape (n_samples, n_components)
         Activations, as `transform` returns them.
     threshold : float, default=0.5
         Activations above it count as active.
@@ -205,7 +215,8 @@ def dead_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
     >>> dead_units([[0.9, 0.1], [0.8, 0.2]])
     array([False,  True])
     """
-    return ~_is_active(code, threshold).any(axis=0)
+    n_active, _ = _count_active(code, threshold)
+    return n_active == 0
 
 
 def always_on_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
@@ -213,7 +224,7 @@ def always_on_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
 
     Parameters
     ----------
-    code : array-like of shape (n_samples, n_components)
+    code : array-like or sparse matrix of shape (n_samples, n_components)
         Activations, as `transform` returns them.
     threshold : float, default=0.5
         Activations above it count as active.
@@ -235,7 +246,8 @@ def always_on_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
     >>> always_on_units([[0.9, 0.1], [0.8, 0.7]])
     array([ True, False])
     """
-    return _is_active(code, threshold).all(axis=0)
+    n_active, n_rows = _count_active(code, threshold)
+    return n_active == n_rows
 
 
 @ignore_fp_warnings
@@ -248,7 +260,7 @@ def active_latent_units(code: ArrayLike, threshold: float = MIN_ACTIVITY) -> np.
 
     Parameters
     ----------
-    code : array-like of shape (n_samples, n_components)
+    code : array-like or sparse matrix of shape (n_samples, n_components)
         Posterior means, as `VariationalAutoencoderTransformer.transform` returns them.
     threshold : float, default=0.01
         Variance above which a unit is active. The variance of the prior is 1.
@@ -278,7 +290,9 @@ def active_latent_units(code: ArrayLike, threshold: float = MIN_ACTIVITY) -> np.
     array([ True, False])
     """
     threshold = check_real(threshold, "threshold")
-    return _check_code(code).var(axis=0) > threshold
+    code = check_code(code)
+    variances = mean_variance_axis(code, axis=0)[1] if issparse(code) else code.var(axis=0)
+    return variances > threshold
 
 
 @ignore_fp_warnings
@@ -291,7 +305,7 @@ def sparsity_divergence(code: ArrayLike, target: float) -> np.ndarray:
 
     Parameters
     ----------
-    code : array-like of shape (n_samples, n_components)
+    code : array-like or sparse matrix of shape (n_samples, n_components)
         Codes whose means over rows are between 0 and 1.
     target : float in (0, 1)
         The desired mean activation: `sparsity_target`.
@@ -317,7 +331,7 @@ def sparsity_divergence(code: ArrayLike, target: float) -> np.ndarray:
     array([0.   , 0.368])
     """
     target = check_real(target, "target", min_val=0, max_val=1, include_boundaries="neither")
-    mean = _check_code(code).mean(axis=0)
+    mean = np.asarray(check_code(code).mean(axis=0)).ravel()
     if mean.min() < 0 or mean.max() > 1:
         raise ValueError(
             "The mean activations must be in [0, 1], got values in "
@@ -327,38 +341,66 @@ def sparsity_divergence(code: ArrayLike, target: float) -> np.ndarray:
     return divergences(target, np.log(mean), np.log1p(-mean))
 
 
-def _check_code(code):
+def check_code(code):
+    """The code as a float64 array or canonical CSR matrix. Raise ValueError unless it is finite."""
     refuse_times(code, "A measure of codes")
-    return check_array(code, dtype=np.float64, input_name="code")
+    code = canonical_csr(code) if issparse(code) and code.ndim == 2 else code
+    return check_array(code, dtype=np.float64, accept_sparse="csr", input_name="code")
 
 
-def _averaged(values, average):
+def element_index(matrix, axis):
+    """The row, if `axis` is 1, or column of each stored element of a CSR matrix."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) if axis else matrix.indices
+
+
+def averaged(values, average):
+    """The values, or their mean as a float."""
     check_scalar(average, "average", (bool, np.bool_))
     return float(values.mean()) if average else values
 
 
-def _is_active(code, threshold):
+def _count_active(code, threshold):
+    """The number of rows in which each unit is above the threshold, and the number of rows."""
     threshold = check_real(threshold, "threshold")
-    return _check_code(code) > threshold
+    code = check_code(code)
+    if not issparse(code):
+        return np.count_nonzero(code > threshold, axis=0), len(code)
+    n_rows, n_units = code.shape
+    n_active = np.bincount(code.indices[code.data > threshold], minlength=n_units)
+    if threshold < 0:  # what is not stored is above it
+        n_active += n_rows - np.bincount(code.indices, minlength=n_units)
+    return n_active, n_rows
 
 
 @ignore_fp_warnings
 def _sparseness(code, name, axis):
-    code = _check_code(code)
+    code = check_code(code)
     check_non_negative(code, name)
-    rates = _scaled_to_1(code, axis)
-    a = np.square(rates.mean(axis=axis)) / np.square(rates).mean(axis=axis)
-    return _zero_if_flat((1 - a) / (1 - 1 / code.shape[axis]), rates, axis)
+    sums, squares, is_flat = _scaled_sums(code, axis)
+    n_values = code.shape[axis]
+    a = np.square(sums / n_values) / (squares / n_values)
+    return _zero_if_flat((1 - a) / (1 - 1 / n_values), is_flat)
 
 
-def _scaled_to_1(values, axis):
-    """Values divided by their maximum, so that no square overflows or underflows.
+def _scaled_sums(values, axis):
+    """Sums and sums of squares of values >= 0, and a mask of the rows or units that are constant.
 
-    No measure here depends on the scale. Zeros become NaN.
+    The values are divided by their maximum, so that no square overflows or underflows: no measure
+    here depends on the scale. The sums of zeros are NaN, or 0 if none is stored.
     """
-    return values / values.max(axis=axis, keepdims=True)
+    if not issparse(values):
+        largest = values.max(axis=axis)
+        scaled = values / np.expand_dims(largest, axis)
+        is_flat = values.min(axis=axis) == largest
+        return scaled.sum(axis=axis), np.square(scaled).sum(axis=axis), is_flat
+    largest, smallest = (
+        extreme(axis=axis).toarray().ravel() for extreme in (values.max, values.min)
+    )
+    n_sums, index = values.shape[1 - axis], element_index(values, axis)
+    scaled = values.data / largest[index]
+    sums, squares = (np.bincount(index, w, minlength=n_sums) for w in (scaled, np.square(scaled)))
+    return sums, squares, smallest == largest
 
 
-def _zero_if_flat(sparsity, scaled, axis):
-    is_flat = ~(scaled.min(axis=axis) < 1)
+def _zero_if_flat(sparsity, is_flat):
     return np.where(is_flat, 0.0, np.clip(sparsity, 0, 1))  # rounding can leave -1e-16

@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from skl_sparse_ae._estimator.containers import refuse_times
+from skl_sparse_ae._estimator.sparse_formats import canonical_csr
 from skl_sparse_ae._estimator.transaction import ignore_fp_warnings
 from skl_sparse_ae._estimator.unwrap import autoencoder_in, transform_before
 from skl_sparse_ae._rows.blocks import row_blocks
@@ -27,9 +29,9 @@ def explained_variance(X: ArrayLike, X_hat: ArrayLike) -> float:
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : array-like or sparse matrix of shape (n_samples, n_features)
         The original rows.
-    X_hat : array-like of shape (n_samples, n_features)
+    X_hat : array-like or sparse matrix of shape (n_samples, n_features)
         Their reconstruction, by any method.
 
     Returns
@@ -55,14 +57,13 @@ def explained_variance(X: ArrayLike, X_hat: ArrayLike) -> float:
     0.0
     """
     X, X_hat = _check_pair(X, X_hat)
-    varies = (X[0] != X).any(axis=0)  # rounding gives constant columns a tiny variance
-    error = np.square(X - X_hat).sum(axis=0)[varies].sum()
-    total = np.square(X - X.mean(axis=0)).sum(axis=0)[varies].sum()
-    if not np.isfinite([error, total]).all():
-        largest = max(abs(X).max(), abs(X_hat).max())
-        raise ValueError(
-            f"The squared errors overflow: X and X_hat have values up to {largest:.3g}. Scale both."
-        )
+    mean, varies = np.asarray(X.mean(axis=0)).ravel(), _varies(X)
+    error = total = np.zeros(X.shape[1])
+    for rows, reconstructed in _pairs_of_blocks(X, X_hat):
+        error = error + np.square(rows - reconstructed).sum(axis=0)
+        total = total + np.square(rows - mean).sum(axis=0)
+    error, total = error[varies].sum(), total[varies].sum()
+    _refuse_overflow([error, total], X, X_hat)
     return max(float(1 - error / total), MIN_SCORE) if total else 0.0
 
 
@@ -71,9 +72,9 @@ def fraction_of_variance_unexplained(X: ArrayLike, X_hat: ArrayLike) -> float:
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : array-like or sparse matrix of shape (n_samples, n_features)
         The original rows.
-    X_hat : array-like of shape (n_samples, n_features)
+    X_hat : array-like or sparse matrix of shape (n_samples, n_features)
         Their reconstruction.
 
     Returns
@@ -93,6 +94,55 @@ def fraction_of_variance_unexplained(X: ArrayLike, X_hat: ArrayLike) -> float:
     0.25
     """
     return 1 - explained_variance(X, X_hat)
+
+
+@ignore_fp_warnings
+def relative_reconstruction_bias(X: ArrayLike, X_hat: ArrayLike) -> float:
+    """How much a reconstruction shrinks or stretches the rows: below 1 it shrinks them.
+
+    ``sum(X_hat^2) / sum(X * X_hat)``, both sums over rows and features: X_hat divided by it is the
+    multiple of X_hat with the least squared error. So it is 1 for a least-squares decoder, on the
+    rows to which it was fitted. A penalty on the size of the code makes it less than 1.
+
+    It is about zero. To leave an offset of the rows out, subtract their column means from X and
+    X_hat.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+        The original rows.
+    X_hat : array-like or sparse matrix of shape (n_samples, n_features)
+        Their reconstruction.
+
+    Returns
+    -------
+    bias : float
+        0 if X_hat is 0. Otherwise negative or infinite if X_hat has a negative product with X, or
+        none.
+
+    Raises
+    ------
+    ValueError
+        If X and X_hat are not finite matrices of the same shape, or the sums overflow.
+
+    References
+    ----------
+    Rajamanoharan, S. et al., Improving dictionary learning with gated sparse autoencoders,
+    arXiv:2404.16014 (2024), equation 10.
+
+    Examples
+    --------
+    >>> from skl_sparse_ae.metrics import relative_reconstruction_bias
+    >>> relative_reconstruction_bias([[0, 2], [4, 0]], [[0, 1], [2, 0]])
+    0.5
+    """
+    X, X_hat = _check_pair(X, X_hat)
+    size = product = 0.0
+    for rows, reconstructed in _pairs_of_blocks(X, X_hat):
+        size += np.square(reconstructed).sum()
+        product += np.multiply(rows, reconstructed).sum()
+    _refuse_overflow([size, product], X, X_hat)
+    return float(np.divide(size, product)) if size else 0.0
 
 
 def row_errors(estimator: Any, X: ArrayLike) -> np.ndarray:
@@ -187,10 +237,7 @@ def feature_errors(estimator: Any, X: ArrayLike) -> np.ndarray:
 
 
 def _check_pair(X, X_hat):
-    refuse_times(X, "A measure of reconstructions")
-    refuse_times(X_hat, "A measure of reconstructions")
-    X = check_array(X, dtype=np.float64, input_name="X")
-    X_hat = check_array(X_hat, dtype=np.float64, input_name="X_hat")
+    X, X_hat = _check_rows(X, "X"), _check_rows(X_hat, "X_hat")
     if X.shape != X_hat.shape:
         raise ValueError(
             f"X has shape {X.shape}, but X_hat has shape {X_hat.shape}. They must hold the same "
@@ -199,18 +246,44 @@ def _check_pair(X, X_hat):
     return X, X_hat
 
 
+def _check_rows(X, name):
+    refuse_times(X, "A measure of reconstructions")
+    X = canonical_csr(X) if issparse(X) and X.ndim == 2 else X
+    return check_array(X, dtype=np.float64, accept_sparse="csr", input_name=name)
+
+
+def _varies(X):
+    """Mask of the columns that are not constant; rounding gives constant ones a tiny variance."""
+    if issparse(X):
+        return (X.max(axis=0).toarray() != X.min(axis=0).toarray()).ravel()
+    return (X[0] != X).any(axis=0)
+
+
+def _pairs_of_blocks(X, X_hat):
+    """Yield blocks of rows of X and X_hat as arrays."""
+    width = X.shape[1]
+    blocks = (row_blocks(matrix, width).rows for matrix in (X, X_hat))
+    for rows, reconstructed in zip(*blocks, strict=True):
+        yield dense(rows), dense(reconstructed)
+
+
+def _refuse_overflow(sums, X, X_hat):
+    if not np.isfinite(sums).all():
+        largest = max(abs(X).max(), abs(X_hat).max())
+        raise ValueError(
+            f"The squared errors overflow: X and X_hat have values up to {largest:.3g}. Scale both."
+        )
+
+
 def _squared_errors(estimator, X):
     """Yield the squared errors (n_rows, n_features), float64, of each block of rows."""
     before, autoencoder = autoencoder_in(estimator)
     X = transform_before(before, X)
     X_hat = autoencoder.reconstruct(X)
     X = check_array(X, dtype=X_hat.dtype, accept_sparse="csr")
-    width = X_hat.shape[1]
-    for rows, reconstructed in zip(
-        row_blocks(X, width).rows, row_blocks(X_hat, width).rows, strict=True
-    ):
+    for rows, reconstructed in _pairs_of_blocks(X, X_hat):
         with np.errstate(all="ignore"):
-            yield np.square(np.subtract(reconstructed, dense(rows), dtype=np.float64))
+            yield np.square(np.subtract(reconstructed, rows, dtype=np.float64))
 
 
 def _finite(errors):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.sparse import csr_array, csr_matrix
 from scipy.special import rel_entr
 
 from skl_sparse_ae.metrics import (
@@ -209,3 +210,59 @@ def test_thresholds_that_are_no_numbers_are_refused(measure, threshold):
 def test_a_target_that_is_no_number_is_refused():
     with pytest.raises(ValueError, match="target must be a finite number, got nan"):
         sparsity_divergence([[0.1, 0.9]], float("nan"))
+
+
+SPARSE = [csr_matrix, csr_array, lambda code: csr_matrix(code).tocoo()]
+
+
+@pytest.mark.parametrize("container", SPARSE)
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(code=codes(), threshold=st.sampled_from([-0.5, 0, 0.3, 0.5]))
+def test_sparse_codes_give_the_same(container, code, threshold):
+    code = np.where(code < 0.5, 0, code)
+    sparse = container(code)
+    for measure in SPARSENESSES:
+        np.testing.assert_allclose(
+            measure(sparse, average=False), measure(code, average=False), rtol=1e-12, atol=1e-15
+        )
+    for measure in (dead_units, always_on_units):
+        np.testing.assert_array_equal(measure(sparse, threshold), measure(code, threshold))
+    np.testing.assert_array_equal(
+        active_fraction(sparse, threshold, average=False),
+        active_fraction(code, threshold, average=False),
+    )
+    np.testing.assert_array_equal(
+        active_latent_units(sparse, 0.01234), active_latent_units(code, 0.01234)
+    )
+    np.testing.assert_allclose(
+        sparsity_divergence(sparse, 0.1), sparsity_divergence(code, 0.1), rtol=1e-9, atol=1e-12
+    )
+
+
+def test_signs_of_a_sparse_code_are_for_hoyer_only():
+    signed = csr_matrix([[-1.0, 0.5, 0], [0.2, 0, 0.3]])
+    assert hoyer_sparsity(signed) == pytest.approx(hoyer_sparsity(signed.toarray()), rel=1e-14)
+    for measure in (population_sparseness, lifetime_sparseness):
+        with pytest.raises(ValueError, match="Negative values in data passed to"):
+            measure(signed)
+
+
+def test_stored_zeros_and_unsorted_duplicates_do_not_matter():
+    data, indices = np.array([0.0, 0.4, 0.3, 0.3]), [2, 1, 0, 1]
+    code = csr_matrix((data, indices, [0, 1, 4]), (2, 3))
+    for measure in (*SPARSENESSES, active_fraction):
+        np.testing.assert_allclose(
+            measure(code, average=False), measure(code.toarray(), average=False), rtol=1e-14
+        )
+    assert code.nnz == 4  # it was not changed
+
+
+def test_wide_sparse_codes_are_not_made_dense():
+    """The dense code would take 16 TB."""
+    n_rows, n_units = 2_000_000, 1_000_000
+    code = csr_matrix((np.ones(4), ([0, 0, 9, 9], [0, 5, 5, 7])), (n_rows, n_units))
+    assert hoyer_sparsity(code) == pytest.approx(2 / n_rows * (1000 - 2**0.5) / 999, rel=1e-12)
+    assert population_sparseness(code) > 0
+    assert lifetime_sparseness(code) > 0
+    assert active_fraction(code) == pytest.approx(4 / n_rows / n_units, rel=1e-12)
+    assert dead_units(code).sum() == n_units - 3

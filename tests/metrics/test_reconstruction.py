@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array, csr_matrix
+from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
 from skl_sparse_ae import SparseAutoencoderTransformer
@@ -11,6 +12,7 @@ from skl_sparse_ae.metrics import (
     explained_variance,
     feature_errors,
     fraction_of_variance_unexplained,
+    relative_reconstruction_bias,
     row_errors,
 )
 
@@ -125,3 +127,57 @@ def test_errors_that_overflow_are_refused(errors, model):
 def test_numpys_floating_point_state_does_not_matter():
     with np.errstate(all="raise"):
         assert explained_variance([[0.0], [1e-200]], [[0.0], [0.0]]) == 0
+
+
+@pytest.mark.parametrize("container", [csr_matrix, csr_array])
+@pytest.mark.parametrize("n_rows", [3, 5000])
+def test_sparse_rows_give_the_same(container, n_rows):
+    rng = np.random.default_rng(0)
+    X = rng.random((n_rows, 40)) * (rng.random((n_rows, 40)) < 0.1)
+    X[:, 3], X[:, 4] = 0, 0.1  # constant
+    X_hat = X + 0.1 * rng.normal(size=X.shape)
+    for measure in (explained_variance, relative_reconstruction_bias):
+        assert measure(container(X), X_hat) == pytest.approx(measure(X, X_hat), rel=1e-10)
+    mean = np.asarray(container(X).mean(axis=0)).ravel()
+    assert explained_variance(container(X), np.tile(mean, (n_rows, 1))) == 0
+    assert explained_variance(container(X), container(X)) == 1
+
+
+def test_explained_variance_of_many_rows_is_r2_of_all_of_them():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_000, 30)) + np.linspace(0, 9, 20_000)[:, None]
+    X_hat = X + rng.normal(size=X.shape)
+    assert explained_variance(X, X_hat) == pytest.approx(
+        r2_score(X, X_hat, multioutput="variance_weighted"), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_a_least_squares_decoder_has_no_bias_on_its_training_rows(X, fit_intercept):
+    code = np.random.default_rng(0).random((len(X), 9))
+    decoder = LinearRegression(fit_intercept=fit_intercept).fit(code, X)
+    assert relative_reconstruction_bias(X, decoder.predict(code)) == pytest.approx(1, rel=1e-12)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1, 3])
+def test_the_bias_is_the_factor_of_the_rows(X, factor):
+    assert relative_reconstruction_bias(X, factor * X) == pytest.approx(factor, rel=1e-14)
+
+
+def test_dividing_by_the_bias_leaves_the_least_error():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 4))
+    X_hat = 0.7 * X + 0.1 * rng.normal(size=X.shape)
+    bias = relative_reconstruction_bias(X, X_hat)
+    errors = [np.square(X - X_hat / (bias * factor)).sum() for factor in (0.99, 1, 1.01)]
+    assert errors[1] == min(errors)
+
+
+def test_the_bias_of_nothing_and_of_the_opposite():
+    X = np.array([[1.0, 2.0]])
+    assert relative_reconstruction_bias(X, 0 * X) == 0
+    assert relative_reconstruction_bias(X, -X) == -1
+    with np.errstate(all="raise"):
+        assert relative_reconstruction_bias(X, [[2, -1]]) == np.inf
+    with pytest.raises(ValueError, match="overflow"):
+        relative_reconstruction_bias(X, 1e200 * X)
