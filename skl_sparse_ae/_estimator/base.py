@@ -5,7 +5,7 @@ A family adds its parameters, its formulas and its fitted attributes; see the fi
 """
 
 import warnings
-from abc import abstractmethod
+from abc import ABCMeta, abstractmethod
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
@@ -20,20 +20,16 @@ from sklearn.utils.validation import check_is_fitted
 from skl_sparse_ae._estimator.callbacks import CallbackContext, CallbackSupportMixin, with_callbacks
 from skl_sparse_ae._estimator.contracts import is_out_of_date
 from skl_sparse_ae._estimator.interrupts import ctrl_c
-from skl_sparse_ae._estimator.monitor import Monitor
+from skl_sparse_ae._estimator.monitor import FitMonitor
 from skl_sparse_ae._estimator.optimizer_state import (
     adam_state_from_dict,
     optimizer_state_to_dict,
     resume,
 )
 from skl_sparse_ae._estimator.persistence import SavedStateMixin
+from skl_sparse_ae._estimator.random_state import draw_seed
 from skl_sparse_ae._estimator.solvers import SOLVERS, Run, epochs
-from skl_sparse_ae._estimator.transaction import (
-    NOT_FINITE,
-    draw_seed,
-    overflow_as_value_error,
-    transaction,
-)
+from skl_sparse_ae._estimator.transaction import NOT_FINITE, overflow_as_value_error, transaction
 from skl_sparse_ae._estimator.validation import (
     check_integers,
     check_memory,
@@ -64,7 +60,7 @@ class Training(NamedTuple):
     rows: Any  # all rows, held-out ones included
     moments: Any
     start: np.ndarray
-    monitor: Monitor
+    monitor: FitMonitor
 
 
 class BaseAutoencoder(
@@ -73,6 +69,7 @@ class BaseAutoencoder(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,
+    metaclass=ABCMeta,
 ):
     """The estimator around the problems of a family."""
 
@@ -242,7 +239,7 @@ class BaseAutoencoder(
         def notify(iterate):
             return callbacks.iterate(partial(self._attributes, problem, iterate.params))
 
-        return Monitor(problem.terms, self.verbose, validation and score, notify)
+        return FitMonitor(problem.terms, self.verbose, validation and score, notify)
 
     def _partial_fit(self, X):
         with transaction(self) as working, np.errstate(all="ignore"):
@@ -263,7 +260,7 @@ class BaseAutoencoder(
             epochs(problem, rows, batch_size, self.learning_rate_init) as epoch,
         ):
             state, value, terms = epoch(state, rng)
-        monitor, number = Monitor(problem.terms, self.verbose), getattr(self, "n_iter_", 0) + 1
+        monitor, number = FitMonitor(problem.terms, self.verbose), getattr(self, "n_iter_", 0) + 1
         monitor(Iterate(number, state.params, value, terms))
 
         self._store(problem.spec, problem.to_weights(state.params), rows)

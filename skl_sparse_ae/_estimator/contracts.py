@@ -22,7 +22,7 @@ class ChangeOfVariables(Protocol):
         """The inverse of `to_user`: a new vector, float64."""
 
 
-class Differentiable(ChangeOfVariables, Protocol):
+class GradientFrame(ChangeOfVariables, Protocol):
     """A change of variables whose problem computes gradients with respect to the user's weights.
 
     A problem that changes the rows instead needs no such method.

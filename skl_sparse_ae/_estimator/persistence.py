@@ -8,7 +8,8 @@ import warnings
 
 import numpy as np
 
-from skl_sparse_ae._estimator.transaction import is_valid_random_state, python_number
+from skl_sparse_ae._estimator.random_state import is_valid_random_state
+from skl_sparse_ae._estimator.transaction import python_number
 from skl_sparse_ae._version import __version__
 
 STAMP = "_skl_sparse_ae_version"

@@ -1,5 +1,6 @@
 """Rows in blocks of consecutive rows. A mini-batch has one block for each worker."""
 
+from collections import deque
 from contextlib import contextmanager
 from functools import partial
 
@@ -62,6 +63,18 @@ class RowBlocks:
 
     def map(self, function, *others):
         return self.executor.map(function, self.rows, *others)
+
+    def parts_of(self, array, axis=0):
+        ends = np.cumsum([block.shape[0] for block in self.rows])
+        return np.split(array, ends[:-1], axis=axis)
+
+    def fill(self, function, out, axis=0):
+        if len(self) == 1:  # for a row or two, setting up workers would take most of the time
+            function(read(self.rows[0]), out)
+            return out
+        with self.workers():
+            deque(self.map(function, self.parts_of(out, axis)), maxlen=0)
+        return out
 
     def sum(self, function, *others, dtype=np.float64):
         return self.executor.sum(function, self.rows, *others, dtype=dtype)

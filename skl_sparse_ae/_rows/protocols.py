@@ -36,13 +36,6 @@ class Blocks(Protocol):
     def workers(self) -> AbstractContextManager:
         """A context in which all workers share the blocks; outside, the calling thread is alone."""
 
-    def map(self, function: Callable, *others: Any) -> Iterator:
-        """``function(rows, *others)`` for each block, in order; `others` have one item per block.
-
-        On a cluster, a block is all rows of one worker. The function is called for parts of it, and
-        a result is the sum over these parts.
-        """
-
     def sum(self, function: Callable, *others: Any, dtype: Any = np.float64) -> Any:
         """The sum of ``function(rows, *others)`` in `dtype`, or for None in that of the results."""
 
@@ -53,11 +46,24 @@ class Blocks(Protocol):
         be there either, and a batch of more blocks than workers would need too much.
         """
 
-    def gradient_buffers(self, size: int) -> list:
-        """For each block an array (size,), the same memory at each call; None to make a new one."""
-
     def centred(self, origin: np.ndarray | None) -> Self:
         """The same blocks with `origin` (n_features,) subtracted when they are read."""
+
+
+class LocalBlocks(Blocks, Protocol):
+    """Blocks that this process works on, whose results are kept apart."""
+
+    def map(self, function: Callable, *others: Any) -> Iterator:
+        """``function(rows, *others)`` for each block, in order; `others` have an item per block."""
+
+    def parts_of(self, array: np.ndarray, axis: int = 0) -> list[np.ndarray]:
+        """Views of the rows of `array` that belong to each block; its rows are along `axis`."""
+
+    def fill(self, function: Callable, out: np.ndarray, axis: int = 0) -> np.ndarray:
+        """Call ``function(rows, part)`` for each block and its part of `out`; return `out`."""
+
+    def gradient_buffers(self, size: int) -> list:
+        """For each block an array (size,), the same memory at each call; None to make a new one."""
 
 
 class Rows(Protocol):

@@ -370,13 +370,13 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         return MiniBatchProblem(self._spec(frame, moments, dtype), moments.n_rows)
 
     def _spec(self, frame, moments, dtype):
-        """The `Spec`. The weights of the penalties are resolved, and stored as attributes."""
         loss = self._loss()
         scale = Scale.of(moments, loss)
-        weights = [scale.resolve(name, getattr(self, name)) for name in NAMES]
-        self.sparsity_weight_, self.encoder_alpha_, self.decoder_alpha_ = weights
-        objective = Objective(loss, self._activation(), self._penalty(weights[0]), *weights[1:])
-        return Spec(objective, frame, self.n_components, dtype, scale.loss)
+        weights = {name: scale.resolve(name, getattr(self, name)) for name in NAMES}
+        penalty = self._penalty(weights["sparsity_weight"])
+        decays = weights["encoder_alpha"], weights["decoder_alpha"]
+        objective = Objective(loss, self._activation(), penalty, *decays)
+        return Spec(objective, frame, self.n_components, dtype, scale.loss, tuple(weights.items()))
 
     def _rows_in_a_batch(self, n_rows):
         if self.batch_size != "auto":
@@ -418,7 +418,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     def _named_weights(self, spec, weights):
         parts = (part.copy() for part in spec.weights(weights))
-        return dict(zip(_weight_shapes(*spec.shape), parts, strict=True))
+        used = {f"{name}_": value for name, value in spec.penalty_weights}
+        return dict(zip(_weight_shapes(*spec.shape), parts, strict=True)) | used
 
     def _flat_weights(self):
         shapes = _weight_shapes(self.n_components, self.n_features_in_)

@@ -3,7 +3,6 @@
 Results have the dtype of the rows. Weights of another dtype are rounded to it after all changes.
 """
 
-from collections import deque
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +12,6 @@ from skl_sparse_ae._nn.activations import Activation, Logistic
 from skl_sparse_ae._nn.losses import Loss
 from skl_sparse_ae._nn.origin import origin_of_weights
 from skl_sparse_ae._rows.blocks import BLOCK_BYTES
-from skl_sparse_ae._rows.lazy import read
 from skl_sparse_ae._rows.moments import column_moments
 from skl_sparse_ae._rows.products import dense
 from skl_sparse_ae._sparse.objective import decode, encode, losses_of, summarize
@@ -63,12 +61,7 @@ def code_of(network, rows):
     n_components = len(network.weights.be)
     network, blocks = centred(network, rows.blocks(n_components, ENCODING_BYTES))
     code = np.empty((rows.shape[0], n_components), dtype=rows.dtype)
-    if len(blocks) == 1:  # for a row or two, setting up workers would take most of the time
-        return _encode(network, read(blocks.rows[0]), code)
-    ends = np.cumsum([block.shape[0] for block in blocks.rows])
-    with blocks.workers():
-        deque(blocks.map(partial(_encode, network), np.split(code, ends[:-1])), maxlen=0)
-    return code
+    return blocks.fill(partial(_encode, network), code)
 
 
 def rows_of(network, A):

@@ -46,6 +46,7 @@ class Spec(NamedTuple):
     n_components: int
     dtype: np.dtype  # of the weights
     loss_scale: float = 1.0  # the loss that there is to explain, which is the unit of `tol`
+    penalty_weights: tuple[tuple[str, float], ...] = ()  # the numbers used, by parameter
 
     @property
     def shape(self):

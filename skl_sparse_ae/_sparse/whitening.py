@@ -103,7 +103,7 @@ def inputs_for(blocks, frame, n_components):
     )
     if n_features > min(n_rows, MAX_WHITE_FEATURES) or n_evaluations > MAX_EVALUATIONS:
         return Scaled(frame.input_scale / STRETCH)
-    covariance = sum(blocks.map(partial(_products, frame))) / n_rows
+    covariance = blocks.sum(partial(_products, frame)) / n_rows
     least = MIN_VARIANCE * np.trace(covariance) / n_features
     if not least > 1e-3:  # constant rows, whose frame does not magnify them
         return Scaled(frame.input_scale / STRETCH)

@@ -16,7 +16,8 @@ from skl_sparse_ae._estimator.containers import as_one_row
 from skl_sparse_ae._estimator.diagnostics import not_converged
 from skl_sparse_ae._estimator.optimizer_state import check_optimizer_state
 from skl_sparse_ae._estimator.persistence import check_arrays, check_numbers, corrupted
-from skl_sparse_ae._estimator.transaction import draw_seed, reading
+from skl_sparse_ae._estimator.random_state import draw_seed
+from skl_sparse_ae._estimator.transaction import reading
 from skl_sparse_ae._estimator.validation import check_code
 from skl_sparse_ae._nn.activations import ACTIVATIONS
 from skl_sparse_ae._nn.layers import Layer

@@ -87,8 +87,7 @@ class VariationalProblem:
         shape = rows.shape[0], self.spec.architecture.n_components
         noise = rng.standard_normal(shape, dtype=rows.dtype)
         blocks = BatchBlocks(rows, executor)
-        ends = np.cumsum([block.shape[0] for block in blocks.rows])
-        return NoisyBatch(blocks, np.split(noise, ends[:-1]))
+        return NoisyBatch(blocks, blocks.parts_of(noise))
 
     def value_and_gradient(self, params, batch, memory):
         objective, frame, architecture, *_ = self.spec
