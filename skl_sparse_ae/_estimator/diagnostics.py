@@ -1,4 +1,4 @@
-"""Messages for fits that did not converge, which the estimators issue as warnings."""
+"""Messages that all families share: fits that did not converge, results that overflow."""
 
 
 def not_converged(estimator, solver, status):
@@ -23,3 +23,16 @@ def not_converged(estimator, solver, status):
             f"batch_size={estimator.batch_size}."
         )
     return None
+
+
+def overflow(what, X, cause=""):
+    """The ValueError for a result that overflows because of large values in X."""
+    return ValueError(
+        f"The {what}: X has values up to {largest(X)}{cause}. Scale X as the rows given to fit "
+        "were."
+    )
+
+
+def largest(X):
+    """The largest absolute value of rows or an array, as text."""
+    return f"{max(abs(float(X.min())), abs(float(X.max()))):.3g}"

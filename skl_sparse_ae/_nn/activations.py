@@ -14,7 +14,10 @@ from scipy.special import logit
 
 
 class Activation(Protocol):
-    """An elementwise function; see above."""
+    """An elementwise function; see above.
+
+    A code that depends on other units of its row, such as the k largest, is not one of these.
+    """
 
     bounds: tuple[float, float]
     saturates: bool

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skl_sparse_ae._estimator.diagnostics import largest, overflow
 from skl_sparse_ae._nn.activations import Activation, Logistic
 from skl_sparse_ae._nn.losses import Loss
 from skl_sparse_ae._nn.origin import origin_of_weights
@@ -70,8 +71,8 @@ def rows_of(network, A):
     if not np.isfinite(X_hat).all():
         low, high = network.activation.bounds
         raise ValueError(
-            f"The reconstruction overflows: the code has values up to {_largest(A)} and the "
-            f"decoder weights up to {_largest(network.weights.Wd)}. A code that `transform` "
+            f"The reconstruction overflows: the code has values up to {largest(A)} and the "
+            f"decoder weights up to {largest(network.weights.Wd)}. A code that `transform` "
             f"returns is between {low:g} and {high:g}."
         )
     return X_hat
@@ -100,7 +101,7 @@ def _for_rows(function, network, rows):
     network, blocks = centred(network, blocks)
     losses = list(blocks.map(partial(function, network)))
     if not all(np.isfinite(of_block).all() for of_block in losses):
-        raise _overflow("losses", rows)
+        raise overflow("losses overflow", rows)
     return np.concatenate(losses)
 
 
@@ -115,7 +116,7 @@ def explained_variance(network, rows):
     varies = variance != 0
     error, total = errors[varies].sum(), variance[varies].sum()
     if not np.isfinite([error, total]).all():
-        raise _overflow("squared errors", rows)
+        raise overflow("squared errors overflow", rows)
     return max(1 - float(error / total), MIN_SCORE) if total else 0.0
 
 
@@ -151,19 +152,6 @@ def _square_errors(network, X):
 def _encode(network, X, out=None):
     A = encode(network.activation, network.weights, X, out)
     if np.isnan(A.sum()):  # bounded activations add up to NaN only if one of them is NaN
-        raise ValueError(
-            f"The pre-activations overflow: X has values up to {_largest(X)} and the encoder "
-            f"weights up to {_largest(network.weights.We)}. Scale X as the rows given to fit were."
-        )
+        cause = f" and the encoder weights up to {largest(network.weights.We)}"
+        raise overflow("pre-activations overflow", X, cause)
     return A
-
-
-def _overflow(what, rows):
-    return ValueError(
-        f"The {what} overflow: X has values up to {_largest(rows)}. Scale X as the rows given to "
-        "fit were."
-    )
-
-
-def _largest(X):
-    return f"{max(abs(float(X.min())), abs(float(X.max()))):.3g}"

@@ -33,13 +33,14 @@ takes 3% off a log-variance of 6.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from skl_sparse_ae._nn.activations import Activation
 from skl_sparse_ae._nn.layers import Layer, backward, count_weights, forward, stack
 from skl_sparse_ae._rows.products import dense
+from skl_sparse_ae._variational.likelihoods import Likelihood
 
 # Variances from 2e-9 to 5e8: float32 can square their roots and their products with X.
 LOG_VARIANCE_BOUND = 20.0
@@ -48,7 +49,7 @@ LOG_VARIANCE_BOUND = 20.0
 class Objective(NamedTuple):
     """What is minimised."""
 
-    likelihood: Any  # `Gaussian` or `Bernoulli`
+    likelihood: type[Likelihood]
     activation: type[Activation]
     kl_weight: float
 

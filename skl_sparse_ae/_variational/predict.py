@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from skl_sparse_ae._estimator.contracts import Summary
+from skl_sparse_ae._estimator.diagnostics import largest, overflow
 from skl_sparse_ae._nn.layers import forward
 from skl_sparse_ae._nn.origin import bias_at, origin_of_weights
 from skl_sparse_ae._rows.blocks import row_blocks
@@ -75,7 +76,7 @@ def rows_of(model, Z):
     X_hat = np.concatenate(list(blocks.map(partial(_decode_to_mean, model))))
     if not np.isfinite(X_hat).all():
         raise ValueError(
-            f"The reconstruction overflows: the code has values up to {_largest(Z)}. A code that "
+            f"The reconstruction overflows: the code has values up to {largest(Z)}. A code that "
             "`transform` returns is hardly ever beyond 10."
         )
     return X_hat
@@ -98,10 +99,7 @@ def evidence_bounds(model, rows, expectation, bound):
     step = partial(_apply, bound, *centred(model, rows.dtype), expectation)
     bounds = np.concatenate(list(rows.blocks(model.architecture.widest).map(step)))
     if not np.isfinite(bounds).all():
-        raise ValueError(
-            f"The bounds overflow: X has values up to {_largest(rows)}. Scale X as the rows given "
-            "to fit were."
-        )
+        raise overflow("bounds overflow", rows)
     return bounds
 
 
@@ -163,10 +161,7 @@ def _sums(model, X, mean, log_variance, noise):
 def _encode(model, X):
     raw = forward(model.networks.encoder, model.objective.activation, X)[-1]
     if not np.isfinite(raw).all():
-        raise ValueError(
-            f"The code overflows: X has values up to {_largest(X)}. Scale X as the rows given to "
-            "fit were."
-        )
+        raise overflow("code overflows", X)
     return posterior(raw)
 
 
@@ -185,7 +180,3 @@ def _decode(model, Z):
 def _losses(model, X, Z):
     raw = _decode(model, Z)
     return model.objective.likelihood.per_row(raw, X, model.networks.log_variance)
-
-
-def _largest(X):
-    return f"{max(abs(float(X.min())), abs(float(X.max()))):.3g}"
