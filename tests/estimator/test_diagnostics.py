@@ -39,4 +39,5 @@ def test_other_ends_are_explained(status, expected):
 
 def test_an_overflow_names_the_largest_value():
     error = overflow("scores overflow", np.array([[1.0, -2e30]]), " and weights up to 3")
-    assert str(error).startswith("The scores overflow: X has values up to 2e+30 and weights up to 3.")
+    expected = "The scores overflow: X has values up to 2e+30 and weights up to 3. Scale X"
+    assert str(error).startswith(expected)
