@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import vstack
 
+from skl_sparse_ae._estimator.diagnostics import largest, overflow
 from skl_sparse_ae._nn.origin import bias_at, origin_of_weights
 from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae._rows.moments import column_moments
@@ -91,10 +92,7 @@ def _pre_activations(model, X):
 
 def _check_finite(Z, X):
     if not np.isfinite(Z.sum()) and not np.isfinite(Z).all():
-        raise ValueError(
-            f"The code overflows: X has values up to {_largest(X)}. Scale X as the rows given to "
-            "fit were."
-        )
+        raise overflow("code overflows", X)
 
 
 def centred(model, blocks):
@@ -141,25 +139,18 @@ def code_of(model, rows):
 def rows_of(model, A):
     """The rows (n_rows, n_features) that a code, dense or CSR, stands for."""
     w = model.astype(A.dtype).weights
-    X_hat = np.empty((A.shape[0], len(w.bd)), dtype=A.dtype)
-    start = 0
-    for block in row_blocks(A, len(w.bd)).rows:
-        X_hat[start : start + block.shape[0]] = decode(w, block)
-        start += block.shape[0]
+    blocks = row_blocks(A, len(w.bd))
+    X_hat = np.concatenate(list(blocks.map(partial(decode, w))))
     if not np.isfinite(X_hat).all():
-        raise ValueError(f"The reconstruction overflows: the code has values up to {_largest(A)}.")
+        raise ValueError(f"The reconstruction overflows: the code has values up to {largest(A)}.")
     return X_hat
 
 
 def reconstruct(model, rows):
     """`rows_of` the codes, without the code of all rows in memory."""
-    X_hat = np.empty(rows.shape, dtype=rows.dtype)
     encoder, blocks = _blocks(model, rows)
-    start = 0
-    for A in blocks.map(partial(_code, encoder)):
-        X_hat[start : start + A.shape[0]] = rows_of(model, A)
-        start += A.shape[0]
-    return X_hat
+    codes = blocks.map(partial(_code, encoder))
+    return np.concatenate([rows_of(model, A) for A in codes])
 
 
 def errors_of_rows(model, rows):
@@ -225,12 +216,5 @@ def _summarize(model, nested, X):
 
 def _finite(errors, rows):
     if not np.isfinite(errors).all():
-        raise ValueError(
-            f"The squared errors overflow: X has values up to {_largest(rows)}. Scale X as the "
-            "rows given to fit were."
-        )
+        raise overflow("squared errors overflow", rows)
     return errors
-
-
-def _largest(X):
-    return f"{max(abs(float(X.min())), abs(float(X.max()))):.3g}"
