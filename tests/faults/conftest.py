@@ -16,7 +16,7 @@ from scipy.special import xlogy
 
 from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
 from skl_sparse_ae._estimator import interrupts
-from skl_sparse_ae._estimator.monitor import Monitor
+from skl_sparse_ae._estimator.monitor import FitMonitor
 from skl_sparse_ae._rows import blas_threads, in_memory, thread_pool
 from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae._sparse import problems, variable_projection
@@ -36,7 +36,7 @@ PLACES = {
         (problems.EliminatedProblem, "value_and_gradient"),
         (VariationalProblem, "value_and_gradient"),
     ],
-    "monitor": [(Monitor, "__call__")],
+    "monitor": [(FitMonitor, "__call__")],
     "print": [(builtins, "print")],
     "epoch": [(in_memory, "mini_batches")],
     "final pass": [(problems.Spec, "summarize"), (VariationalSpec, "summarize")],
@@ -132,12 +132,12 @@ def stop_at(monkeypatch):
     """A function that makes monitors stop fits at this iteration."""
 
     def arrange(number):
-        judge = Monitor.__call__
+        judge = FitMonitor.__call__
 
         def stop(self, iterate):
             return judge(self, iterate)._replace(stop=iterate.number == number)
 
-        monkeypatch.setattr(Monitor, "__call__", stop)
+        monkeypatch.setattr(FitMonitor, "__call__", stop)
 
     return arrange
 
