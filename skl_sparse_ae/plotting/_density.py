@@ -12,9 +12,11 @@ from skl_sparse_ae.plotting._checks import fitted_autoencoder, fitted_with
 from skl_sparse_ae.plotting._docstrings import fill_docstrings
 
 BINS_PER_DECADE = 5
-DEAD_GAP = 2 / BINS_PER_DECADE  # from the first bin to the middle of the dead units' bar
+MAX_DECADES = 5  # that all have a label; of more, every other one has
 BARS = {"color": "0.75", "edgecolor": "black", "linewidth": 0.5}
 DEAD = {"color": "white", "hatch": "////", "width": 1 / BINS_PER_DECADE, "label": "dead units"}
+LEGEND = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "borderaxespad": 0}
+LEGEND |= {"frameon": False, "fontsize": "small"}  # above the axes: a bar can be anywhere
 EVEN = {"color": "#D55E00", "linestyle": "--", "linewidth": 1.5, "label": "mean of all units"}
 
 
@@ -157,8 +159,7 @@ class DensityDisplay:
         self.bars_ = ax.bar(edges[:-1], counts, **_style(BARS, bar_kw, align="edge"))
         self.dead_ = None
         if n_dead:
-            place = lowest - DEAD_GAP
-            self.dead_ = ax.bar(place, n_dead, **_style(BARS | DEAD, bar_kw))
+            self.dead_ = ax.bar(_place_of_dead(lowest), n_dead, **_style(BARS | DEAD, bar_kw))
             ax.bar_label(self.dead_, [str(n_dead)], fontsize="small")
         mean = max(density.mean(), 10.0**lowest)
         self.mean_ = ax.axvline(np.log10(mean), **EVEN)
@@ -166,14 +167,15 @@ class DensityDisplay:
         return self
 
     def _label(self, ax, lowest, n_dead):
-        places = list(range(lowest, 1))
+        step = 1 if -lowest <= MAX_DECADES else 2
+        places = list(range(0, lowest - 1, -step))[::-1]
         names = [f"{10.0**place:.{max(0, -2 - place)}%}" for place in places]
         if n_dead:
-            places, names = [lowest - DEAD_GAP, *places], ["0", *names]
+            places, names = [_place_of_dead(lowest), *places], ["0", *names]
         ax.set_xticks(places, names)
         rows = "rows" if self.n_rows is None else f"{self.n_rows:,} rows"
         ax.set(xlabel=f"share of the {rows} that use the unit", ylabel="units")
-        self.legend_ = ax.legend(loc="upper left", frameon=False, fontsize="small")
+        self.legend_ = ax.legend(**LEGEND)
         remove_spines(ax)
 
     def _checked_density(self):
@@ -181,6 +183,11 @@ class DensityDisplay:
         if density.ndim != 1 or not density.size or not ((density >= 0) & (density <= 1)).all():
             raise ValueError("density must be a non-empty vector of numbers between 0 and 1.")
         return density
+
+
+def _place_of_dead(lowest):
+    """Where the dead units' bar stands: left of the lowest decade and its label."""
+    return lowest - max(2 / BINS_PER_DECADE, -0.12 * lowest)
 
 
 def _style(style, bar_kw, **options):

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -52,6 +54,15 @@ def test_ticks_are_shares_of_the_rows():
     texts = [text.get_text() for text in display.ax_.get_xticklabels()]
     assert texts == ["0", "0.1%", "1%", "10%", "100%"]
     assert display.ax_.get_xlabel() == "share of the 2,000 rows that use the unit"
+
+
+def test_labels_do_not_overlap_over_many_decades():
+    display = DensityDisplay(np.append(10.0 ** np.arange(-7, 1), 0)).plot()
+    display.figure_.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in display.ax_.get_xticklabels()]
+    assert len(boxes) == 5
+    for left, right in pairwise(sorted(boxes, key=lambda box: box.x0)):
+        assert left.x1 < right.x0
 
 
 def test_the_line_is_the_mean_density():
