@@ -9,7 +9,11 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 from skl_sparse_ae._rows.blocks import BLOCK_BYTES
 
 RNG = np.random.default_rng(0)
@@ -32,21 +36,25 @@ LISTS = [
 OURS = re.compile(
     "(lbfgs|adam) diverged|The fitted model reconstructs X no|The mean activations are|"
     "The codes have collapsed|Only . of . columns are reconstructed|"
-    "The posterior has collapsed|The columns are of unlike scale"
+    "The posterior has collapsed|The columns are of unlike scale|.* units are dead"
 )
 
 
 def _make(**parameters):
     defaults = {"n_components": 3, "max_iter": 6, "tol": 0, "batch_size": 16, "random_state": 0}
-    if parameters.get("solver") != "variational":
+    solver = parameters.get("solver")
+    if solver not in ("variational", "topk"):
         return SparseAutoencoderTransformer(**defaults | parameters)
     del parameters["solver"]
+    if solver == "topk":
+        few = {"n_nonzero_coefs": 2, "sparse_output": False}
+        return TopKAutoencoderTransformer(**defaults | few | parameters)
     return VariationalAutoencoderTransformer(**defaults | {"hidden_layer_sizes": 5} | parameters)
 
 
 def _arrays(model):
-    if isinstance(model, SparseAutoencoderTransformer):
-        return [getattr(model, name) for name in ARRAYS]
+    if not isinstance(model, VariationalAutoencoderTransformer):
+        return [getattr(model, name) for name in ARRAYS if hasattr(model, name)]
     return [array for name in LISTS for array in getattr(model, name)]
 
 
@@ -73,7 +81,7 @@ def _unchanged(model):
 
 
 def _fits_of(solver):
-    return ["fit", "partial_fit"] if solver in ("adam", "variational") else ["fit"]
+    return ["fit", "partial_fit"] if solver in ("adam", "variational", "topk") else ["fit"]
 
 
 def _single(rows):
@@ -111,8 +119,8 @@ def _fits(data, warning="", quiet=False, **parameters):
         with _strictly() as messages:
             model = getattr(_make(**parameters), name)(data)
         assert _is_finite(model, data)
-        # the variational one learns in any unit
-        if warning and name == "fit" and parameters["solver"] != "variational":
+        # these two learn in any unit
+        if warning and name == "fit" and parameters["solver"] not in ("variational", "topk"):
             assert any(re.search(warning, message) for message in messages), messages
         assert not (quiet and name == "fit" and messages), messages
 

@@ -11,7 +11,7 @@ import pytest
 
 from skl_sparse_ae import VariationalAutoencoderTransformer
 
-NAME = "(Sparse|Variational)AutoencoderTransformer"
+NAME = "(Sparse|Variational|TopK)AutoencoderTransformer"
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 6))
 U = RNG.uniform(size=(30, 6))

@@ -14,12 +14,17 @@ import numpy as np
 import pytest
 from scipy.special import xlogy
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 from skl_sparse_ae._estimator import interrupts
 from skl_sparse_ae._estimator.monitor import FitMonitor
 from skl_sparse_ae._rows import blas_threads, in_memory, thread_pool
 from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae._sparse import problems, variable_projection
+from skl_sparse_ae._topk.problem import TopKProblem, TopKSpec
 from skl_sparse_ae._variational.problem import VariationalProblem, VariationalSpec
 
 WEIGHTS = ("components_", "intercept_", "decoder_components_", "decoder_intercept_")
@@ -35,11 +40,16 @@ PLACES = {
         (problems.MiniBatchProblem, "value_and_gradient"),
         (problems.EliminatedProblem, "value_and_gradient"),
         (VariationalProblem, "value_and_gradient"),
+        (TopKProblem, "value_and_gradient"),
     ],
     "monitor": [(FitMonitor, "__call__")],
     "print": [(builtins, "print")],
     "epoch": [(in_memory, "mini_batches")],
-    "final pass": [(problems.Spec, "summarize"), (VariationalSpec, "summarize")],
+    "final pass": [
+        (problems.Spec, "summarize"),
+        (VariationalSpec, "summarize"),
+        (TopKSpec, "summarize"),
+    ],
     "allocation": [(np, "empty")],
     "encoding": [(variable_projection, "encode")],
     "count of BLAS threads": [(blas_threads, "_blas")],
@@ -243,9 +253,13 @@ def _quick(**parameters):
         "verbose": 1,
         "random_state": 0,
     }
-    if parameters.get("solver") != "variational":
+    solver = parameters.get("solver")
+    if solver not in ("variational", "topk"):
         return SparseAutoencoderTransformer(**defaults | parameters)
     del parameters["solver"]
+    if solver == "topk":
+        few = {"n_nonzero_coefs": 2, "sparse_output": False}
+        return TopKAutoencoderTransformer(**defaults | few | parameters)
     return VariationalAutoencoderTransformer(**defaults | {"hidden_layer_sizes": 5} | parameters)
 
 
@@ -260,6 +274,8 @@ def _is_sparse(model):
 
 
 def _objective(model, rows):
+    if isinstance(model, TopKAutoencoderTransformer):
+        return -model.score_samples(rows).mean()
     if not _is_sparse(model):
         return -model.score(rows)
     rho, q = model.sparsity_target, model.transform(rows).mean(axis=0)
@@ -282,7 +298,7 @@ def objective():
 
 
 def _has_weights_of(model, other):
-    if _is_sparse(model):
+    if not isinstance(model, VariationalAutoencoderTransformer):
         return all(np.array_equal(getattr(model, name), getattr(other, name)) for name in WEIGHTS)
     pairs = (zip(getattr(model, name), getattr(other, name), strict=True) for name in LISTS)
     return all(np.array_equal(one, another) for pair in pairs for one, another in pair)
@@ -304,7 +320,10 @@ def check_completed_iterate():
     def check(model, rows):
         curve = next(iter(model.loss_terms_.values()))
         assert model.n_iter_ == len(model.loss_curve_) == len(curve) >= 1
-        parameters = {"solver": "variational"} | model.get_params() | {"verbose": 0}
+        is_topk = isinstance(model, TopKAutoencoderTransformer)
+        parameters = (
+            {"solver": "topk" if is_topk else "variational"} | model.get_params() | {"verbose": 0}
+        )
         fits = (
             _quick(**parameters | {"max_iter": n + 1}).fit(rows)
             for n in reversed(range(model.n_iter_))

@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The posterior has collapsed"),
 ]
 SOLVERS = ["lbfgs", "adam"]
-MODELS = [*SOLVERS, "variational"]  # the last is another class, with Adam only
+MODELS = [*SOLVERS, "variational", "topk"]  # the last two are other classes, with Adam only
 MANY = np.random.default_rng(0).normal(size=(10_000, 3)) @ np.random.default_rng(1).normal(
     size=(3, 6)
 )
@@ -274,7 +274,7 @@ SEARCHES = {
 @pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
 @pytest.mark.parametrize("solver", MODELS)
 def test_ctrl_c_ends_a_search(search, solver, place, monkeypatch, break_at, quick):
-    if solver == "variational" and search is SEARCHES["path"]:
+    if solver in ("variational", "topk") and search is SEARCHES["path"]:
         pytest.skip("of sparse autoencoders alone")
     model, calls = quick(solver=solver, verbose=0), count(1)
     broken = 9 if place == "evaluation" else 1

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The posterior has collapsed"),
 ]
 SOLVERS = ["lbfgs", "adam"]
-MODELS = [*SOLVERS, "variational"]  # the last is another class, with Adam only
+MODELS = [*SOLVERS, "variational", "topk"]  # the last two are other classes, with Adam only
 MANY = np.random.default_rng(0).normal(size=(10_000, 3)) @ np.random.default_rng(1).normal(
     size=(3, 6)
 )
@@ -121,7 +121,8 @@ def test_wrong_parameters_change_nothing(prepared, parameters, frozen):
         pytest.skip("the other model's parameter")
     before = frozen(vars(model.set_params(**parameters)))
     of_a_value = (
-        r"parameter of (Sparse|Variational)AutoencoderTransformer|decoder_activation|X must be in"
+        r"parameter of (Sparse|Variational|TopK)AutoencoderTransformer|decoder_activation|"
+        "X must be in"
     )
     with pytest.raises(ValueError, match=rf"{of_a_value}|loss='cross_entropy' differ"):
         method(X)

@@ -6,14 +6,24 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.sparse import issparse
 from scipy.special import expit
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # short fits
 posix_files = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows lets no mapped file be replaced or cut short"
 )
+KINDS = [
+    SparseAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+]
 RNG = np.random.default_rng(0)
 ROWS = expit(2 * RNG.normal(size=(3000, 2)) @ RNG.normal(size=(2, 8)))  # a plane, bent
 
@@ -132,11 +142,12 @@ def test_columns_are_counted(mapped):
 
 
 @pytest.mark.usefixtures("always_on_disk")
-def test_the_variational_autoencoder_reads_files_too(mapped):
-    model = VariationalAutoencoderTransformer(2, max_iter=2, random_state=0).fit(mapped(ROWS))
-    np.testing.assert_allclose(
-        model.transform(mapped(ROWS)), model.transform(ROWS), rtol=1e-6, atol=1e-9
-    )
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_other_autoencoders_read_files_too(mapped, kind):
+    model = kind(2, max_iter=2, tol=0, random_state=0).fit(mapped(ROWS))
+    codes = [model.transform(rows) for rows in (mapped(ROWS), ROWS)]
+    codes = [code.toarray() if issparse(code) else code for code in codes]
+    np.testing.assert_allclose(*codes, rtol=1e-6, atol=1e-9)
     assert model.score(mapped(ROWS)) == pytest.approx(model.score(ROWS), rel=1e-6)
     np.testing.assert_allclose(model.reconstruct(mapped(ROWS)), model.reconstruct(ROWS), rtol=1e-6)
 
@@ -163,7 +174,7 @@ def later(path, seconds=5):
 
 @pytest.mark.usefixtures("always_on_disk")
 @pytest.mark.parametrize("view", [lambda X: X, lambda X: X[:, :5]], ids=["file", "memory"])
-@pytest.mark.parametrize("kind", [SparseAutoencoderTransformer, VariationalAutoencoderTransformer])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_file_that_is_written_to_during_a_fit_is_an_error_that_names_it(
     mapped, tmp_path, at_reading, view, kind
 ):
