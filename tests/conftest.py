@@ -21,7 +21,11 @@ from scipy.sparse import csr_array
 from scipy.special import expit
 from sklearn.datasets import load_digits
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 from skl_sparse_ae._estimator import base
 from skl_sparse_ae._nn import activations, losses, penalties, saturation
 from skl_sparse_ae._rows import blocks, disk, executor, in_memory, moments, thread_pool
@@ -271,6 +275,16 @@ def autoencoder(images):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return SparseAutoencoderTransformer(7, max_iter=20, random_state=0).fit(images)
+
+
+@pytest.fixture(scope="session")
+def topk(images):
+    """A TopK fit to the images: 24 units, 3 of them active, stopped early."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return TopKAutoencoderTransformer(
+            24, n_nonzero_coefs=3, max_iter=3, tol=0, random_state=0
+        ).fit(images)
 
 
 @pytest.fixture(
