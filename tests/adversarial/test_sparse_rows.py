@@ -15,14 +15,14 @@ from threadpoolctl import threadpool_limits
 
 from skl_sparse_ae import SparseAutoencoderTransformer
 
-NAME = "(Sparse|Variational)AutoencoderTransformer"
+NAME = "(Sparse|Variational|TopK)AutoencoderTransformer"
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 6))
 U = RNG.uniform(size=(30, 6))
 HOLES = np.where(np.abs(X) > 0.8, X, 0)  # two of five elements stored
 SOLVERS = ["lbfgs", "adam"]
 METHODS = ["transform", "reconstruct", "score", "score_samples"]
-MODELS = [*SOLVERS, "variational"]  # the last is the other autoencoder, which has Adam alone
+MODELS = [*SOLVERS, "variational", "topk"]  # the last two are classes with Adam only
 
 
 def case(number, what, *given, **options):
