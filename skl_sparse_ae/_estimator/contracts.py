@@ -63,8 +63,8 @@ class Spec(Protocol):
 
     frame: SavedFrame
 
-    def summarize(self, weights: np.ndarray, rows: Any) -> Summary:
-        """The summary of flat weights at `Rows`."""
+    def summarize(self, weights: np.ndarray, rows: Any) -> Any:
+        """A `Summary` of flat weights at `Rows`, or the family's own: an object with `terms`."""
 
 
 def is_out_of_date(frame: SavedFrame, suited: SavedFrame) -> bool:

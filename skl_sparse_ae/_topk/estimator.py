@@ -58,7 +58,8 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
     n_components : int, default=512
         Number of units, and of atoms. Usually more than columns of X, and fewer than its rows.
     n_nonzero_coefs : int, default=16
-        Number of active units in a row, see `selection`. At most `n_components`.
+        Number of active units in a row, see `selection`. With `n_components` or more, every
+        positive pre-activation is active.
     selection : {"batch", "row"}, default="batch"
         "batch" trains with `n_nonzero_coefs` active units on average over the rows of a mini-batch
         (BatchTopK): rows that need more units have more. "row" trains with the `n_nonzero_coefs`
@@ -73,13 +74,13 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         True returns CSR matrices from `transform`, False arrays. It may be set after `fit`. A CSR
         matrix cannot become a DataFrame: with ``set_output(transform="pandas")`` or "polars",
         scikit-learn raises a ValueError unless this is False.
-    max_iter : int, default=100
+    max_iter : int, default=200
         Maximum number of epochs of Adam.
     tol : float >= 0, default=1e-4
         Training stops when the objective has not improved by this share of the variance of X (with
         `early_stopping`, the score by `tol`) in `n_iter_no_change` consecutive epochs. With 0, all
         of `max_iter` are run.
-    learning_rate_init : float > 0, default=0.01
+    learning_rate_init : float > 0, default=0.005
         Adam's step size, for weights in a frame in which X is centred and has unit variance.
     batch_size : int, default=256
         Maximum number of rows in a mini-batch. Batches are made equal in size.
@@ -209,9 +210,9 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         selection: Literal["batch", "row"] = "batch",
         transform_algorithm: Literal["threshold", "top_k", "least_squares"] = "threshold",
         sparse_output: bool = True,
-        max_iter: int = 100,
+        max_iter: int = 200,
         tol: float = 1e-4,
-        learning_rate_init: float = 0.01,
+        learning_rate_init: float = 0.005,
         batch_size: int = 256,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -268,11 +269,6 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
     def _check_parameters(self):
         super()._check_parameters()
         check_integers(self, ("n_nonzero_coefs",))
-        if self.n_nonzero_coefs > self.n_components:
-            raise ValueError(
-                f"n_nonzero_coefs={self.n_nonzero_coefs} must not exceed "
-                f"n_components={self.n_components}."
-            )
 
     def _functions(self):
         return {}
