@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 from skl_sparse_ae._estimator import base
 from skl_sparse_ae._estimator.base import BaseAutoencoder
 from skl_sparse_ae._estimator.contracts import Summary
@@ -391,12 +395,14 @@ OF_CLASS = {
         "decoder_alpha": 2**-6,
     },
     VariationalAutoencoderTransformer: {"hidden_layer_sizes": 100, "kl_weight": 0.5},
+    TopKAutoencoderTransformer: {"n_nonzero_coefs": 2},
 }
 OF_ANY_NUMBERS = [
     (SparseAutoencoderTransformer, {"solver": "lbfgs"}),
     (SparseAutoencoderTransformer, {"solver": "lbfgs", "decoder_activation": "logistic"}),
     (SparseAutoencoderTransformer, {"solver": "adam", "early_stopping": True}),
     (VariationalAutoencoderTransformer, {}),
+    (TopKAutoencoderTransformer, {"transform_algorithm": "least_squares"}),
 ]
 COLUMNS = np.random.default_rng(0).random((300, 30))
 
