@@ -9,7 +9,7 @@ from skl_sparse_ae import (
     VariationalAutoencoderTransformer,
 )
 from skl_sparse_ae._estimator.contracts import (
-    Differentiable,
+    GradientFrame,
     SavedFrame,
     Spec,
     Summary,
@@ -41,7 +41,7 @@ def test_frames_of_weights_pull_gradients_back(fulfils, problem_of):
     of_joint = problem_of(SparseAutoencoderTransformer(3, loss="cross_entropy"), X)
     of_encoder, of_offset = (problem_of(FAMILIES["sparse, lbfgs"], rows) for rows in (X, far))
     for frame in (of_joint.spec.frame, of_encoder.frame, of_offset.translation):
-        fulfils(frame, Differentiable)
+        fulfils(frame, GradientFrame)
 
 
 def test_a_saved_frame_knows_the_limits_of_all_that_it_holds(problem):

@@ -21,7 +21,7 @@ from skl_sparse_ae import (
     VariationalAutoencoderTransformer,
 )
 from skl_sparse_ae._estimator import interrupts
-from skl_sparse_ae._estimator.monitor import Monitor
+from skl_sparse_ae._estimator.monitor import FitMonitor
 from skl_sparse_ae._rows import blas_threads, in_memory, thread_pool
 from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae._sparse import problems, variable_projection
@@ -47,7 +47,7 @@ PLACES = {
         (VariationalProblem, "value_and_gradient"),
         (TopKProblem, "value_and_gradient"),
     ],
-    "monitor": [(Monitor, "__call__")],
+    "monitor": [(FitMonitor, "__call__")],
     "print": [(builtins, "print")],
     "epoch": [(in_memory, "mini_batches")],
     "final pass": [(spec, "summarize") for spec in (problems.Spec, VariationalSpec, TopKSpec)],
@@ -144,12 +144,12 @@ def stop_at(monkeypatch):
     """A function that makes monitors stop fits at this iteration."""
 
     def arrange(number):
-        judge = Monitor.__call__
+        judge = FitMonitor.__call__
 
         def stop(self, iterate):
             return judge(self, iterate)._replace(stop=iterate.number == number)
 
-        monkeypatch.setattr(Monitor, "__call__", stop)
+        monkeypatch.setattr(FitMonitor, "__call__", stop)
 
     return arrange
 
