@@ -285,7 +285,7 @@ class BaseAutoencoder(
         if saved is not None:
             return self._resume(saved, moments, rows)
         seed = draw_seed(self.random_state)
-        frame = self._make_frame(moments, rows)
+        frame = self._make_frame(moments, rows.dtype)
         problem = self._stochastic_problem(frame, moments, rows)
         start = self._start(problem, self._is_fitted, np.random.default_rng(seed))
         state = adam_start(start.astype(rows.dtype), self._memory(self._is_fitted))

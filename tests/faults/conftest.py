@@ -8,6 +8,7 @@ import linecache
 import signal
 import sys
 import threading
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -34,6 +35,10 @@ LISTS = (
     "decoder_coefs_",
     "decoder_intercepts_",
 )  # of arrays
+OTHERS = {
+    "variational": partial(VariationalAutoencoderTransformer, hidden_layer_sizes=5),
+    "topk": partial(TopKAutoencoderTransformer, n_nonzero_coefs=2),
+}
 PLACES = {
     "evaluation": [
         (problems.JointProblem, "value_and_gradient"),
@@ -45,11 +50,8 @@ PLACES = {
     "monitor": [(FitMonitor, "__call__")],
     "print": [(builtins, "print")],
     "epoch": [(in_memory, "mini_batches")],
-    "final pass": [
-        (problems.Spec, "summarize"),
-        (VariationalSpec, "summarize"),
-        (TopKSpec, "summarize"),
-    ],
+    "final pass": [(spec, "summarize") for spec in (problems.Spec, VariationalSpec, TopKSpec)],
+    "threshold": [(TopKSpec, "calibrated")],
     "allocation": [(np, "empty")],
     "encoding": [(variable_projection, "encode")],
     "count of BLAS threads": [(blas_threads, "_blas")],
@@ -253,19 +255,14 @@ def _quick(**parameters):
         "verbose": 1,
         "random_state": 0,
     }
-    solver = parameters.get("solver")
-    if solver not in ("variational", "topk"):
+    if parameters.get("solver") not in OTHERS:
         return SparseAutoencoderTransformer(**defaults | parameters)
-    del parameters["solver"]
-    if solver == "topk":
-        few = {"n_nonzero_coefs": 2, "sparse_output": False}
-        return TopKAutoencoderTransformer(**defaults | few | parameters)
-    return VariationalAutoencoderTransformer(**defaults | {"hidden_layer_sizes": 5} | parameters)
+    return OTHERS[parameters.pop("solver")](**defaults | parameters)
 
 
 @pytest.fixture(scope="session")
 def quick():
-    """A function that makes a small model, of 8 iterations, for a solver or "variational"."""
+    """A function that makes a small model of 8 iterations, for a solver or a name in `OTHERS`."""
     return _quick
 
 
@@ -274,10 +271,10 @@ def _is_sparse(model):
 
 
 def _objective(model, rows):
+    if isinstance(model, VariationalAutoencoderTransformer):
+        return -model.score(rows)
     if isinstance(model, TopKAutoencoderTransformer):
         return -model.score_samples(rows).mean()
-    if not _is_sparse(model):
-        return -model.score(rows)
     rho, q = model.sparsity_target, model.transform(rows).mean(axis=0)
     kl = xlogy(rho, rho / q) + xlogy(1 - rho, (1 - rho) / (1 - q))
     decay = (
@@ -299,7 +296,8 @@ def objective():
 
 def _has_weights_of(model, other):
     if not isinstance(model, VariationalAutoencoderTransformer):
-        return all(np.array_equal(getattr(model, name), getattr(other, name)) for name in WEIGHTS)
+        names = WEIGHTS if _is_sparse(model) else (*WEIGHTS, "threshold_", "density_")
+        return all(np.array_equal(getattr(model, name), getattr(other, name)) for name in names)
     pairs = (zip(getattr(model, name), getattr(other, name), strict=True) for name in LISTS)
     return all(np.array_equal(one, another) for pair in pairs for one, another in pair)
 
@@ -320,12 +318,9 @@ def check_completed_iterate():
     def check(model, rows):
         curve = next(iter(model.loss_terms_.values()))
         assert model.n_iter_ == len(model.loss_curve_) == len(curve) >= 1
-        is_topk = isinstance(model, TopKAutoencoderTransformer)
-        parameters = (
-            {"solver": "topk" if is_topk else "variational"} | model.get_params() | {"verbose": 0}
-        )
+        parameters = model.get_params() | {"verbose": 0}
         fits = (
-            _quick(**parameters | {"max_iter": n + 1}).fit(rows)
+            type(model)(**parameters | {"max_iter": n + 1}).fit(rows)
             for n in reversed(range(model.n_iter_))
         )
         assert any(_has_weights_of(model, fit) for fit in fits)
