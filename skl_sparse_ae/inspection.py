@@ -33,6 +33,10 @@ class TopFeatures:
     weights : ndarray of shape (n_units, n)
         Their weights.
 
+    See Also
+    --------
+    top_features : Makes this table.
+
     Examples
     --------
     >>> import numpy as np

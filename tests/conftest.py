@@ -279,7 +279,7 @@ def autoencoder(images):
 
 
 @pytest.fixture(scope="session")
-def topk(images):
+def dictionary(images):
     """A TopK fit to the images: 24 units, 3 of them active, stopped early."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -16,7 +16,7 @@ from skl_sparse_ae.inspection import TopFeatures, top_features
 NAMES = np.array([f"pixel{i}" for i in range(64)])
 
 
-@pytest.fixture(params=["autoencoder", "topk"])
+@pytest.fixture(params=["autoencoder", "dictionary"])
 def sparse_model(request):
     return request.getfixturevalue(request.param)
 
@@ -31,12 +31,12 @@ def test_the_largest_decoder_weights_come_first(sparse_model):
         np.testing.assert_array_equal(weights, W[unit][expected])
 
 
-def test_all_features_are_listed_if_there_are_fewer_than_n(topk):
-    assert top_features(topk, n=100).names.shape == (24, 64)
+def test_all_features_are_listed_if_there_are_fewer_than_n(dictionary):
+    assert top_features(dictionary, n=100).names.shape == (24, 64)
 
 
-def test_units_are_listed_in_the_order_given(topk):
-    table, every = top_features(topk, units=[7, 2]), top_features(topk)
+def test_units_are_listed_in_the_order_given(dictionary):
+    table, every = top_features(dictionary, units=[7, 2]), top_features(dictionary)
     np.testing.assert_array_equal(table.units, [7, 2])
     np.testing.assert_array_equal(table.names, every.names[[7, 2]])
     np.testing.assert_array_equal(table.weights, every.weights[[7, 2]])
@@ -85,10 +85,10 @@ def test_original_features_are_named_by_the_first_step(images):
     assert set(table.names.ravel()) <= set(NAMES)
 
 
-def test_a_weight_of_zero_names_nothing(topk):
-    model = clone(topk)
-    vars(model).update(vars(topk))
-    model.decoder_components_ = topk.decoder_components_.copy()
+def test_a_weight_of_zero_names_nothing(dictionary):
+    model = clone(dictionary)
+    vars(model).update(vars(dictionary))
+    model.decoder_components_ = dictionary.decoder_components_.copy()
     model.decoder_components_[3] = np.eye(64)[5]
     table = top_features(model, NAMES, n=3, units=[3])
     assert table.names.tolist() == [["pixel5", "", ""]]
@@ -114,9 +114,9 @@ def test_a_table_prints_a_line_for_each_unit_and_the_sign_of_each_weight():
         ({"units": [0.5]}, "units must be None or a non-empty sequence"),
     ],
 )
-def test_arguments_that_make_no_sense(topk, options, message):
+def test_arguments_that_make_no_sense(dictionary, options, message):
     with pytest.raises(ValueError, match=message):
-        top_features(topk, **options)
+        top_features(dictionary, **options)
 
 
 def test_models_that_cannot_be_read(images):

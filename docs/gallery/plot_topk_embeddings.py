@@ -34,7 +34,7 @@ from skl_sparse_ae.inspection import top_features
 from skl_sparse_ae.plotting import DensityDisplay
 
 DOCSTRING = re.compile(
-    r"(?:def|class) (\w+)"  # its name,
+    r"(?:def|class) ([a-zA-Z]\w*)"  # a public name,
     r'(?:(?!\bdef\b|\bclass\b)[^"])*?:\n +'  # the rest of the signature,
     r'r?"""((?:(?!""").){200,})"""',  # and a text of some length
     re.DOTALL,
@@ -42,7 +42,7 @@ DOCSTRING = re.compile(
 
 
 def docstrings(packages):
-    """The docstrings of functions and classes: ``{docstring: its name}``."""
+    """Docstrings of public functions and classes: ``{docstring: its name}``."""
     found = {}
     for package in packages:
         folder = Path(find_spec(package).origin).parent

@@ -70,17 +70,19 @@ def test_the_line_is_the_mean_density():
     np.testing.assert_allclose(display.mean_.get_xdata(), np.log10(DENSITY.mean()))
 
 
-def test_the_density_in_training_is_drawn_without_rows(topk, images):
-    np.testing.assert_array_equal(DensityDisplay.from_estimator(topk).density, topk.density_)
-    of_rows = DensityDisplay.from_estimator(topk, images)
-    np.testing.assert_array_equal(of_rows.density, topk.density_)
+def test_the_density_in_training_is_drawn_without_rows(dictionary, images):
+    np.testing.assert_array_equal(
+        DensityDisplay.from_estimator(dictionary).density, dictionary.density_
+    )
+    of_rows = DensityDisplay.from_estimator(dictionary, images)
+    np.testing.assert_array_equal(of_rows.density, dictionary.density_)
     assert of_rows.n_rows == len(images)
 
 
-def test_steps_before_the_autoencoder_are_applied(topk, images):
-    pipeline = make_pipeline(FunctionTransformer(lambda X: X / 2), topk)
+def test_steps_before_the_autoencoder_are_applied(dictionary, images):
+    pipeline = make_pipeline(FunctionTransformer(lambda X: X / 2), dictionary)
     display = DensityDisplay.from_estimator(pipeline, 2 * images)
-    np.testing.assert_array_equal(display.density, topk.density_)
+    np.testing.assert_array_equal(display.density, dictionary.density_)
 
 
 def test_other_families_need_rows(autoencoder, images):

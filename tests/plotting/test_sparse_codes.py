@@ -33,9 +33,9 @@ def never_dense(monkeypatch):
 
 
 @pytest.mark.parametrize("image_shape", [(8, 8), None])
-def test_top_rows(topk, images, image_shape, never_dense):
-    display = TopRowsDisplay.from_estimator(topk, images, 3, image_shape=image_shape)
-    activations = topk.transform(images)[:, [3]].toarray().ravel()
+def test_top_rows(dictionary, images, image_shape, never_dense):
+    display = TopRowsDisplay.from_estimator(dictionary, images, 3, image_shape=image_shape)
+    activations = dictionary.transform(images)[:, [3]].toarray().ravel()
     np.testing.assert_array_equal(display.activations, np.sort(activations)[::-1][:10])
     np.testing.assert_array_equal(activations[display.indices], display.activations)
 
@@ -49,32 +49,34 @@ def test_activations_in_blocks_of_units(monkeypatch):
     np.testing.assert_allclose(sparse.means, dense.means, rtol=1e-14)
 
 
-def test_activations_of_an_estimator(topk, images):
-    display = ActivationsDisplay.from_estimator(topk, images)
+def test_activations_of_an_estimator(dictionary, images):
+    display = ActivationsDisplay.from_estimator(dictionary, images)
     np.testing.assert_allclose(
-        display.means, topk.transform(images).toarray().mean(axis=0)[display.units]
+        display.means, dictionary.transform(images).toarray().mean(axis=0)[display.units]
     )
     assert display.target is None
 
 
-def test_features_by_density(topk):
-    display = FeaturesDisplay.from_estimator(topk, (8, 8), order="density", units=5)
-    np.testing.assert_array_equal(display.units, np.argsort(-topk.density_, kind="stable")[:5])
-    atoms = FeaturesDisplay.from_estimator(topk, (8, 8), weights="decoder").features
-    np.testing.assert_allclose(atoms, topk.decoder_components_, atol=1e-12)
+def test_features_by_density(dictionary):
+    display = FeaturesDisplay.from_estimator(dictionary, (8, 8), order="density", units=5)
+    np.testing.assert_array_equal(
+        display.units, np.argsort(-dictionary.density_, kind="stable")[:5]
+    )
+    atoms = FeaturesDisplay.from_estimator(dictionary, (8, 8), weights="decoder").features
+    np.testing.assert_allclose(atoms, dictionary.decoder_components_, atol=1e-12)
 
 
-def test_an_order_that_the_family_does_not_know(topk, autoencoder):
+def test_an_order_that_the_family_does_not_know(dictionary, autoencoder):
     with pytest.raises(TypeError, match="has no 'mean_activations_' to draw"):
-        FeaturesDisplay.from_estimator(topk, (8, 8), order="mean_activation")
+        FeaturesDisplay.from_estimator(dictionary, (8, 8), order="mean_activation")
     with pytest.raises(TypeError, match="has no 'density_' to draw"):
         FeaturesDisplay.from_estimator(autoencoder, (8, 8), order="density")
 
 
-def test_reconstructions_and_loss(topk, images, never_dense):
-    display = ReconstructionsDisplay.from_estimator(topk, images, (8, 8), n_rows=4)
-    np.testing.assert_array_equal(display.X_hat, topk.reconstruct(images[:4]))
-    assert LossCurveDisplay.from_estimator(topk).ax_.get_xlabel() == "epoch"
+def test_reconstructions_and_loss(dictionary, images, never_dense):
+    display = ReconstructionsDisplay.from_estimator(dictionary, images, (8, 8), n_rows=4)
+    np.testing.assert_array_equal(display.X_hat, dictionary.reconstruct(images[:4]))
+    assert LossCurveDisplay.from_estimator(dictionary).ax_.get_xlabel() == "epoch"
 
 
 def r2_and_l0(model, X, y=None):
@@ -88,9 +90,9 @@ def r2_and_l0(model, X, y=None):
         ("param_n_nonzero_coefs", "active units of a row (n nonzero coefs)"),
     ],
 )
-def test_trade_off_of_a_search_over_active_units(topk, images, x, label):
+def test_trade_off_of_a_search_over_active_units(dictionary, images, x, label):
     search = GridSearchCV(
-        clone(topk), {"n_nonzero_coefs": [2, 4, 8]}, scoring=r2_and_l0, refit=False, cv=2
+        clone(dictionary), {"n_nonzero_coefs": [2, 4, 8]}, scoring=r2_and_l0, refit=False, cv=2
     ).fit(images)
     display = TradeOffDisplay.from_cv_results(
         search.cv_results_, x=x, parameter="param_n_nonzero_coefs"
