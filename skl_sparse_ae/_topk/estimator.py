@@ -7,7 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
 from skl_sparse_ae._estimator.base import BaseAutoencoder
 from skl_sparse_ae._estimator.diagnostics import not_converged
@@ -31,6 +35,7 @@ from skl_sparse_ae._topk.predict import (
 )
 from skl_sparse_ae._topk.problem import TopKProblem, TopKSpec
 
+OF_USE = ("n_nonzero_coefs", "transform_algorithm", "sparse_output")  # read by methods of use
 HUGE = float(np.finfo(np.float64).max)
 
 
@@ -465,8 +470,11 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         return -errors_of_rows(self._model(), self._check_rows(X))
 
     def _check_usable(self):
+        """Raise NotFittedError, or ValueError for parameters of use outside their range."""
         self._check_fitted()
-        self._validate_params()
+        constraints = {name: self._parameter_constraints[name] for name in OF_USE}
+        values = {name: getattr(self, name) for name in OF_USE}
+        validate_parameter_constraints(constraints, values, type(self).__name__)
 
     def _messages(self, status, summary, rows, moments):
         scale = float(np.sqrt(moments.variance.mean()))

@@ -164,9 +164,10 @@ class TopKProblem:
         rate = max(1 / state.n_steps, 1 / BATCHES_OF_THRESHOLD)
         w.threshold[...] += rate * (state.memory["threshold"] - w.threshold)
         idle = state.memory["idle"]
-        dead = np.flatnonzero(idle >= max(self._rows_to_wait, MIN_BATCHES_TO_WAIT * batch.n_rows))
+        rows_to_wait = max(self._rows_to_wait, MIN_BATCHES_TO_WAIT * batch.n_rows)
+        dead = np.flatnonzero(idle >= rows_to_wait)[: batch.n_rows]
         if len(dead):
-            self._replace(state, dead[: batch.n_rows], batch)
+            self._replace(state, dead, batch)
             idle[dead] = 0
         return state
 

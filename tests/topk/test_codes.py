@@ -7,7 +7,6 @@ from skl_sparse_ae._topk.codes import (
     Selection,
     above,
     canonical,
-    flat_indices,
     largest_of_rows,
     threshold_for,
     without_zeros,
@@ -56,11 +55,6 @@ def test_rows_without_positive_values_have_empty_codes():
     for A in (above(-np.abs(Z), 0), largest_of_rows(-np.abs(Z), 3)):
         assert A.nnz == 0
         assert A.shape == Z.shape
-
-
-def test_flat_indices_find_the_stored_elements():
-    A = above(Z, 0.3)
-    np.testing.assert_array_equal(Z.reshape(-1)[flat_indices(A)], A.data)
 
 
 def test_zeros_and_negative_values_are_removed():
