@@ -278,6 +278,16 @@ def autoencoder(images):
         return SparseAutoencoderTransformer(7, max_iter=20, random_state=0).fit(images)
 
 
+@pytest.fixture(scope="session")
+def topk(images):
+    """A TopK fit to the images: 24 units, 3 of them active, stopped early."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return TopKAutoencoderTransformer(
+            24, n_nonzero_coefs=3, max_iter=3, tol=0, random_state=0
+        ).fit(images)
+
+
 @pytest.fixture(
     scope="session",
     params=[("squared_error", None), ("squared_error", "logistic"), ("cross_entropy", None)],

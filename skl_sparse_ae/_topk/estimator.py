@@ -1,5 +1,6 @@
 """The TopK autoencoder as an estimator: parameters, attributes, warnings. No formula."""
 
+from itertools import pairwise
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -69,12 +70,18 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         "batch" trains with `n_nonzero_coefs` active units on average over the rows of a mini-batch
         (BatchTopK): rows that need more units have more. "row" trains with the `n_nonzero_coefs`
         largest of each row (TopK).
-    transform_algorithm : {"threshold", "top_k", "least_squares"}, default="threshold"
+    nested_components : array-like of int or None, default=None
+        Numbers of units, ascending and below `n_components`: the first so many units of a code are
+        to reconstruct on their own (Matryoshka), as all of them are. J is then the mean over these
+        prefixes and the whole code. None trains the whole code alone.
+    transform_algorithm : {"threshold", "top_k", "least_squares", "omp"}, default="threshold"
         How codes are computed in use. "threshold" keeps pre-activations above `threshold_`. "top_k"
         keeps the `n_nonzero_coefs` largest of each row that are positive; it suits
         ``selection="row"``. "least_squares" has the units of "threshold", and solves for the
-        non-negative code that reconstructs the row best: less error for a little more time. It may
-        be set after `fit`.
+        non-negative code that reconstructs the row best: less error for a little more time. "omp"
+        ignores the encoder: orthogonal matching pursuit takes up to `n_nonzero_coefs` atoms for
+        each row, which has the lowest error and takes several times as long. It may be set after
+        `fit`.
     sparse_output : bool, default=True
         True returns CSR matrices from `transform`, False arrays. It may be set after `fit`. A CSR
         matrix cannot become a DataFrame: with ``set_output(transform="pandas")`` or "polars",
@@ -125,7 +132,8 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         Number of units that none of those rows uses.
     loss_ : float
         J at these weights over all of those rows, by `transform_algorithm`: the mean squared error
-        of `reconstruct`, in the squared unit of X.
+        of `reconstruct` (with `nested_components`, the mean of that and of the prefixes), in the
+        squared unit of X.
     loss_curve_ : list of float
         Mean of J over the mini-batches of each epoch. After `partial_fit`, the last 1,000 entries.
     loss_terms_ : dict of lists of float
@@ -168,6 +176,9 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
 
     Bussmann, B., Leask, P. & Nanda, N., BatchTopK Sparse Autoencoders, arXiv:2412.06410 (2024).
 
+    Bussmann, B. et al., Learning Multi-Level Features with Matryoshka Sparse Autoencoders,
+    arXiv:2503.17547 (2025).
+
     Examples
     --------
     >>> from skl_sparse_ae import TopKAutoencoderTransformer
@@ -191,6 +202,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
     } | {
         "n_nonzero_coefs": [Interval(Integral, 1, None, closed="left")],
         "selection": [StrOptions({"batch", "row"})],
+        "nested_components": ["array-like", None],
         "transform_algorithm": [StrOptions(set(ALGORITHMS))],
         "sparse_output": ["boolean"],
     }
@@ -213,7 +225,8 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         *,
         n_nonzero_coefs: int = 16,
         selection: Literal["batch", "row"] = "batch",
-        transform_algorithm: Literal["threshold", "top_k", "least_squares"] = "threshold",
+        nested_components: ArrayLike | None = None,
+        transform_algorithm: Literal["threshold", "top_k", "least_squares", "omp"] = "threshold",
         sparse_output: bool = True,
         max_iter: int = 200,
         tol: float = 1e-4,
@@ -229,6 +242,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         self.n_components = n_components
         self.n_nonzero_coefs = n_nonzero_coefs
         self.selection = selection
+        self.nested_components = nested_components
         self.transform_algorithm = transform_algorithm
         self.sparse_output = sparse_output
         self.max_iter = max_iter
@@ -274,6 +288,20 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
     def _check_parameters(self):
         super()._check_parameters()
         check_integers(self, ("n_nonzero_coefs",))
+        self._nested()
+
+    def _nested(self):
+        """The numbers of units in the prefixes that reconstruct; ValueError unless they ascend."""
+        nested = () if self.nested_components is None else self.nested_components
+        widths = (0, *nested, self.n_components)
+        are_integers = all(isinstance(w, Integral) and not isinstance(w, bool) for w in widths)
+        if not are_integers or any(a >= b for a, b in pairwise(widths)):
+            raise ValueError(
+                f"The 'nested_components' parameter of {type(self).__name__} must hold ints that "
+                f"ascend from 1 and are below n_components={self.n_components}. Got "
+                f"{self.nested_components!r} instead."
+            )
+        return tuple(int(width) for width in nested)
 
     def _functions(self):
         return {}
@@ -293,7 +321,8 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
     def _stochastic_problem(self, frame, moments, rows):
         selection = Selection(self.n_nonzero_coefs, self.selection == "row")
         shape = Shape(len(frame.input_mean), self.n_components)
-        spec = TopKSpec(selection, frame, shape, rows.dtype, self.transform_algorithm)
+        algorithm = self.transform_algorithm
+        spec = TopKSpec(selection, frame, shape, rows.dtype, algorithm, self._nested())
         return TopKProblem(spec, moments, rows)
 
     def _memory(self, is_warm):

@@ -38,6 +38,7 @@ class TopKSpec(NamedTuple):
     shape: Shape
     dtype: np.dtype  # of the weights
     algorithm: str  # by which codes are computed in use
+    nested: tuple[int, ...] = ()  # numbers of units in the prefixes that reconstruct on their own
 
     def model(self, weights):
         """The `TrainedModel` of flat weights."""
@@ -52,7 +53,7 @@ class TopKSpec(NamedTuple):
 
     def summarize(self, weights, rows):
         """The `Summary` of flat weights at all rows, whose codes are those of `transform`."""
-        return summarize(self.model(weights), rows)
+        return summarize(self.model(weights), rows, self.nested)
 
 
 class StandardizedBatch(NamedTuple):
@@ -140,7 +141,7 @@ class TopKProblem:
         codes = [selection.code(z, threshold) for z in Z]
         scale = 1 / (batch.n_rows * shape.n_features)
         error, n_uses, gradient = batch.blocks.sum(
-            partial(backpropagate, w, shape, scale), codes, dtype=None
+            partial(backpropagate, w, shape, scale, nested=self.spec.nested), codes, dtype=None
         )
         memory["threshold"][...] = threshold
         memory["idle"] += batch.n_rows

@@ -21,7 +21,7 @@ from skl_sparse_ae.metrics import atom_recovery
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 SELECTIONS = pytest.mark.parametrize("selection", ["batch", "row"])
-ALGORITHMS = pytest.mark.parametrize("algorithm", ["threshold", "top_k", "least_squares"])
+ALGORITHMS = pytest.mark.parametrize("algorithm", ["threshold", "top_k", "least_squares", "omp"])
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +92,31 @@ def test_least_squares_lowers_the_error_within_the_same_units(trained, superpose
     model.set_params(transform_algorithm="least_squares")
     assert 1 - model.score(X) < 0.95 * error
     assert not (supports(model.transform(X)) & ~supports(plain)).any()
+
+
+def test_pursuit_has_the_lowest_error(trained, superposed):
+    X, _ = superposed
+    model, errors = copy.copy(trained["row"]), {}
+    for algorithm in ("top_k", "least_squares", "omp"):
+        model.set_params(transform_algorithm=algorithm)
+        errors[algorithm] = 1 - model.score(X)
+    assert errors["omp"] < 0.9 * errors["top_k"]
+    assert np.diff(model.transform(X).indptr).max() <= 3
+
+
+def test_first_units_reconstruct_on_their_own(quick, superposed):
+    X, _ = superposed
+    plain, nested = (quick(max_iter=20, nested_components=n).fit(X) for n in (None, [8, 16]))
+
+    def error_of_first(model, n):
+        A = model.transform(X)[:, :n]
+        X_hat = A @ model.decoder_components_[:n] + model.decoder_intercept_
+        return np.square(X_hat - X).mean()
+
+    assert error_of_first(nested, 8) < 0.9 * error_of_first(plain, 8)
+    of_prefixes = [error_of_first(nested, n) for n in (8, 16, 40)]
+    assert nested.loss_ == pytest.approx(np.mean(of_prefixes))
+    assert sorted(of_prefixes, reverse=True) == of_prefixes
 
 
 @SELECTIONS
@@ -299,6 +324,7 @@ CHANGES = {
     "n_components": 41,
     "n_nonzero_coefs": 4,
     "selection": "row",
+    "nested_components": [10],
     "transform_algorithm": "top_k",
     "max_iter": 4,
     "tol": 10.0,
@@ -352,7 +378,12 @@ def test_a_seed_repeats_the_fit(quick, X, model):
         ("n_nonzero_coefs", True),
         ("n_nonzero_coefs", 2.0),
         ("selection", "column"),
-        ("transform_algorithm", "omp"),
+        ("transform_algorithm", "lasso"),
+        ("nested_components", [40]),
+        ("nested_components", [5, 5]),
+        ("nested_components", [2.5]),
+        ("nested_components", [0]),
+        ("nested_components", 5),
         ("sparse_output", "yes"),
     ],
 )
@@ -363,7 +394,7 @@ def test_parameters_outside_their_range_are_refused(quick, X, name, value):
 
 def test_an_unknown_algorithm_is_refused_after_fit(model, X):
     with pytest.raises(ValueError, match="'transform_algorithm' parameter"):
-        copy.copy(model).set_params(transform_algorithm="omp").transform(X)
+        copy.copy(model).set_params(transform_algorithm="lasso").transform(X)
 
 
 def test_more_active_units_than_there_are_is_an_ordinary_relu(quick, X):
@@ -442,7 +473,7 @@ BROKEN = [
     {"n_dead_": 41},
     {"loss_": -1.0},
     {"n_iter_": 0},
-    {"transform_algorithm": "omp"},
+    {"transform_algorithm": "lasso"},
     {"_optimizer_state": {}},
     {"transform": None},
 ]

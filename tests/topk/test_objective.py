@@ -7,6 +7,7 @@ from skl_sparse_ae._topk.objective import (
     Shape,
     backpropagate,
     decode,
+    errors_of_prefixes,
     flatten,
     pre_activations,
     remove_radial_part,
@@ -92,7 +93,7 @@ def test_the_gradient_of_the_code_in_several_pieces(given, monkeypatch, gathered
     w, G = unflatten(flat, SHAPE), np.random.default_rng(4).normal(size=X.shape)
     monkeypatch.setattr(objective, "GATHERED", gathered)
     expected = (G @ w.Wd.T)[A.nonzero()]
-    np.testing.assert_allclose(to_active_units(w, G, A), expected, rtol=1e-12)
+    np.testing.assert_allclose(to_active_units(w.Wd, G, A), expected, rtol=1e-12)
 
 
 def test_an_empty_code_is_decoded_to_the_bias(network):
@@ -117,3 +118,37 @@ def test_the_scale_of_a_unit_makes_no_difference_to_the_reconstruction(network):
     other = w._replace(We=w.We * t, be=w.be * t[:, 0], Wd=w.Wd / t)
     A, B = (np.maximum(pre_activations(v, X), 0) for v in (w, other))
     np.testing.assert_allclose(decode(other, B), decode(w, A), rtol=1e-10)
+
+
+NESTED = (2, 5)
+
+
+def nested_value(flat, support):
+    """J of dense arithmetic: the mean over the prefixes of 2, 5 and all units."""
+    w = unflatten(flat, SHAPE)
+    A = np.where(support, X @ w.We.T + w.be, 0)
+    return np.mean(
+        [np.square(A[:, :m] @ w.Wd[:m] + w.bd - X).mean() for m in (*NESTED, SHAPE.n_components)]
+    )
+
+
+def test_the_gradient_of_nested_components(given, central_differences):
+    flat, A, _ = given
+    w, support = unflatten(flat, SHAPE), A.toarray() > 0
+    result = backpropagate(w, SHAPE, 1 / X.size, X, A, NESTED)
+    assert result.square_error / X.size == pytest.approx(nested_value(flat, support))
+    expected = central_differences(lambda x: nested_value(x, support), flat)
+    e = unflatten(expected, SHAPE)
+    e.Wd[...] -= (e.Wd * w.Wd).sum(axis=1, keepdims=True) * w.Wd
+    np.testing.assert_allclose(result.gradient, expected, rtol=0, atol=1e-9)
+
+
+def test_prefixes_add_up_to_the_whole_code(given):
+    flat, A, _ = given
+    w = unflatten(flat, SHAPE)
+    parts = errors_of_prefixes(w, X, A, NESTED)
+    assert [units for _, units, _ in parts] == [slice(0, 2), slice(2, 5), slice(5, 9)]
+    np.testing.assert_allclose(parts[-1][2], decode(w, A) - X, atol=1e-14)
+    np.testing.assert_array_equal(
+        np.concatenate([part.toarray() for part, _, _ in parts], axis=1), A.toarray()
+    )
