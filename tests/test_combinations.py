@@ -222,7 +222,7 @@ def parts(result):
     return result if isinstance(result, list) else [result]
 
 
-OF_SIGMOIDS = {"classifier", "regressor", "classifier in ONNX", "path", "features"}
+OF_SIGMOIDS = {"classifier", "regressor", "classifier in ONNX", "path"}
 CASES = [(name, use, before) for name in MODELS for use in USES for before in BEFORE]
 CASES += [
     (name, use, before)
