@@ -86,11 +86,8 @@ def test_the_source_of_a_topk_model_has_the_same_codes(any_topk, unseen, dtype, 
 def test_the_source_of_a_topk_model_refuses_what_the_model_refuses(any_topk, tmp_path):
     to_source(any_topk, tmp_path / "exported.py")
     exported = imported(tmp_path / "exported.py")
-    for X in (
-        1e308 * np.sign(any_topk.components_[:2]),
-        np.full((2, 64), np.nan),
-        np.zeros((2, 63)),
-    ):
+    huge = 1e308 * np.sign(any_topk.components_[:2])
+    for X in (huge, np.full((2, 64), np.nan), np.zeros((2, 63))):
         with pytest.raises(ValueError, match=r"overflows|NaN|features"):
             any_topk.transform(X)
         with pytest.raises(ValueError, match=r"Expected rows of|not finite"):
