@@ -304,7 +304,7 @@ def any_autoencoder(request, images):
 
 
 @pytest.fixture(scope="session", params=["threshold", "top_k"])
-def topk(request, images):
+def any_topk(request, images):
     """A TopK fit to the first 300 images, for each algorithm that exports know: 20 units."""
     model = TopKAutoencoderTransformer(
         20, n_nonzero_coefs=4, transform_algorithm=request.param, max_iter=20, random_state=0

@@ -79,9 +79,9 @@ class TopKSubclass(TopKAutoencoderTransformer):
 TOPK_MODELS = {
     "dense": lambda X: topk().fit(X),
     "CSR": lambda X: topk(sparse_output=True).fit(X),
-    "TopK subclass": lambda X: TopKSubclass(**topk().get_params()).fit(X),
-    "TopK to pandas": lambda X: topk().set_output(transform="pandas").fit(X),
-    "TopK pickled": lambda X: pickle.loads(pickle.dumps(topk().fit(X))),
+    "TopK subclass to pandas": lambda X: (
+        TopKSubclass(**topk().get_params()).set_output(transform="pandas").fit(X)
+    ),
 }
 BEFORE = {
     "alone": None,
@@ -223,12 +223,18 @@ def parts(result):
 
 
 OF_SIGMOIDS = {"classifier", "regressor", "classifier in ONNX", "path"}
-PAIRS = [(name, use) for name in MODELS for use in USES]
-PAIRS += [(name, use) for name in TOPK_MODELS for use in USES if use not in OF_SIGMOIDS]
+CASES = [(name, use, before) for name in MODELS for use in USES for before in BEFORE]
+CASES += [
+    (name, use, before)
+    for name in TOPK_MODELS
+    if name != "dense"
+    for use in USES
+    if use not in OF_SIGMOIDS
+    for before in ("alone", "second of two")
+]
 
 
-@pytest.mark.parametrize("before", BEFORE)
-@pytest.mark.parametrize(("name", "use"), PAIRS)
+@pytest.mark.parametrize(("name", "use", "before"), CASES)
 def test_every_model_with_every_use(models, images, tmp_path, name, before, use):
     model, plain = models(name, before)
     tolerance = {"float32": 2e-3, "Dask's to_local": 1e-6}.get(name, 1e-12)

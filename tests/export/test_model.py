@@ -82,23 +82,23 @@ def test_all_that_is_public_is_listed_and_documented():
     assert all(">>>" in getattr(export, name).__doc__ for name in export.__all__)
 
 
-def test_the_rule_by_which_units_are_selected(topk):
-    expected = {"threshold": topk.threshold_, "top_k": 4}
-    name = topk.transform_algorithm
-    assert selection_rule(topk) == (name, expected[name])
-    many = copy.copy(topk).set_params(n_nonzero_coefs=50, transform_algorithm="top_k")
+def test_the_rule_by_which_units_are_selected(any_topk):
+    expected = {"threshold": any_topk.threshold_, "top_k": 4}
+    name = any_topk.transform_algorithm
+    assert selection_rule(any_topk) == (name, expected[name])
+    many = copy.copy(any_topk).set_params(n_nonzero_coefs=50, transform_algorithm="top_k")
     assert selection_rule(many) == ("top_k", 20)
 
 
-def test_codes_that_are_solved_for_are_refused_with_a_cure(topk, tmp_path):
-    solved = copy.copy(topk).set_params(transform_algorithm="least_squares")
+def test_codes_that_are_solved_for_are_refused_with_a_cure(any_topk, tmp_path):
+    solved = copy.copy(any_topk).set_params(transform_algorithm="least_squares")
     for export_to in (to_torch, lambda model: to_source(model, tmp_path / "never.py")):
         with pytest.raises(ValueError, match=r"'least_squares' cannot be exported.*'threshold'"):
             export_to(solved)
     assert not list(tmp_path.iterdir())
 
 
-def test_parameters_of_a_topk_model_are_checked(topk):
-    wrong = copy.copy(topk).set_params(n_nonzero_coefs=0)
+def test_parameters_of_a_topk_model_are_checked(any_topk):
+    wrong = copy.copy(any_topk).set_params(n_nonzero_coefs=0)
     with pytest.raises(ValueError, match="'n_nonzero_coefs' parameter"):
         selection_rule(wrong)

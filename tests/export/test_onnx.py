@@ -194,18 +194,18 @@ def test_runtimes_of_opset_13_are_served(any_autoencoder, unseen):
 
 @every_dtype
 @pytest.mark.parametrize("target_opset", [13, None])
-def test_all_outputs_of_a_topk_model(topk, unseen, dtype, rounded, target_opset):
+def test_all_outputs_of_a_topk_model(any_topk, unseen, dtype, rounded, target_opset):
     """The same units are active, of rows of every size."""
     X = unseen.astype(dtype)
-    got = run(topk, X, {TopKAutoencoderTransformer: BOTH}, target_opset=target_opset)
+    got = run(any_topk, X, {TopKAutoencoderTransformer: BOTH}, target_opset=target_opset)
     assert [value.dtype for value in got.values()] == [dtype, dtype, np.float64]
-    code, rows = rounded(topk, X)
-    expected = topk.transform(X).toarray()
+    code, rows = rounded(any_topk, X)
+    expected = any_topk.transform(X).toarray()
     code.check(got["code"], expected)
     np.testing.assert_array_equal(got["code"] > 0, expected > 0)
-    rows.check(got["reconstruction"], topk.reconstruct(X))
+    rows.check(got["reconstruction"], any_topk.reconstruct(X))
     np.testing.assert_allclose(
-        got["score"], topk.score_samples(X), rtol=10 * TOLERANCE[dtype], atol=TOLERANCE[dtype]
+        got["score"], any_topk.score_samples(X), rtol=10 * TOLERANCE[dtype], atol=TOLERANCE[dtype]
     )
 
 
@@ -220,26 +220,26 @@ def test_offset_rows_of_a_topk_model_keep_their_digits(images, dtype):
     np.testing.assert_allclose(got["score"], model.score_samples(X), rtol=error)
 
 
-def test_rows_whose_code_overflows_are_not_finite_in_the_graph(topk):
-    X = 1e308 * np.sign(topk.components_[:2])
+def test_rows_whose_code_overflows_are_not_finite_in_the_graph(any_topk):
+    X = 1e308 * np.sign(any_topk.components_[:2])
     with pytest.raises(ValueError, match="overflows"):
-        topk.transform(X)
-    code = run(topk, X)["code"]
+        any_topk.transform(X)
+    code = run(any_topk, X)["code"]
     assert not np.isfinite(code).all(axis=1).any()
 
 
-def test_a_classifier_of_topk_codes(topk, images):
+def test_a_classifier_of_topk_codes(any_topk, images):
     y = np.digitize(images.mean(axis=1), [0.28, 0.34])
-    code = topk.transform(images)
+    code = any_topk.transform(images)
     classifier = LogisticRegression(max_iter=200).fit(code, y)
-    got = run(make_pipeline(topk, classifier), images, {"zipmap": False})
+    got = run(make_pipeline(any_topk, classifier), images, {"zipmap": False})
     np.testing.assert_allclose(
         got["probabilities"], classifier.predict_proba(code), rtol=0, atol=1e-5
     )
 
 
-def test_codes_that_are_solved_for_are_refused(topk, images):
-    solved = copy.copy(topk).set_params(transform_algorithm="least_squares")
+def test_codes_that_are_solved_for_are_refused(any_topk, images):
+    solved = copy.copy(any_topk).set_params(transform_algorithm="least_squares")
     with pytest.raises(ValueError, match=r"'least_squares' cannot be exported.*'threshold'"):
         run(solved, images)
 

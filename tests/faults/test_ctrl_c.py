@@ -131,7 +131,10 @@ def test_ctrl_c_before_the_first_iterate_changes_nothing(
     if place == "epoch" and solver == "lbfgs":
         pytest.skip("L-BFGS has none")
     model = quick(
-        solver=solver, warm_start=history == "warm", random_state=np.random.RandomState(0)
+        solver=solver,
+        warm_start=history == "warm",
+        batch_size=500,
+        random_state=np.random.RandomState(0),
     )
     if history != "none":
         model.fit(X)
