@@ -16,6 +16,7 @@ from skl_sparse_ae import SparseAutoencoderTransformer, TopKAutoencoderTransform
 
 # Among which a learning rate is searched: the recipe's rows have a mean square of 1 / n_features.
 RATES = (0.001, 0.003, 0.01, 0.03)
+OUR_RATE = TopKAutoencoderTransformer().learning_rate_init
 RATES_OF_TWIN = (0.003, 0.01, 0.03, 0.1)
 MAX_BATCHES = 150  # of MiniBatchDictionaryLearning, which takes about a second for each
 
@@ -196,7 +197,7 @@ def principal(X, task, l0s):
 
 
 CONTENDERS = {
-    "ours": partial(networks, ours, "TopK", (0.01,)),
+    "ours": partial(networks, ours, "TopK", (OUR_RATE,)),
     "ours, searched": partial(networks, ours, "TopK, rate searched", RATES),
     "twin": partial(networks, twin, "PyTorch twin", RATES_OF_TWIN),
     "sigmoid": sigmoid,
