@@ -213,7 +213,7 @@ def variational_epochs(model, X):
     rows = as_rows(X)
     moments = model._moments(rows)
     frame = model._make_frame(moments, X.dtype)
-    problem = model._stochastic_problem(frame, moments, X.dtype)
+    problem = model._stochastic_problem(frame, moments, rows)
     state = adam_start(problem.initial_params(np.random.default_rng(0)).astype(X.dtype))
     with epochs(problem, rows, model.batch_size, model.learning_rate_init) as epoch:
         while True:
@@ -272,7 +272,7 @@ def dask_workers(rows):
 def dask_round(rows, function):
     """A function that calls ``function(rows of a block, None)`` once for each worker."""
     blocks = rows.blocks(1)
-    return lambda: blocks.map(function, [None] * len(blocks))
+    return lambda: blocks.sums_of_workers(function, [None] * len(blocks))
 
 
 def clock_workers():

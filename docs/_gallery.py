@@ -21,6 +21,7 @@ ORDER = (
     "variational_digits",
     "elbo_anomalies",
     "text_topics",
+    "topk_embeddings",
 )
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import warnings
 from contextlib import ExitStack
+from functools import partial
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -21,7 +22,11 @@ from scipy.sparse import csr_array
 from scipy.special import expit
 from sklearn.datasets import load_digits
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 from skl_sparse_ae._estimator import base
 from skl_sparse_ae._nn import activations, losses, penalties, saturation
 from skl_sparse_ae._rows import blocks, disk, executor, in_memory, moments, thread_pool
@@ -273,6 +278,16 @@ def autoencoder(images):
         return SparseAutoencoderTransformer(7, max_iter=20, random_state=0).fit(images)
 
 
+@pytest.fixture(scope="session")
+def topk(images):
+    """A TopK fit to the images: 24 units, 3 of them active, stopped early."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return TopKAutoencoderTransformer(
+            24, n_nonzero_coefs=3, max_iter=3, tol=0, random_state=0
+        ).fit(images)
+
+
 @pytest.fixture(
     scope="session",
     params=[("squared_error", None), ("squared_error", "logistic"), ("cross_entropy", None)],
@@ -285,6 +300,17 @@ def any_autoencoder(request, images):
         model = SparseAutoencoderTransformer(
             7, loss=loss, decoder_activation=decoder, max_iter=20, random_state=0
         )
+        return model.fit(images[:300])
+
+
+@pytest.fixture(scope="session", params=["threshold", "top_k"])
+def topk(request, images):
+    """A TopK fit to the first 300 images, for each algorithm that exports know: 20 units."""
+    model = TopKAutoencoderTransformer(
+        20, n_nonzero_coefs=4, transform_algorithm=request.param, max_iter=20, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         return model.fit(images[:300])
 
 
@@ -356,17 +382,33 @@ RISING = {
 }
 
 
+def _least_active(model, Z):
+    """What pre-activations of active units exceed: one number, or one for each row."""
+    if model.transform_algorithm == "threshold":
+        return model.threshold_
+    k = model.n_nonzero_coefs
+    return np.maximum(-np.sort(-Z)[:, k - 1 : k + 1].mean(axis=1, keepdims=True), 0)
+
+
+def _above(threshold, Z):
+    return np.where(threshold < Z, Z, 0)
+
+
 @pytest.fixture(scope="session")
 def rounded():
     """A function that returns `transform` and `reconstruct` of a fitted estimator as `Rounded`."""
 
     def codes_and_rows(model, X):
-        of_loss = "logistic" if model.loss == "cross_entropy" else "identity"
+        of_loss = "logistic" if getattr(model, "loss", "") == "cross_entropy" else "identity"
         A = Rounded.of(X, X.dtype)
         if isinstance(model, SparseAutoencoderTransformer):
             code = A.layer(model.components_.T, model.intercept_).through(expit)
             raw = code.layer(model.decoder_components_, model.decoder_intercept_)
             return code, raw.through(RISING[model.decoder_activation or of_loss])
+        if isinstance(model, TopKAutoencoderTransformer):
+            code = A.layer(model.components_.T, model.intercept_)
+            code = code.through(partial(_above, _least_active(model, code.value)))
+            return code, code.layer(model.decoder_components_, model.decoder_intercept_)
         *hidden, last = zip(model.encoder_coefs_, model.encoder_intercepts_, strict=True)
         for coef, intercept in hidden:
             A = A.layer(coef, intercept).through(RISING[model.activation])

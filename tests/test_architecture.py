@@ -19,10 +19,11 @@ LAYERS = [
     {"_sparse", "_variational", "_topk"},  # a family imports no other
     {"__init__"},
     # the tools: `import skl_sparse_ae` loads none of them
-    {"metrics", "dask", "export", "compat", "datasets"},
+    {"metrics", "dask", "export", "compat", "datasets", "inspection"},
     {"model_selection", "plotting"},
 ]
-TOOLS = {"metrics", "dask", "export", "compat", "datasets", "model_selection", "plotting"}
+TOOLS = {"metrics", "dask", "export", "compat", "datasets", "inspection"}
+TOOLS |= {"model_selection", "plotting"}
 USES_SCIKIT_LEARN = {"_estimator", *TOOLS}  # and the `estimator` of each family
 WARN = {"_estimator.base", "_estimator.persistence", "export._onnx"}
 # Modules whose `hasattr` is about objects of users, of other libraries or of the operating system.

@@ -1,6 +1,6 @@
 """Features of the package together: each way to get a model with each use of it.
 
-Every use of every model must give what it gives for the plain model.
+Every use of every model must give what it gives for the plain model of its family.
 """
 
 import copy
@@ -10,12 +10,18 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skl_sparse_ae import SparseAutoencoderTransformer, metrics, plotting
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+    metrics,
+    plotting,
+)
 from skl_sparse_ae.export import to_mlp_classifier, to_mlp_regressor, to_source, to_torch
 from skl_sparse_ae.model_selection import sparse_autoencoder_path
 
@@ -23,7 +29,7 @@ pytestmark = [
     pytest.mark.usefixtures("no_figure_left"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings(
-        "ignore:The mean activations are", "ignore:The codes have collapsed"
+        "ignore:The mean activations are", "ignore:The codes have collapsed", "ignore:.* are dead"
     ),
 ]
 
@@ -59,6 +65,24 @@ MODELS = {
     "pickled": lambda X: pickle.loads(pickle.dumps(first().fit(X))),
     "copied": lambda X: copy.copy(first().fit(X)),
 }
+
+
+def topk(**parameters):
+    options = {"n_nonzero_coefs": 4, "max_iter": 4, "sparse_output": False, "random_state": 0}
+    return TopKAutoencoderTransformer(20, **options | parameters)
+
+
+class TopKSubclass(TopKAutoencoderTransformer):
+    """A subclass that changes nothing."""
+
+
+TOPK_MODELS = {
+    "dense": lambda X: topk().fit(X),
+    "CSR": lambda X: topk(sparse_output=True).fit(X),
+    "TopK subclass": lambda X: TopKSubclass(**topk().get_params()).fit(X),
+    "TopK to pandas": lambda X: topk().set_output(transform="pandas").fit(X),
+    "TopK pickled": lambda X: pickle.loads(pickle.dumps(topk().fit(X))),
+}
 BEFORE = {
     "alone": None,
     "behind a scaler": StandardScaler(),
@@ -83,13 +107,19 @@ def models(images):
     def make(name, before):
         rows, step = rows_and_step(before)
         if (name, before) not in made:
-            model = MODELS[name](rows)
+            model = (MODELS | TOPK_MODELS)[name](rows)
             made[name, before] = model if step is None else make_pipeline(step, model)
         return made[name, before]
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield lambda name, before: (make(name, before), make("plain", before))
+        plain = dict.fromkeys(MODELS, "plain") | dict.fromkeys(TOPK_MODELS, "dense")
+        yield lambda name, before: (make(name, before), make(plain[name], before))
+
+
+def coded(model, X):
+    code = model.transform(X)
+    return code.toarray() if issparse(code) else np.asarray(code)
 
 
 def y_of(X):
@@ -155,11 +185,9 @@ def path_of(model, X):
 
 
 USES = {
-    "transform": lambda model, X, _: np.asarray(model.transform(X)),
-    "frozen": lambda model, X, _: np.asarray(FrozenEstimator(model).transform(X)),
-    "frozen in a Pipeline": lambda model, X, _: np.asarray(
-        make_pipeline(FrozenEstimator(model)).transform(X)
-    ),
+    "transform": lambda model, X, _: coded(model, X),
+    "frozen": lambda model, X, _: coded(FrozenEstimator(model), X),
+    "frozen in a Pipeline": lambda model, X, _: coded(make_pipeline(FrozenEstimator(model)), X),
     "ONNX": lambda model, X, _: onnx_outputs(model, X),
     "ONNX, frozen": lambda model, X, _: onnx_outputs(FrozenEstimator(model), X),
     "classifier": lambda model, X, _: classified(model, X),
@@ -194,9 +222,13 @@ def parts(result):
     return result if isinstance(result, list) else [result]
 
 
-@pytest.mark.parametrize("use", USES)
+OF_SIGMOIDS = {"classifier", "regressor", "classifier in ONNX", "path"}
+PAIRS = [(name, use) for name in MODELS for use in USES]
+PAIRS += [(name, use) for name in TOPK_MODELS for use in USES if use not in OF_SIGMOIDS]
+
+
 @pytest.mark.parametrize("before", BEFORE)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("name", "use"), PAIRS)
 def test_every_model_with_every_use(models, images, tmp_path, name, before, use):
     model, plain = models(name, before)
     tolerance = {"float32": 2e-3, "Dask's to_local": 1e-6}.get(name, 1e-12)

@@ -6,7 +6,11 @@ import pytest
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 
 # The checks fit noise, constants and a handful of rows: our warnings are right there.
 pytestmark = [
@@ -17,11 +21,16 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:X has feature names, but:UserWarning"),
     pytest.mark.filterwarnings("ignore:The codes have collapsed:UserWarning"),
     pytest.mark.filterwarnings("ignore:The mean activations are:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.* units are dead:UserWarning"),
 ]
 ESTIMATORS = [
     SparseAutoencoderTransformer(n_components=5, solver="lbfgs", max_iter=50),
     SparseAutoencoderTransformer(n_components=5, solver="adam", max_iter=20),
     VariationalAutoencoderTransformer(n_components=5, max_iter=10),
+    TopKAutoencoderTransformer(n_components=5, n_nonzero_coefs=2, max_iter=10),
+    TopKAutoencoderTransformer(
+        n_components=5, n_nonzero_coefs=2, max_iter=10, sparse_output=False, selection="row"
+    ),
 ]
 NEVER_YIELDED = [
     "check_param_validation",
@@ -45,6 +54,8 @@ def test_scikit_learn_checks(estimator, check):
 
 
 @pytest.mark.parametrize("check", NEVER_YIELDED)
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=["lbfgs", "adam", "variational"])
+@pytest.mark.parametrize(
+    "estimator", ESTIMATORS, ids=["lbfgs", "adam", "variational", "topk", "topk, dense"]
+)
 def test_checks_that_are_never_yielded(estimator, check):
     getattr(estimator_checks, check)(type(estimator).__name__, estimator)

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.sparse import csr_array
 from scipy.special import expit, logsumexp
 
-from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae import SparseAutoencoderTransformer, TopKAutoencoderTransformer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:The codes have collapsed:UserWarning"),
     pytest.mark.filterwarnings("ignore:The mean activations are:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*units are dead:UserWarning"),
 ]
 DTYPE = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 LOSSES = ["SquaredError", "LogisticSquaredError", "CrossEntropy"]
@@ -565,3 +567,105 @@ def test_a_warm_start_is_never_worse(fit):
     model, X = fit[0], fit[1].astype(np.float64)
     first = model.fit(X).loss_
     assert model.fit(X).loss_ <= first * (1 + 1e-12) + 1e-13
+
+
+# ----------------------------------------------------------------------------------- sparse codes
+
+
+@st.composite
+def topk_fits(draw, **parameters):
+    """A TopK model that is not fitted, and rows of any offset and unit for it."""
+    (n, d, k), rng, dtype = (
+        draw(shapes()),
+        draw(RNGS),
+        draw(st.sampled_from([np.float32, np.float64])),
+    )
+    drawn = {
+        "n_nonzero_coefs": draw(st.integers(1, k)),
+        "selection": draw(st.sampled_from(["batch", "row"])),
+        "transform_algorithm": draw(st.sampled_from(["threshold", "top_k", "least_squares"])),
+        "batch_size": draw(st.integers(1, n)),
+        "max_iter": draw(st.integers(1, 5)),
+        "random_state": draw(st.integers(0, 1000)),
+    }
+    X = 10.0 ** draw(st.integers(-2, 2)) * (rng.uniform(size=(n, d)) + draw(st.floats(-10, 10)))
+    return TopKAutoencoderTransformer(k, tol=0, **drawn | parameters), X.astype(dtype)
+
+
+@examples(15)
+@given(fit=topk_fits(), rng=RNGS, size=st.floats(0, 1e6))
+def test_sparse_codes_are_positive_canonical_and_of_the_dtype_of_their_rows(fit, rng, size):
+    model, X = fit
+    code = model.fit(X).transform((size * rng.uniform(-1, 1, size=X.shape)).astype(X.dtype))
+    assert code.format == "csr"
+    assert code.dtype == X.dtype
+    assert code.shape == (len(X), model.n_components)
+    assert (code.data > 0).all()
+    unchecked = csr_array((code.data, code.indices, code.indptr), code.shape)
+    assert unchecked.has_canonical_format
+    if model.transform_algorithm == "top_k":
+        assert code.getnnz(axis=1).max() <= model.n_nonzero_coefs
+
+
+@examples(15)
+@given(fit=topk_fits())
+def test_a_topk_fit_keeps_its_promises(fit):
+    model, X = fit[0], fit[1].astype(np.float64)
+    code = model.fit(X).transform(X)
+    error = code @ model.decoder_components_ + model.decoder_intercept_ - X
+    assert model.loss_ == pytest.approx(np.square(error).mean(), rel=1e-9, abs=1e-13)
+    np.testing.assert_allclose(model.density_, code.getnnz(axis=0) / len(X), rtol=1e-12)
+    assert model.n_dead_ == (model.density_ == 0).sum()
+    np.testing.assert_allclose(np.linalg.norm(model.decoder_components_, axis=1), 1, rtol=1e-12)
+
+
+@examples(15)
+@given(fit=topk_fits(transform_algorithm="threshold"))
+def test_as_many_units_are_active_as_were_asked_for(fit):
+    model, X = fit
+    n_active, n_wanted = model.fit(X).transform(X).nnz, len(X) * model.n_nonzero_coefs
+    model.threshold_ = 0.0
+    values = np.sort(model.transform(X).data)[::-1]
+    if len(values) <= n_wanted:
+        assert n_active == len(values)
+    elif values[n_wanted - 1] > values[n_wanted]:
+        assert n_active == n_wanted
+    else:  # no threshold can tell them apart
+        assert n_active < n_wanted
+
+
+@examples(15)
+@given(
+    fit=topk_fits(transform_algorithm="threshold"), start=st.integers(0, 11), step=st.integers(1, 3)
+)
+def test_a_sparse_code_does_not_depend_on_the_rows_beside_it(fit, start, step):
+    """Beyond rounding, which decides about units within rounding of the threshold."""
+    model, X = fit[0], fit[1].astype(np.float64)
+    code, some = model.fit(X).transform(X).toarray(), slice(start % len(X), None, step)
+    alone = model.transform(X[some]).toarray()
+    rounding = 1e-9 * max(alone.max(), code.max(), model.threshold_)
+    is_clear = np.abs(np.maximum(code[some], alone) - model.threshold_) > rounding
+    assert (np.abs(code[some] - alone)[is_clear] <= rounding).all()
+
+
+@examples(15)
+@given(fit=topk_fits(), exponent=st.integers(-30, 0))
+def test_the_unit_of_the_rows_changes_nothing(fit, exponent):
+    """To the bit for powers of two, if squares do not underflow."""
+    model, X = fit[0], fit[1].astype(np.float64)
+    code = model.fit(X).transform(X)
+    scaled = model.fit(2.0**exponent * X).transform(2.0**exponent * X)
+    np.testing.assert_array_equal(scaled.indices, code.indices)
+    np.testing.assert_array_equal(scaled.indptr, code.indptr)
+    np.testing.assert_allclose(scaled.data, 2.0**exponent * code.data, rtol=1e-9)
+
+
+@examples(15)
+@given(fit=topk_fits(), order=st.sampled_from("CF"))
+def test_a_topk_fit_leaves_its_rows_alone(fit, order):
+    model, X = fit[0], np.asarray(fit[1], order=order)
+    before = X.copy()
+    model.fit(X)
+    np.testing.assert_array_equal(X, before)
+    X.flags.writeable = False
+    model.fit(X).partial_fit(X).score(X)

@@ -1,6 +1,6 @@
-"""Products, sums and solves that overwrite their arguments, by BLAS and LAPACK.
+"""Products, sums and solves by BLAS and LAPACK, in place where that saves a copy.
 
-Each makes one pass over its largest argument and allocates nothing of that size.
+A function overwrites only the arguments that its docstring names.
 """
 
 from functools import lru_cache
@@ -12,14 +12,15 @@ from scipy.linalg import LinAlgError, cholesky, get_blas_funcs, get_lapack_funcs
 def column_sum(A):
     """The sum over rows (n_columns,) of a block A, in its dtype.
 
-    By BLAS, three to seven times faster than `A.sum(axis=0)`, and exact enough for one block.
+    The product with ones is three to seven times faster than `A.sum(axis=0)`, and exact enough for
+    one block.
     """
     return _ones(len(A), A.dtype) @ A
 
 
 @lru_cache(maxsize=16)
 def _ones(n, dtype):
-    """A read-only vector of ones: filling it takes as long as adding up a small block."""
+    """A read-only vector of ones, cached: filling one takes as long as adding up a small block."""
     ones = np.ones(n, dtype=dtype)
     ones.flags.writeable = False
     return ones
@@ -32,7 +33,7 @@ def sum_of_squares(A):
 
 
 def add_multiple(Y, factor, X):
-    """``Y += factor * X`` for contiguous arrays, Y in the wider dtype. Twice as fast as NumPy."""
+    """``Y += factor * X`` for contiguous arrays, Y in the wider dtype; twice as fast as NumPy."""
     axpy = get_blas_funcs("axpy", (X, Y))
     _copy_unless_shared(axpy(X.ravel(), Y.ravel(), a=factor).reshape(Y.shape), Y)
 
@@ -44,7 +45,10 @@ def subtract_outer(M, u, v):
 
 
 def _copy_unless_shared(result, M):
-    """M, holding `result`. BLAS wrappers do not overwrite misaligned arrays, as Dask may send."""
+    """M, which now holds `result`.
+
+    BLAS wrappers return a copy if M is misaligned, as arrays from Dask may be.
+    """
     if not np.may_share_memory(M, result):
         M[...] = result
     return M
@@ -58,18 +62,18 @@ def times_triangular(W, T, transposed=0):
 
 
 def root_and_inverse(S):
-    """``(L, inv(L))``, both lower triangular, for a positive definite ``S = L L'``, overwritten."""
+    """``(L, inv(L))``, lower triangular, for a positive definite ``S = L L'``; overwrites S."""
     root = cholesky(S, lower=True, overwrite_a=True)
     inverse, _ = get_lapack_funcs("trtri", (root,))(root, lower=1)
     return root, inverse
 
 
 def solve_in_place(S, C):
-    """``(inv(S) @ C, <inv(S) @ C, C>)`` for a symmetric S; the solution takes the place of C.
+    """``(inv(S) @ C, <inv(S) @ C, C>)`` for a symmetric S; the solution overwrites C.
 
-    NaN where S is not finite or not positive definite to working precision. With ``S = L L'`` the
-    product is the sum of squares of ``inv(L) @ C``. The solves are from the right of C', which is
-    what BLAS sees in the memory of C: copies there and back would take longer than the work.
+    Both are NaN if S is not finite, or not positive definite to working precision. With
+    ``S = L L'`` the scalar product is the sum of squares of ``inv(L) @ C``. BLAS sees C' in the
+    memory of C, so the solves are from the right: copies would take longer than the solves.
     """
     try:
         root = cholesky(S, lower=True)

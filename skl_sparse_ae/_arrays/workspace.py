@@ -27,10 +27,10 @@ class Workspace(local):
         self.views = []  # of each buffer, by shape and dtype: making one takes a microsecond
 
     def run(self, function, *args):
-        """``function(*args)``, for which `empty` hands out this thread's buffers, from the first.
+        """Return ``function(*args)``. During the call, `empty` hands out this thread's buffers.
 
-        They are those of the previous run in this thread, so what `empty` returned then is
-        overwritten.
+        Every run starts with the first buffer. So what `empty` returned in the previous run in this
+        thread is overwritten.
         """
         outer = _active.workspace
         try:

@@ -5,7 +5,7 @@ A family adds its parameters, its formulas and its fitted attributes; see the fi
 """
 
 import warnings
-from abc import abstractmethod
+from abc import ABCMeta, abstractmethod
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
@@ -20,20 +20,16 @@ from sklearn.utils.validation import check_is_fitted
 from skl_sparse_ae._estimator.callbacks import CallbackContext, CallbackSupportMixin, with_callbacks
 from skl_sparse_ae._estimator.contracts import is_out_of_date
 from skl_sparse_ae._estimator.interrupts import ctrl_c
-from skl_sparse_ae._estimator.monitor import Monitor
+from skl_sparse_ae._estimator.monitor import FitMonitor
 from skl_sparse_ae._estimator.optimizer_state import (
     adam_state_from_dict,
     optimizer_state_to_dict,
     resume,
 )
 from skl_sparse_ae._estimator.persistence import SavedStateMixin
+from skl_sparse_ae._estimator.random_state import draw_seed
 from skl_sparse_ae._estimator.solvers import SOLVERS, Run, epochs
-from skl_sparse_ae._estimator.transaction import (
-    NOT_FINITE,
-    draw_seed,
-    overflow_as_value_error,
-    transaction,
-)
+from skl_sparse_ae._estimator.transaction import NOT_FINITE, overflow_as_value_error, transaction
 from skl_sparse_ae._estimator.validation import (
     check_integers,
     check_memory,
@@ -44,10 +40,11 @@ from skl_sparse_ae._estimator.validation import (
 from skl_sparse_ae._solvers.adam import adam_start
 from skl_sparse_ae._solvers.solution import NOT_FINITE_AT_START, Iterate, Patience
 
-MIN_VECTORS = 5  # of the size of the weights in any fit: params, gradient, Adam's moments, the best
+# Any fit has this many vectors of the size of the weights: params, gradient, moments, the best.
+MIN_VECTORS = 5
 MAX_CURVE = 1000  # calls of partial_fit in the curves: a service may make millions
-# A function learned from many rows is given up for another frame if its objective is worse by this
-# share.
+# If the frame changes, a function learned from more rows is kept unless its objective is worse by
+# this share.
 MUCH_WORSE = 0.5
 INTERRUPTED = "Training interrupted by user after {} iteration{}: the best weights so far are kept."
 # Address of the published site; without one, the HTML representation has no link. Estimators have
@@ -63,7 +60,7 @@ class Training(NamedTuple):
     rows: Any  # all rows, held-out ones included
     moments: Any
     start: np.ndarray
-    monitor: Monitor
+    monitor: FitMonitor
 
 
 class BaseAutoencoder(
@@ -72,6 +69,7 @@ class BaseAutoencoder(
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,
+    metaclass=ABCMeta,
 ):
     """The estimator around the problems of a family."""
 
@@ -93,7 +91,11 @@ class BaseAutoencoder(
         "random_state": ["random_state"],
     }
 
-    # --- what a family supplies
+    # --- what a family supplies, besides `transform` and other public methods
+    #
+    # `_terms`, `_fitted_names` and `_check_state` are those of `SavedStateMixin`. `_dtype` and
+    # `_n_features_out` are those of the fitted weights. A family that offers L-BFGS also has
+    # ``_full_batch_problem(frame, moments, rows)``.
 
     _frame_type: type  # of `SavedFrame`
 
@@ -169,8 +171,8 @@ class BaseAutoencoder(
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Rows to reconstruct, float32 or float64 (anything else becomes float64; sparse becomes
             CSR). With ``loss="cross_entropy"``, between 0 and 1 up to the square root of the
-            precision, as `MinMaxScaler` leaves it. A memory map, or what is sliced by rows like an
-            HDF5 data set, of more than 256 MiB is read block by block and never whole.
+            precision, as `MinMaxScaler` leaves it. If X is larger than 256 MiB and a memory map, or
+            sliced by rows like an HDF5 data set, it is read block by block and never whole.
         y : ignored
 
         Returns
@@ -194,7 +196,7 @@ class BaseAutoencoder(
         return self
 
     def _fit(self, X, callbacks):
-        """`fit`, of the working copy of a transaction."""
+        """Fit this estimator, the working copy of a transaction."""
         self._check_parameters()
         is_warm = self.warm_start and self._is_fitted
         rows = self._check_training_rows(X, reset=not is_warm)
@@ -233,13 +235,15 @@ class BaseAutoencoder(
         return problem.params_from(self._flat_weights()) if is_warm else problem.initial_params(rng)
 
     def _monitor(self, problem, validation, callbacks):
+        """The `Monitor`, which scores the rows `validation` unless they are None."""
+
         def score(params):
             return self._validation_score(problem.spec, problem.to_weights(params), validation)
 
         def notify(iterate):
             return callbacks.iterate(partial(self._attributes, problem, iterate.params))
 
-        return Monitor(problem.terms, self.verbose, validation and score, notify)
+        return FitMonitor(problem.terms, self.verbose, validation and score, notify)
 
     def _partial_fit(self, X):
         with transaction(self) as working, np.errstate(all="ignore"):
@@ -247,22 +251,20 @@ class BaseAutoencoder(
         return self
 
     def _fit_epoch(self, X):
-        """`partial_fit`, of the working copy of a transaction."""
+        """Train this estimator, the working copy of a transaction, for one epoch."""
         self._check_parameters()
         is_first = not self._is_fitted
         rows = self._check_training_rows(X, reset=is_first)
         rows = rows if is_first else rows.astype(self._dtype)
         problem, state, seed, seen = self._start_partial(rows)
-        monitor, number = Monitor(problem.terms, self.verbose), getattr(self, "n_iter_", 0) + 1
-        batch_size, rng = (
-            self._rows_in_a_batch(rows.shape[0]),
-            np.random.default_rng([seed, state.n_steps]),
-        )
+        batch_size = self._rows_in_a_batch(rows.shape[0])
+        rng = np.random.default_rng([seed, state.n_steps])
         with (
             overflow_as_value_error(),
             epochs(problem, rows, batch_size, self.learning_rate_init) as epoch,
         ):
             state, value, terms = epoch(state, rng)
+        monitor, number = FitMonitor(problem.terms, self.verbose), getattr(self, "n_iter_", 0) + 1
         monitor(Iterate(number, state.params, value, terms))
 
         self._store(problem.spec, problem.to_weights(state.params), rows)
@@ -275,21 +277,22 @@ class BaseAutoencoder(
         self._optimizer_state = optimizer_state_to_dict(state, problem.spec.frame, seed, seen)
 
     def _start_partial(self, rows):
-        """The problem, Adam's state, its seed, and the moments of all rows so far.
+        """``(problem, state, seed, moments)``: the state is Adam's, the moments of all rows so far.
 
-        They are as the last call left them, or new, at the fitted weights or at new ones.
+        They continue the last call. Without one, Adam starts at the fitted weights or at new ones.
         """
         saved, moments = getattr(self, "_optimizer_state", None), self._finite_moments(rows)
         if saved is not None:
             return self._resume(saved, moments, rows)
         seed = draw_seed(self.random_state)
-        problem = self._stochastic_problem(self._make_frame(moments, rows.dtype), moments, rows)
+        frame = self._make_frame(moments, rows.dtype)
+        problem = self._stochastic_problem(frame, moments, rows)
         start = self._start(problem, self._is_fitted, np.random.default_rng(seed))
         state = adam_start(start.astype(rows.dtype), self._memory(self._is_fitted))
         return problem, state, seed, moments
 
     def _resume(self, saved, moments, rows):
-        """As `_start_partial`, from a saved state. Adam starts anew if its frame is out of date."""
+        """`_start_partial` from a saved state. Adam starts anew if its frame is out of date."""
         frame, seed, before = resume(saved, self._frame_type)
         seen = moments if before is None else before.updated(moments)
         suited_frame = self._make_frame(seen, rows.dtype)
@@ -298,7 +301,7 @@ class BaseAutoencoder(
         if not is_out_of_date(frame, suited_frame):
             state = adam_state_from_dict(saved, params.astype(rows.dtype), self._memory(True))
             return problem, state, seed, seen
-        # These rows are too few to judge a function that was learned from more.
+        # Fewer rows cannot judge a function that was learned from more.
         margin = MUCH_WORSE if before is not None and before.n_rows > moments.n_rows else 0.0
         suited = self._stochastic_problem(suited_frame, seen, rows)
         weights = problem.to_weights(params).astype(np.float64)
@@ -308,7 +311,7 @@ class BaseAutoencoder(
         return suited, adam_start(params.astype(rows.dtype), self._memory(False)), seed, seen
 
     def _best_of(self, problem, candidates, rows, margin):
-        """Where to go on in another frame: the candidate of the lowest objective at `rows`.
+        """The candidate, params in a new frame, with the lowest objective at `rows`.
 
         Candidates are the same function as before, the same numbers in the new unit (right if the
         old unit came from rows of another spread, such as a single row), and new weights. The first
@@ -328,7 +331,7 @@ class BaseAutoencoder(
         return check_rows(self, X, reset)
 
     def _check_targets(self, X):
-        """Rows to compare with their reconstruction: within the range of the loss."""
+        """X as `Rows` to compare with their reconstruction: within the range of the loss."""
         return self._within_range(self._check_rows(X))
 
     def _within_range(self, rows):
@@ -381,10 +384,10 @@ class BaseAutoencoder(
     # --- fitted attributes
 
     def _finalize(self, training, solution):
-        """Store a fit that has ended at `solution`. Returns the warnings as (category, message).
+        """Store a fit that has ended at `solution`. Return the warnings as (category, message).
 
-        Ctrl-C keeps the fit, which is as good as done; if training was interrupted before, it does
-        not.
+        A Ctrl-C in the meantime keeps the fit, which is as good as done. If another one has ended
+        the training, KeyboardInterrupt is raised.
         """
         if solution.status == "interrupted":
             ctrl_c.pass_on()
@@ -397,6 +400,7 @@ class BaseAutoencoder(
             return self._store_fit(training, solution._replace(status="interrupted"))
 
     def _store_fit(self, training, solution):
+        """Store the curves and the best weights. Return the warnings as (category, message)."""
         problem, rows, moments, _, monitor = training
         self.loss_curve_, self.loss_terms_ = monitor.values, monitor.terms
         self.n_iter_ = len(monitor.records)
@@ -411,7 +415,7 @@ class BaseAutoencoder(
         return list(self._messages(status, summary, rows, moments))
 
     def _keep_best(self, training, solution):
-        """Store the solution, or the start if that is better: ``(status, Summary)``."""
+        """Store the solution, or the start if that is better. Return ``(status, Summary)``."""
         problem, rows, _, start, _ = training
         weights = self._final_weights(training, solution.best.params)
         summary = self._store(problem.spec, weights, rows)
@@ -432,11 +436,11 @@ class BaseAutoencoder(
         return summary
 
     def _weight_attributes(self, spec, weights):
-        """Flat weights as attributes, and what they mean whatever `set_params` changes later."""
+        """Flat weights as attributes, and `_meaning`: the parameters that give them meaning."""
         return self._named_weights(spec, weights) | {"_meaning": self._sizes() | self._functions()}
 
     def _attributes(self, problem, params):
-        """What a copy of the estimator needs to be fitted as of `params`, for callbacks."""
+        """The attributes that make a copy of the estimator fitted, at `params`; for callbacks."""
         return self._weight_attributes(problem.spec, problem.to_weights(params))
 
     @property

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-# In the name of a dtype.
+# Matches the names of dtypes of times.
 TIMES = re.compile("date|time|duration|period|interval|[mM]8", re.IGNORECASE)
 TIME_TYPES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 OBJECTS = {"object", "Object"}  # the dtype of NumPy and pandas, and that of polars
@@ -66,7 +66,7 @@ def _dtype_of_values(dtype):
 
 
 def _is_time(kind):
-    """True for the time types of Python and NumPy, and for those of pandas: no number, not NA."""
+    """True for time types of Python and NumPy, and types of pandas that are no number, nor NA."""
     is_of_pandas = (
         kind.__module__.startswith("pandas")
         and kind.__name__ != "NAType"

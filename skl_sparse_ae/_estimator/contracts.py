@@ -9,10 +9,10 @@ import numpy as np
 
 
 class ChangeOfVariables(Protocol):
-    """Makes a search easy without changing the problem.
+    """The way between the params of a search and weights in the units of the rows.
 
-    It is the way between the params of a search and weights in the units of the rows. `shape` is
-    whatever the family needs to find its weights in a flat vector.
+    It makes the search easy without changing the problem. `shape` is whatever the family needs to
+    find its weights in a flat vector.
     """
 
     def to_user(self, params: np.ndarray, shape: Any) -> np.ndarray:
@@ -22,7 +22,7 @@ class ChangeOfVariables(Protocol):
         """The inverse of `to_user`: a new vector, float64."""
 
 
-class Differentiable(ChangeOfVariables, Protocol):
+class GradientFrame(ChangeOfVariables, Protocol):
     """A change of variables whose problem computes gradients with respect to the user's weights.
 
     A problem that changes the rows instead needs no such method.
@@ -43,15 +43,16 @@ class SavedFrame(ChangeOfVariables, Protocol):
     total_variance: float  # of the inputs that the network in the frame reads
     _fields: tuple[str, ...]
 
-    def _asdict(self) -> dict[str, Any]: ...
+    def _asdict(self) -> dict[str, Any]:
+        """The fields by name."""
 
     @staticmethod
     def limits(n_features: int) -> tuple[dict, dict]:
-        """What a saved frame may hold: ``{number: (type, least, most)}`` and ``{array: shape}``."""
+        """Valid fields of a saved frame: ``{number: (type, lowest, highest)}, {array: shape}``."""
 
 
 class Summary(NamedTuple):
-    """The objective at all rows, in its terms, and moments of each code unit over rows."""
+    """The terms of the objective at all rows, and moments over rows of each code unit."""
 
     terms: Any  # named tuple of floats
     code_mean: np.ndarray  # (n_components,) float64
@@ -63,14 +64,14 @@ class Spec(Protocol):
 
     frame: SavedFrame
 
-    def summarize(self, weights: np.ndarray, rows: Any) -> Summary:
-        """The summary of flat weights at `Rows`."""
+    def summarize(self, weights: np.ndarray, rows: Any) -> Any:
+        """A `Summary` of flat weights at `Rows`, or the family's own: an object with `terms`."""
 
 
 def is_out_of_date(frame: SavedFrame, suited: SavedFrame) -> bool:
     """True if `frame` does not suit rows for which `suited` was made.
 
-    Their spread differs by a factor of 2, or their mean by all of the spread.
+    That is so if their spreads differ by a factor of 2, or their means by more than the spread.
     """
     ratio = frame.input_scale / suited.input_scale
     shift = np.linalg.norm(frame.input_mean - suited.input_mean)

@@ -1,8 +1,8 @@
-"""Messages for fits that did not converge, which the estimators issue as warnings."""
+"""Messages that all families share: fits that did not converge, results that overflow."""
 
 
 def not_converged(estimator, solver, status):
-    """Why a solver of `SOLVERS` ended without convergence; None if it converged or was stopped."""
+    """The message for a solver that did not converge; None if it converged or was stopped."""
     name, n_iter = solver.name, estimator.n_iter_
     if status == "max_iter" and estimator.tol > 0:  # with tol=0 the user asked for max_iter
         return (
@@ -23,3 +23,16 @@ def not_converged(estimator, solver, status):
             f"batch_size={estimator.batch_size}."
         )
     return None
+
+
+def overflow(what, X, cause=""):
+    """The ValueError for a result that overflows because of large values in X."""
+    return ValueError(
+        f"The {what}: X has values up to {largest(X)}{cause}. Scale X as the rows given to fit "
+        "were."
+    )
+
+
+def largest(X):
+    """The largest absolute value of rows or an array, as text."""
+    return f"{max(abs(float(X.min())), abs(float(X.max()))):.3g}"

@@ -3,7 +3,7 @@
 from skl_sparse_ae._solvers.solution import Verdict
 
 
-class Monitor:
+class FitMonitor:
     """Follows a fit iterate by iterate. See `_solvers.solution.Monitor`.
 
     Each iterate is recorded in one step, so that Ctrl-C, which may come at any point, does not

@@ -12,13 +12,13 @@ from skl_sparse_ae._estimator.persistence import check_arrays, check_numbers, co
 from skl_sparse_ae._rows.moments import Moments
 from skl_sparse_ae._solvers.adam import AdamState
 
-SEEN = "seen_"  # before the names of the moments of all rows so far
+SEEN = "seen_"  # prefix of the names of the moments of all rows so far
 # Files of version 0.1 have none of these.
 LATER_NAMES = {"memory", *(SEEN + name for name in Moments._fields)}
 
 
 class Resumed(NamedTuple):
-    """Where `partial_fit` goes on."""
+    """What `partial_fit` continues with, besides Adam's state."""
 
     frame: NamedTuple
     seed: int
@@ -26,7 +26,7 @@ class Resumed(NamedTuple):
 
 
 def optimizer_state_to_dict(state, frame, seed, seen):
-    """All that the next epoch needs of an `AdamState` and of the `Moments` of all rows so far."""
+    """A dict of all that the next epoch needs; `seen` are the `Moments` of all rows so far."""
     optimizer = {name: value for name, value in state._asdict().items() if name != "params"}
     moments = {SEEN + name: value for name, value in seen._asdict().items()}
     return optimizer | frame._asdict() | {"seed": seed} | moments
@@ -44,10 +44,9 @@ def resume(saved, frame_type):
 
 def adam_state_from_dict(saved, params, memory):
     """The `AdamState` at `params`; `memory` is for files that have none. Arrays are copies."""
-    kept = saved.get("memory", memory)
+    memory = {name: np.array(value) for name, value in saved.get("memory", memory).items()}
     moments = np.array(saved["first_moment"]), np.array(saved["second_moment"])
-    kept = {name: np.array(value) for name, value in kept.items()}
-    return AdamState(params, *moments, saved["n_steps"], kept)
+    return AdamState(params, *moments, saved["n_steps"], memory)
 
 
 def _copied(value):

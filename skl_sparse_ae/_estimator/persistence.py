@@ -8,7 +8,8 @@ import warnings
 
 import numpy as np
 
-from skl_sparse_ae._estimator.transaction import is_valid_random_state, python_number
+from skl_sparse_ae._estimator.random_state import is_valid_random_state
+from skl_sparse_ae._estimator.transaction import python_number
 from skl_sparse_ae._version import __version__
 
 STAMP = "_skl_sparse_ae_version"
@@ -100,7 +101,7 @@ def check_arrays(values, shapes, name):
 def check_numbers(values, ranges, name):
     """Raise ValueError unless `values` holds numbers in these ranges.
 
-    Both are dicts by attribute; a range is ``(type, lowest, highest)``.
+    Both arguments are dicts by attribute; a range is ``(type, lowest, highest)``.
     """
     for attribute, (kind, lowest, highest) in ranges.items():
         value = values.get(attribute)

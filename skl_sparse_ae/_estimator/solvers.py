@@ -12,6 +12,7 @@ import numpy as np
 from skl_sparse_ae._rows.executor import MIN_FLOPS_PER_WORKER
 from skl_sparse_ae._solvers.adam import adam_epoch, adam_start, minimize_adam
 from skl_sparse_ae._solvers.lbfgs import minimize_lbfgs, refuse_too_many_params
+from skl_sparse_ae._solvers.solution import Monitor, Patience
 
 
 class Run(NamedTuple):
@@ -23,8 +24,8 @@ class Run(NamedTuple):
     batch_size: int
     learning_rate: float
     max_iter: int
-    patience: object
-    monitor: object
+    patience: Patience
+    monitor: Monitor
 
 
 class Lbfgs:
@@ -67,7 +68,7 @@ class Adam:
 
     @staticmethod
     def check_size(n_params):
-        """Any number of params will do."""
+        """Accept any number of params."""
 
     @staticmethod
     def problem(family, frame, moments, rows):
@@ -99,7 +100,7 @@ def epochs(problem, rows, batch_size, learning_rate):
 
 
 def epoch_of_part(problem, batch_size, learning_rate, state, rows, executor, rng):
-    """``(state, n_rows, value, terms)`` after an epoch over rows that are here."""
+    """``(state, n_rows, value, terms)`` after an epoch over rows in this process."""
     batches = (problem.batch(X, executor, rng) for X in rows.batches(batch_size, rng))
     state, value, terms = adam_epoch(problem, state, batches, learning_rate, executor.plain_map)
     return state, rows.shape[0], value, terms

@@ -7,7 +7,6 @@ from math import inf
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 NOT_FINITE = (
     "The objective became non-finite. The input data may contain large values and need to be "
@@ -103,29 +102,3 @@ def overflow_as_value_error():
         yield
     except FloatingPointError:
         raise ValueError(NOT_FINITE) from None
-
-
-def draw_seed(random_state):
-    """An int that seeds the whole fit, so that no generator has to be stored or shared."""
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-
-
-# By the name of NumPy's bit generator: its index into the numbers drawn ahead, given its state, and
-# the largest valid index. A larger one reads memory out of bounds, and NumPy accepts any from a
-# file.
-INDICES = {
-    "MT19937": (lambda state: state["state"]["pos"], 624),
-    "Philox": (lambda state: state["buffer_pos"], 4),
-    "PCG64": (lambda state: 0, 0),
-    "PCG64DXSM": (lambda state: 0, 0),
-    "SFC64": (lambda state: 0, 0),
-}
-
-
-def is_valid_random_state(value):
-    """False for a generator that scikit-learn does not take, or that reads out of bounds."""
-    if not isinstance(value, np.random.RandomState):
-        return not isinstance(value, np.random.Generator | np.random.BitGenerator)
-    state = value.get_state(legacy=False)
-    index_of, largest = INDICES.get(state["bit_generator"], (lambda state: -1, 0))
-    return 0 <= index_of(state) <= largest

@@ -1,10 +1,10 @@
 """Activation functions, forward beside backward.
 
 `forward` overwrites Z by the activations A. `backward` turns the gradient with respect to A into
-that with respect to Z, which it finds from A alone; it overwrites both. Sparse codes need two facts
-more: ``inverse(a)``, the pre-activation at which a unit has activation a, and `bounds`, the least
-and the largest activation. `saturates` says that activations near both bounds lose their digits:
-means are then computed from the pre-activations, see `saturation`.
+that with respect to Z, which it finds from A alone; it may overwrite both. Sparse codes need more:
+``inverse(a)`` is the pre-activation at which a unit has activation a, and `bounds` are the least
+and the largest activation. If `saturates` is True, activations lose their digits near both bounds,
+and means are computed from the pre-activations: see `saturation`.
 """
 
 from typing import Protocol
@@ -14,7 +14,10 @@ from scipy.special import logit
 
 
 class Activation(Protocol):
-    """An elementwise function; see above."""
+    """An elementwise function; see above.
+
+    A code that depends on other units of its row, such as the k largest, is not one of these.
+    """
 
     bounds: tuple[float, float]
     saturates: bool
@@ -41,9 +44,8 @@ def sigmoid(Z):
     np.negative(Z, out=Z)
     np.exp(Z, out=Z)  # exp(710) = inf, and 1 / inf = 0 is the right answer
     Z += 1
-    return np.divide(
-        1, Z, out=Z
-    )  # two thirds of the time of `np.reciprocal`, which is not vectorised
+    # `np.reciprocal` is not vectorised, and takes one and a half times as long.
+    return np.divide(1, Z, out=Z)
 
 
 class Identity:

@@ -2,7 +2,7 @@
 
 A stack is a list of `Layer`, with an activation between its layers; its output is raw. The weights
 of a stack are views into one flat vector: layer after layer, coef then intercept, row-major. As in
-scikit-learn's networks `coef` has one column an output, so a layer is ``A @ coef + intercept``.
+scikit-learn's networks, `coef` has one column per output: a layer is ``A @ coef + intercept``.
 """
 
 from itertools import pairwise
@@ -57,9 +57,9 @@ def backward(layers, activation, outputs, d_raw, gradients):
     """Write the gradient with respect to `layers` into `gradients`, which have their shapes.
 
     `outputs` are those of `forward`; hidden ones are overwritten. `d_raw` is the gradient with
-    respect to the raw output (n_rows, n_outputs). Returns the gradient with respect to
+    respect to the raw output (n_rows, n_outputs). Return the gradient with respect to
     ``A @ coef + intercept`` of the first layer. Callers that need the gradient with respect to the
-    input multiply it by ``coef.T``, a product that an encoder does not need.
+    input multiply it by ``coef.T``; an encoder does not need that product.
     """
     d_Z = d_raw
     for i in reversed(range(len(layers))):

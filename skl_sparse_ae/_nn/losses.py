@@ -14,7 +14,7 @@ from skl_sparse_ae._arrays.kernels import sum_of_squares
 from skl_sparse_ae._nn.activations import sigmoid
 from skl_sparse_ae._rows.products import dense
 
-# A logistic decoder under the squared error starts each column at this mean at least.
+# With a logistic decoder and squared error, columns start at means from this to 1 minus this.
 MIN_START = 0.1
 
 

@@ -5,8 +5,8 @@ import numpy as np
 # Columns are offset if their means are more than this many times their deviations. Products then
 # use differences from an origin (`_rows.lazy.Centred`), which costs 6 to 20% of an evaluation.
 # Without that, float32 ends 2% above the least J at 1,000 deviations, and 31% at 100,000. Pixels
-# and ordinary tables lie within 20. Products in float64 would need it later, but squares would not
-# (see `_sparse.sparse_products`).
+# and ordinary tables lie within 20. In float64 the products alone would allow more, but the squares
+# in `_sparse.sparse_products` lose digits earlier.
 MAX_DEVIATIONS = {np.dtype(np.float32): 20.0, np.dtype(np.float64): 1e4}
 # The same for fitted weights: the largest term of a pre-activation, which the bias has to cancel.
 MAX_TERM = {np.dtype(np.float32): 100.0, np.dtype(np.float64): 1e5}
@@ -25,9 +25,9 @@ def origin_of_moments(mean, variance, dtype):
 
 
 def origin_of_weights(We, be, bd, dtype):
-    """The same from weights alone, for squared error with an identity decoder.
+    """An origin (n_features,), or None, from weights alone.
 
-    The biases `bd` of such a decoder are close to the column means.
+    For squared error with an identity decoder, whose biases `bd` are close to the column means.
     """
     limit = MAX_TERM[np.dtype(dtype)]
     if not np.abs(be).max() > limit:
@@ -37,6 +37,6 @@ def origin_of_weights(We, be, bd, dtype):
 
 
 def bias_at(We, be, origin):
-    """The biases with which `We` do to rows less `origin` what `be` do to the rows."""
+    """Biases with which rows less `origin` have the pre-activations of the rows with `be`."""
     shift = np.einsum("jd,d->j", We, origin, dtype=np.float64)  # rounded once
     return (be + shift).astype(np.result_type(be, origin))

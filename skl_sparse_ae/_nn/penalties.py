@@ -55,9 +55,9 @@ class RunningMeanPenalty(NamedTuple):
     """A penalty on a running mean of the activations, for mini-batches whose own mean says little.
 
     The mean of a batch counts as `share` of the running mean. `running` (n_units,) float64 is
-    overwritten. The penalty is defined by the mean over all rows, of which the running mean is an
-    estimate. So the gradient is that of all rows at this mean, divided among the rows of the batch;
-    it is not multiplied by `share`. With a share of 1 this is the penalty itself.
+    overwritten. The penalty is defined by the mean over all rows, which the running mean estimates.
+    So the gradient is that of all rows at this mean, divided among the rows of the batch; it is not
+    multiplied by `share`. With a share of 1 this is the penalty itself.
     """
 
     penalty: Penalty

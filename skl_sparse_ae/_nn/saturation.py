@@ -3,8 +3,8 @@
 A unit that is on everywhere has ``1 - mean == 0`` in floating point (float32: from a pre-activation
 of 17), and one that is off everywhere has ``mean == 0`` (float32: from -88). A penalty on the mean
 is then infinite. Its gradient is NaN or, after clipping, exactly zero, and the unit is lost for
-good. So the mean of such *saturated* units, and that of its complement, is kept as a logarithm.
-`Tails` are the sums that this takes. The other units, nearly always all of them, do not pay for it.
+good. So the means of A and of 1 - A of such *saturated* units are kept as logarithms. `Tails` are
+the sums that this takes. The other units, nearly always all of them, do not pay for it.
 
 Notation: ``Z`` are pre-activations and ``A = sigmoid(Z)``, both (n_rows, n_units).
 """
@@ -23,7 +23,7 @@ MAX_PLAIN_MEAN = 0.9
 
 
 def is_saturated(mean, dtype):
-    """A mask (n_units,) of the means too near 0 or 1 for plain arithmetic in `dtype`, and NaN."""
+    """A mask (n_units,) of the means that are NaN, or too near 0 or 1 for arithmetic in `dtype`."""
     limits = np.finfo(dtype)
     return ~((mean >= limits.tiny / limits.eps) & (mean <= MAX_PLAIN_MEAN))
 
@@ -53,25 +53,20 @@ class Tails(Sum):
 
     def log_means(self, n_rows):
         """Logarithms of the mean over rows of ``sigmoid(z)`` and of ``sigmoid(-z)``."""
-        return self.on_peak + np.log(self.on_sum / n_rows), self.off_peak + np.log(
-            self.off_sum / n_rows
-        )
+        log_on = self.on_peak + np.log(self.on_sum / n_rows)
+        return log_on, self.off_peak + np.log(self.off_sum / n_rows)
 
 
 def tails(Z):
     """`Tails` of one block of rows."""
     log_on, log_off = _log_sigmoids(Z)
     on_peak, off_peak = log_on.max(axis=0), log_off.max(axis=0)
-    return Tails(
-        on_peak,
-        np.exp(log_on - on_peak).sum(axis=0),
-        off_peak,
-        np.exp(log_off - off_peak).sum(axis=0),
-    )
+    on, off = np.exp(log_on - on_peak).sum(axis=0), np.exp(log_off - off_peak).sum(axis=0)
+    return Tails(on_peak, on, off_peak, off)
 
 
 def log_mean_gradient(Z, all_rows, slope_on, slope_off):
-    """Gradient with respect to Z of a function of the log-means, given its slopes (n_units,).
+    """The gradient with respect to Z of a function of the log-means, given its slopes (n_units,).
 
     ``d log mean(A)_j / d z_ij = softmax_i(log a_ij) * (1 - a_ij)``; for the complement the same
     with the sign reversed. The softmax is over all rows, whose `Tails` are `all_rows`. Taking

@@ -28,11 +28,11 @@ def _take_control(controller):
 class _OneBlasThread:
     """A context that limits BLAS to one thread while any thread is inside.
 
-    It yields the number of threads that BLAS had to the first that enters, and 1 to all others. The
+    The first thread that enters gets the number of threads that BLAS had; all others get 1. The
     limit holds for the whole process: if each fit set and restored it, two fits that overlap in
-    threads could leave it set. A signal's handler may raise between any two steps, so after each of
-    them `_end` can undo the limit, and may be called again. A fork waits until no thread is within
-    a step. In the child process no other thread runs, so nobody is inside.
+    threads could leave it set. A signal's handler may raise between any two steps. So `_end` can
+    undo the limit after each of them, and may be called again. A fork waits until no thread is
+    within a step. In the child process no other thread runs, so nobody is inside.
     """
 
     def __init__(self):

@@ -1,5 +1,6 @@
-"""Rows in blocks: consecutive rows for the exact objective, one block a worker for a mini-batch."""
+"""Rows in blocks of consecutive rows. A mini-batch has one block for each worker."""
 
+from collections import deque
 from contextlib import contextmanager
 from functools import partial
 
@@ -16,16 +17,16 @@ from skl_sparse_ae._rows.products import dense
 # MiB, where the blocks do not come out even.
 BLOCK_BYTES = 2**21
 MIN_ROWS, MAX_ROWS = 256, 4096  # float32 sums over more rows lose digits
-BLOCK_COUNT_MULTIPLE = (
-    2  # for two workers to have equally many blocks; no sum depends on the number
-)
+# So two workers have equally many blocks. It is not the number of workers, on which sums would then
+# depend.
+BLOCK_COUNT_MULTIPLE = 2
 
 
 class RowBlocks:
     """Blocks of rows in memory or in a file, and the executor that works on them.
 
-    `rows` is a list of arrays, CSR matrices or `LazyRows`. With an `executor` given, the workers
-    are those of whoever gave it. See `protocols.Blocks`.
+    `rows` is a list of arrays, CSR matrices or `LazyRows`. If an `executor` is given, its workers
+    are always there; otherwise `workers` starts them. See `protocols.Blocks`.
     """
 
     def __init__(self, rows, executor=None):
@@ -63,6 +64,18 @@ class RowBlocks:
     def map(self, function, *others):
         return self.executor.map(function, self.rows, *others)
 
+    def parts_of(self, array, axis=0):
+        ends = np.cumsum([block.shape[0] for block in self.rows])
+        return np.split(array, ends[:-1], axis=axis)
+
+    def fill(self, function, out, axis=0):
+        if len(self) == 1:  # for a row or two, setting up workers would take most of the time
+            function(read(self.rows[0]), out)
+            return out
+        with self.workers():
+            deque(self.map(function, self.parts_of(out, axis)), maxlen=0)
+        return out
+
     def sum(self, function, *others, dtype=np.float64):
         return self.executor.sum(function, self.rows, *others, dtype=dtype)
 
@@ -87,8 +100,8 @@ class RowBlocks:
 class BatchBlocks(RowBlocks):
     """The rows of a mini-batch, one block for each worker of `executor`, whose memory is reused.
 
-    More blocks if a worker's rows are too many for float32 sums. Blocks that suit the cache cost
-    more than they save here: the gradients of a few blocks are the larger arrays to add.
+    There are more blocks if a worker's rows are too many for float32 sums. Blocks that suit the
+    cache would cost more than they save: each has a gradient, which is larger than its rows.
     """
 
     def __init__(self, batch, executor):
@@ -112,9 +125,9 @@ class BatchBlocks(RowBlocks):
 
 
 def row_blocks(X, width, block_bytes=BLOCK_BYTES):
-    """Consecutive rows of X in equal blocks that suit the cache: `RowBlocks`, views of X if dense.
+    """X as `RowBlocks`: equal blocks of consecutive rows that suit the cache, views if X is dense.
 
-    `width` is the number of columns of the widest array, other than X, that a block is turned into.
+    `width` is the number of columns of the widest array, other than X, that is made from a block.
     """
     bytes_per_row = X.dtype.itemsize * max(X.shape[1], width)
     n_rows = min(max(block_bytes // bytes_per_row, MIN_ROWS), MAX_ROWS)

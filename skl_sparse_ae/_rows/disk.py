@@ -19,8 +19,8 @@ from skl_sparse_ae._rows.local import LocalRows
 # X of up to this many bytes is read into memory once, and treated like any array.
 MAX_READ_BYTES = 2**28
 POOL_BYTES = MAX_READ_BYTES  # of the rows that Adam shuffles at a time
-# Consecutive rows that random choices keep together. They are long enough that a disk spends more
-# time on reading them than on finding them.
+# Bytes of consecutive rows that random choices keep together: so many that a disk spends more time
+# on reading them than on seeking.
 CHUNK_BYTES = 2**22
 
 
@@ -274,7 +274,7 @@ class _File:
         return flat[:n_bytes].view(self.dtype).reshape(-1, self.shape[1])
 
     def _read_into(self, buffer, at):
-        """Fill `buffer`, and return the number of bytes that there were.
+        """Fill `buffer` from the file at byte `at`. Return the number of bytes that were there.
 
         The system may return fewer bytes than asked for, also before the end of the file.
         """

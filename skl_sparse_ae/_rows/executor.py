@@ -1,8 +1,8 @@
 """Who works on blocks of rows: the calling thread, or several threads with one BLAS thread each.
 
-BLAS threads split every product, wait for each other after it, and leave what lies in between to
-one core. On busy cores each wait costs a scheduling quantum. Whole row blocks synchronise twice an
-evaluation. `benchmarks/speed/objective.py` measures both ways.
+BLAS threads split every product, wait for each other after it, and leave the work in between to one
+core. On busy cores each wait costs a scheduling quantum. Threads that work on whole row blocks
+synchronise only twice per evaluation. `benchmarks/speed/objective.py` measures both ways.
 """
 
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ from skl_sparse_ae._rows.lazy import read
 from skl_sparse_ae._rows.sums import add_up
 from skl_sparse_ae._rows.thread_pool import thread_pool
 
-LONGEST_RUN = 4  # blocks that a worker adds up in one call, for which Ctrl-C has to wait
-MIN_SHARES = 8  # runs are short enough that this number of them can be shared out
-# Multiplications in a mini-batch's largest product for each worker: two synchronisations take about
-# 0.2 ms, which is what this many multiplications take.
+LONGEST_RUN = 4  # blocks that a worker adds up in one call; Ctrl-C has to wait for the call
+MIN_SHARES = 8  # runs are so short that there are at least this many, if there are enough blocks
+# Multiplications per worker in a mini-batch's largest product. They take about 0.2 ms, as long as
+# two synchronisations.
 MIN_FLOPS_PER_WORKER = 2**23
 
 
@@ -36,7 +36,7 @@ class Executor:
 
     def map(self, function, blocks, *others):
         """An iterator over ``function(rows, *others)`` for each block. Results are new arrays."""
-        return self.plain_map(partial(_of_rows, function), blocks, *others)
+        return self.plain_map(partial(_read_and_call, function), blocks, *others)
 
     def sum(self, function, blocks, *others, dtype=np.float64):
         """The sum of ``function(rows, *others)`` over blocks: see `add_up`.
@@ -46,7 +46,7 @@ class Executor:
         """
         if len(blocks) == 1:  # a mini-batch, whose microseconds count
             args = [all_[0] for all_ in others]
-            result = self._workspace.run(_of_rows, function, blocks[0], *args)
+            result = self._workspace.run(_read_and_call, function, blocks[0], *args)
             return result if dtype is None else add_up([result], dtype)
         size = max(1, min(len(blocks) // MIN_SHARES, self.longest_run))
         starts = range(0, len(blocks), size)
@@ -57,28 +57,28 @@ class Executor:
     def buffer(self, key, allocate, n_rows):
         """The first `n_rows` rows of the array under `key`, which ``allocate(n_rows)`` makes.
 
-        The same memory at every call, while this executor lasts.
+        It is the same memory at every call, as long as this executor lasts.
         """
-        kept = self._buffers.get(key)
-        if kept is None or len(kept) < n_rows:
-            kept = self._buffers[key] = allocate(n_rows)
-        return kept if len(kept) == n_rows else kept[:n_rows]
+        buffer = self._buffers.get(key)
+        if buffer is None or len(buffer) < n_rows:
+            buffer = self._buffers[key] = allocate(n_rows)
+        return buffer if len(buffer) == n_rows else buffer[:n_rows]
 
 
-def _of_rows(function, block, *others):
+def _read_and_call(function, block, *others):
     return function(read(block), *others)
 
 
 def _sum_of_run(workspace, function, dtype, *run):
     results = (
-        workspace.run(_of_rows, function, block, *others)
+        workspace.run(_read_and_call, function, block, *others)
         for block, *others in zip(*run, strict=True)
     )
     return add_up(results, dtype)
 
 
 def quiet_map(map, function, *iterables):
-    """`map` by threads, whose settings for NumPy's floating-point warnings are their own: off."""
+    """`map` by threads, without floating-point warnings: NumPy has settings for each thread."""
     return map(partial(_quietly, function), *iterables)
 
 

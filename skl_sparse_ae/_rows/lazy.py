@@ -9,7 +9,7 @@ from skl_sparse_ae._arrays.workspace import empty
 class LazyRows:
     """Rows with the `shape` and `dtype` of the array that `read` returns.
 
-    Not an abstract base class: their `isinstance` takes a microsecond, for every block.
+    This is no abstract base class: their `isinstance` takes a microsecond, and each block needs it.
     """
 
     shape: tuple[int, int]

@@ -6,7 +6,10 @@ from skl_sparse_ae._rows.executor import executor
 
 
 class LocalRows:
-    """Part of `protocols.Rows`."""
+    """Implements `epochs` of `protocols.Rows`.
+
+    Subclasses add ``batches(size, rng)``, which yields the rows once, in shuffled mini-batches.
+    """
 
     @contextmanager
     def epochs(self, step, max_workers):

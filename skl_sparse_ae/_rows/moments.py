@@ -1,4 +1,4 @@
-"""Column moments: of all rows, and of more and more rows as `partial_fit` sees them."""
+"""Column moments: of all rows at once, or merged as `partial_fit` sees more rows."""
 
 from functools import partial
 from typing import NamedTuple
@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-# Earlier rows are forgotten if at least as many new ones account for less than this share of the
-# variance of both: the earlier ones were an odd first batch.
+# Earlier rows are forgotten if the new ones are at least as many, and have less than this share of
+# the variance of both together: the earlier ones were an odd first batch.
 ODD_SHARE = 0.01
 MIN_ROWS = 16  # fewer new rows than this can be close to each other by chance
 
@@ -16,7 +16,7 @@ def column_moments(blocks):
     """Mean and variance of each column (n_features,) over all rows, float64, in two passes.
 
     Deviations are taken from the first row, so that the variance of a constant column is 0 and not
-    a rounding error, by which callers would divide. Infinite or NaN if the sums overflow.
+    a rounding error, by which callers would divide. Both are infinite or NaN if the sums overflow.
     """
     first = blocks.first_row().astype(np.float64)
     mean = first + blocks.sum(partial(_deviations, first)) / blocks.n_rows
@@ -46,7 +46,10 @@ def _sparse_column_sums(X, of_zero, of_stored):
 
 
 def moments_of(rows, width, floor=None):
-    """The `Moments` of `rows`; `floor` is that function of a loss, see `_nn.losses.Loss`."""
+    """The `Moments` of `rows`.
+
+    `width` is that of `Rows.blocks`, and `floor` that of a `_nn.losses.Loss`.
+    """
     blocks = rows.blocks(width)
     with blocks.workers():
         least = 0.0 if floor is None else float(blocks.sum(floor)) / (rows.shape[0] * rows.shape[1])
@@ -78,7 +81,7 @@ class Moments(NamedTuple):
     def updated(self, latest):
         """The moments of all rows so far, given those of the latest rows.
 
-        Only the latest count if the rows before, no more of them, account for nearly all variance.
+        Only the latest count if the earlier rows are no more, but have nearly all of the variance.
         """
         both, of_latest = self.merged(latest), latest.variance.sum()
         has_more_rows = latest.n_rows >= max(self.n_rows, MIN_ROWS)

@@ -1,7 +1,7 @@
 """Products with blocks of rows, dense or in compressed sparse rows (CSR).
 
-A product with X costs what X stores. What the loss compares elementwise is made dense, one block of
-rows at a time.
+The cost of a product with X is proportional to the number of elements that X stores. Where a loss
+compares rows elementwise, they are made dense, one block at a time.
 """
 
 import numpy as np
@@ -15,12 +15,12 @@ MAX_DENSITY = 0.05
 
 
 def is_very_sparse(X):
-    """True if sparse products are faster than dense ones, even a few more of them."""
+    """True if sparse products are faster than dense ones, even if a few more are needed."""
     return issparse(X) and X.nnz <= MAX_DENSITY * X.shape[0] * X.shape[1]
 
 
 def times(X, W, out=None):
-    """``X @ W.T`` of shape (n_rows, n_units), for W of shape (n_units, n_features)."""
+    """``X @ W.T`` (n_rows, n_units), for W (n_units, n_features); in `out` if that is given."""
     if not issparse(X):
         return np.matmul(X, W.T, out=empty_code(len(X), len(W), X.dtype) if out is None else out)
     product = X @ W.T
@@ -31,7 +31,7 @@ def times(X, W, out=None):
 
 
 def transposed_times(D, X, out):
-    """``D.T @ X`` of shape (n_units, n_features) into `out`, for D of shape (n_rows, n_units)."""
+    """Write ``D.T @ X`` (n_units, n_features) to `out` and return it, for D (n_rows, n_units)."""
     if not issparse(X):
         return np.matmul(D.T, X, out=out)
     out[...] = (X.T @ D).T

@@ -1,7 +1,7 @@
 """The contracts of rows: what a fit asks of X, wherever it is.
 
-`Rows` is X. `Blocks` is X in pieces, with whoever works on them. Formulas see neither: they are
-functions of the array or CSR matrix of one block, and return new arrays.
+`Rows` is X. `Blocks` is X in pieces, with the executor that works on them. Formulas see neither:
+they are functions of the array or CSR matrix of one block, and return new arrays.
 
 |          | in memory             | in a file          | on a cluster                      |
 |----------|-----------------------|--------------------|-----------------------------------|
@@ -19,7 +19,7 @@ import numpy as np
 class Blocks(Protocol):
     """All rows in blocks, and the executor that works on them.
 
-    Blocks are read, and their arrays owned, by the executor: a function may not keep its rows.
+    The executor reads the blocks and owns their arrays: a function may not keep its rows.
     """
 
     n_rows: int
@@ -34,28 +34,36 @@ class Blocks(Protocol):
         """A dense row (n_features,), to measure the others from."""
 
     def workers(self) -> AbstractContextManager:
-        """A context within which all workers work on the blocks; outside, the calling thread."""
-
-    def map(self, function: Callable, *others: Any) -> Iterator:
-        """``function(rows, *others)`` for each block, in order; `others` have an item a block.
-
-        On a cluster a block is all rows of one worker, and a result their sum.
-        """
+        """A context in which all workers share the blocks; outside, the calling thread is alone."""
 
     def sum(self, function: Callable, *others: Any, dtype: Any = np.float64) -> Any:
-        """The sum of ``function(rows, *others)`` in `dtype`; for None, in that of the results."""
+        """The sum of ``function(rows, *others)`` in `dtype`, or for None in that of the results."""
 
     def code_buffers(self, n_units: int) -> list:
-        """Arrays (rows of the block, n_units), one a block: the same memory at each call.
+        """For each block an array (rows of the block, n_units): the same memory at each call.
 
-        None for each block if the rows are not in memory, where their code should not be either.
+        It is None if there is no such memory: if the rows are not in memory, their code should not
+        be there either, and a batch of more blocks than workers would need too much.
         """
-
-    def gradient_buffers(self, size: int) -> list:
-        """Arrays (size,), one a block, the same memory at each call; None for new ones."""
 
     def centred(self, origin: np.ndarray | None) -> Self:
         """The same blocks with `origin` (n_features,) subtracted when they are read."""
+
+
+class LocalBlocks(Blocks, Protocol):
+    """Blocks that this process works on, whose results are kept apart."""
+
+    def map(self, function: Callable, *others: Any) -> Iterator:
+        """``function(rows, *others)`` for each block, in order; `others` have an item per block."""
+
+    def parts_of(self, array: np.ndarray, axis: int = 0) -> list[np.ndarray]:
+        """Views of the rows of `array` that belong to each block; its rows are along `axis`."""
+
+    def fill(self, function: Callable, out: np.ndarray, axis: int = 0) -> np.ndarray:
+        """Call ``function(rows, part)`` for each block and its part of `out`; return `out`."""
+
+    def gradient_buffers(self, size: int) -> list:
+        """For each block an array (size,), the same memory at each call; None to make a new one."""
 
 
 class Rows(Protocol):
@@ -86,9 +94,9 @@ class Rows(Protocol):
         """All rows in blocks, for work that makes arrays of up to `width` columns."""
 
     def epochs(self, step: Callable, max_workers: int) -> AbstractContextManager:
-        """A context that yields ``epoch(state, rng) -> (state, value, terms)``, over all rows once.
+        """A context that yields ``epoch(state, rng) -> (state, value, terms)``: one pass.
 
-        ``step(state, rows, executor, rng) -> (state, n_rows, value, terms)`` does it for rows that
-        are here; value and terms are means over rows. Rows on a cluster are visited partition by
-        partition, in random order, where they are.
+        ``step(state, rows, executor, rng) -> (state, n_rows, value, terms)`` makes the pass over
+        rows in this process, which are `local.LocalRows`. Value and terms are means over rows. On a
+        cluster, the partitions are visited in random order, each on a worker that has it.
         """

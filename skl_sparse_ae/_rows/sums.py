@@ -19,7 +19,7 @@ class Sum:
 
 
 def add_up(results, dtype=np.float64):
-    """The sum of `results`, in their order: in `dtype`, or for None in the dtype that they have."""
+    """The sum of `results`, added in their order: in `dtype`, or for None in their own dtype."""
     results = iter(results)
     return reduce(_add, results, _as_dtype(next(results), dtype))
 

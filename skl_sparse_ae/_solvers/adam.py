@@ -36,8 +36,8 @@ class AdamState(NamedTuple):
 def adam_start(params, memory=None):
     """The state before the first step; `params` and `memory` are copied."""
     zeros = np.zeros_like(params), np.zeros_like(params)
-    kept = {name: np.array(value, dtype=np.float64) for name, value in (memory or {}).items()}
-    return AdamState(params.copy(), *zeros, 0, kept)
+    copied = {name: np.array(value, dtype=np.float64) for name, value in (memory or {}).items()}
+    return AdamState(params.copy(), *zeros, 0, copied)
 
 
 def adam_step(
@@ -50,7 +50,7 @@ def adam_step(
     beta_1=0.9,
     beta_2=0.999,
 ):
-    """One step of Adam, in place: the state with its counter raised.
+    """Take one step of Adam, in place, and return the state with its counter raised.
 
     ::
 
@@ -64,8 +64,9 @@ def adam_step(
     learning_rate : float
         A Python float, as all factors: a NumPy float64 would promote float32 arrays.
     step_scales : tuple of (int, float)
-        A number of neighbouring params, and by how many times the learning rate a step moves them.
-        Their moments are those of the gradient with respect to ``params / scale``.
+        Pairs of a number of neighbouring params and a scale: a step moves them by about `scale`
+        times the learning rate. Their moments are those of the gradient with respect to
+        ``params / scale``. ``()`` is a scale of 1 for all params.
     epsilon : float
     map : callable
         Runs the chunks; the built-in one, or that of an executor.
@@ -81,12 +82,9 @@ def adam_step(
     t = state.n_steps + 1
     rate = learning_rate * (1 - beta_1) / (1 - beta_1**t)
     unbias = ((1 - beta_2) / (1 - beta_2**t)) ** 0.5
-    epsilon = max(
-        epsilon, float(np.finfo(state.params.dtype).tiny)
-    )  # a gradient of 0 would be 0 / 0
-    update = partial(
-        _update_chunk, state, gradient, rate / unbias, beta_1, beta_2, epsilon / unbias
-    )
+    # With an epsilon of 0, a gradient of 0 would be 0 / 0.
+    epsilon = max(epsilon, float(np.finfo(state.params.dtype).tiny)) / unbias
+    update = partial(_update_chunk, state, gradient, rate / unbias, beta_1, beta_2, epsilon)
     deque(map(update, _chunks(step_scales or ((len(gradient), 1.0),))), maxlen=0)
     return state._replace(n_steps=t)
 
@@ -117,9 +115,9 @@ def _update_chunk(state, gradient, rate, beta_1, beta_2, epsilon, chunk):
 
 
 def adam_epoch(problem, state, batches, learning_rate, map=map):
-    """One step of a `Stochastic` problem for each batch: ``(state, value, terms)``.
+    """Take one step of a `Stochastic` problem for each batch. Return ``(state, value, terms)``.
 
-    Value and terms are means over rows, taken while the params moved.
+    Value and terms are means over rows, each computed at the params of its batch.
     """
     sizes, values, terms = [], [], []
     step_scales, epsilon = problem.step_scales, EPSILON * problem.gradient_scale
@@ -135,9 +133,9 @@ def adam_epoch(problem, state, batches, learning_rate, map=map):
 
 
 def minimize_adam(epoch, state, *, max_iter, patience, monitor):
-    """Repeat ``epoch(state) -> (state, value, terms)``, say an `adam_epoch`.
+    """Repeat ``epoch(state) -> (state, value, terms)``, for example an `adam_epoch`.
 
-    Returns ``(Solution, state)``. An iterate's params are those at the end of its epoch. Raises
+    Return ``(Solution, state)``. An iterate's params are those at the end of its epoch. Raise
     FloatingPointError as `adam_step` does.
     """
     best, best_criterion, number, status = None, np.inf, 0, "max_iter"

@@ -16,7 +16,7 @@ MANY_PARAMS, SHORT_HISTORY = 2**22, 5
 # SciPy's workspace is indexed by 32-bit integers: more params crash the process (scipy #5102).
 MAX_PARAMS = 2**31 // (2 * HISTORY)
 MAX_RESTARTS = 30
-# As a share of the first value: squares of smaller gradients underflow, and SciPy divides by them.
+# Relative to the first value: squares of smaller gradients underflow, and SciPy divides by them.
 MIN_GRADIENT = 1e-150
 
 

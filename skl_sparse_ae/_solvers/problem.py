@@ -14,6 +14,7 @@ class Problem(Protocol):
     """Where a search starts, and what its params stand for."""
 
     terms: type  # named tuple of the objective's terms, floats that add up to it
+    spec: Any  # what all forms of the family's problem share: see `_estimator.contracts.Spec`
 
     def initial_params(self, rng: np.random.Generator) -> np.ndarray:
         """Random params of a new network, float64."""
@@ -27,6 +28,8 @@ class Problem(Protocol):
 
 class FullBatch(Problem, Protocol):
     """An objective of all rows, which are bound to it."""
+
+    blocks: Any  # the rows, `_rows.protocols.Blocks`
 
     def value_and_gradient(self, params: np.ndarray) -> tuple[float, np.ndarray, Any]:
         """``(value, gradient, terms)``; the gradient is a new array."""
@@ -42,13 +45,14 @@ class Stochastic(Problem, Protocol):
     """An objective of mini-batches."""
 
     gradient_scale: float  # typical size of a gradient, to which Adam's epsilon is relative
-    step_scales: (
-        tuple  # pairs: a number of neighbouring params, how far a step moves them; () for 1
-    )
+    step_scales: tuple  # pairs of a number of neighbouring params and their scale; () for 1
     flops_per_row: int  # multiplications in the largest product with a row
 
     def batch(self, rows: Any, executor: Any, rng: np.random.Generator) -> Batch:
-        """The mini-batch of these rows, an array that is overwritten or a CSR matrix."""
+        """The mini-batch of these rows, an array that is overwritten or a CSR matrix.
+
+        A problem that needs random numbers or losses in `after_step` may keep them in the batch.
+        """
 
     def value_and_gradient(
         self, params: np.ndarray, batch: Batch, memory: dict[str, np.ndarray]

@@ -2,9 +2,9 @@
 
 A solver reports every iteration (L-BFGS) or epoch (Adam) to a `Monitor`. Its `Verdict` says which
 number should fall: the iterate's value, or any other by which the caller judges progress.
-`Patience` decides on that number when to stop, and the iterate with the lowest one is the solution.
-Ctrl-C ends the run with the best iterate so far; before the first iterate has been reported it is
-raised.
+`Patience` decides by that number when to stop, and the iterate with the lowest one is the solution.
+Ctrl-C ends the run with the best iterate so far. If no iterate has been reported, KeyboardInterrupt
+is raised.
 """
 
 from typing import Any, NamedTuple, Protocol
@@ -27,7 +27,7 @@ class Iterate(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a monitor says of an iterate: the number that should fall, and a wish to stop."""
+    """What a monitor says of an iterate: the number that should fall, and True to stop."""
 
     criterion: float
     stop: bool = False

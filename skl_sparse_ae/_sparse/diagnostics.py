@@ -17,15 +17,15 @@ MIN_R2 = 0.05
 # far off their scale make codes with up to 0.05 of it. Good codes of tables with far more columns
 # than rows have as little: hence the second limit, for weights on their scale.
 MIN_VARIATION, MIN_VARIATION_ON_SCALE = 0.1, 0.01
-# A weight is to blame beyond this multiple of its scale, or below this share: a search would not
-# try it.
+# A weight is to blame if it is more than this many times its scale, or its scale is more than this
+# many times the weight: a search would not try it.
 OFF_SCALE = 4.0
-# A target that asks for fewer active units a row than this is too low.
+# A target that asks for fewer active units per row than this is too low.
 MIN_ACTIVE_UNITS, USUAL_TARGET = 0.5, 0.1
 # Columns are small if their deviation is below this share of the largest, and reconstructed from
 # this R2 on.
 SMALL_SHARE, RECONSTRUCTED = 0.01, 0.5
-# The share of the variance of X that may be out of the decoder's reach without a message.
+# The share of the variance of X that the decoder may be unable to reach without a message.
 MAX_OUT_OF_REACH = 0.05
 
 
@@ -65,7 +65,7 @@ def poor_code(estimator, mean, variance, bounds, scale):
 def off_target(estimator, mean, scale):
     """The message for mean activations (n_components,) far from their target, or None.
 
-    One active unit a row is no excess, whatever the target: a few units cannot do with less.
+    One active unit per row is no excess, whatever the target: a few units cannot do with less.
     """
     target, n_components = estimator.sparsity_target, len(mean)
     is_weak = estimator.sparsity_weight_ < scale.sparsity_weight / OFF_SCALE

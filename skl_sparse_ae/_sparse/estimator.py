@@ -370,13 +370,13 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         return MiniBatchProblem(self._spec(frame, moments, rows.dtype), moments.n_rows)
 
     def _spec(self, frame, moments, dtype):
-        """The `Spec`; the weights of the penalties are resolved, and stored."""
         loss = self._loss()
         scale = Scale.of(moments, loss)
-        weights = [scale.resolve(name, getattr(self, name)) for name in NAMES]
-        self.sparsity_weight_, self.encoder_alpha_, self.decoder_alpha_ = weights
-        objective = Objective(loss, self._activation(), self._penalty(weights[0]), *weights[1:])
-        return Spec(objective, frame, self.n_components, dtype, scale.loss)
+        weights = {name: scale.resolve(name, getattr(self, name)) for name in NAMES}
+        penalty = self._penalty(weights["sparsity_weight"])
+        decays = weights["encoder_alpha"], weights["decoder_alpha"]
+        objective = Objective(loss, self._activation(), penalty, *decays)
+        return Spec(objective, frame, self.n_components, dtype, scale.loss, tuple(weights.items()))
 
     def _rows_in_a_batch(self, n_rows):
         if self.batch_size != "auto":
@@ -395,7 +395,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         return explained_variance(network, rows)
 
     def __getattr__(self, name):
-        """Raise AttributeError; its last line names the solver or the class that has the method."""
+        """Raise AttributeError, with the solver or the class that would have the method."""
         message = f"This {type(self).__name__!r} has no attribute {name!r}"
         if name in VARIATIONAL_METHODS:
             message += (
@@ -418,7 +418,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     def _named_weights(self, spec, weights):
         parts = (part.copy() for part in spec.weights(weights))
-        return dict(zip(_weight_shapes(*spec.shape), parts, strict=True))
+        used = {f"{name}_": value for name, value in spec.penalty_weights}
+        return dict(zip(_weight_shapes(*spec.shape), parts, strict=True)) | used
 
     def _flat_weights(self):
         shapes = _weight_shapes(self.n_components, self.n_features_in_)

@@ -28,11 +28,11 @@ class Frame(NamedTuple):
         We = We' / input_scale        be = be' - We @ input_mean
         Wd = Wd' * output_scale       bd = bd' * output_scale - code_mean * sum_j Wd_j
 
-    Biases carry no weight decay, so the primed weights have the objective of the weights that they
-    stand for. What changes is its shape. Without the offsets every weight of a unit pulls at its
-    bias, and L-BFGS spends half to two thirds of its iterations on undoing that
-    (``docs/solvers.md`` has the figures). Centring X itself would do the same for the encoder, but
-    copy X, and densify it if it is sparse. `shape` is ``(n_components, n_features)``.
+    The primed weights have the objective of the weights that they stand for; only its shape as a
+    function changes. Without the offsets every weight of a unit pulls at its bias, and L-BFGS
+    spends half to two thirds of its iterations on undoing that (``docs/solvers.md`` has the
+    figures). Centring X itself would do the same for the encoder, but copy X, and densify it if it
+    is sparse. `shape` is ``(n_components, n_features)``.
     """
 
     input_mean: np.ndarray  # (n_features,) float64
@@ -49,8 +49,8 @@ class Frame(NamedTuple):
     def of(cls, mean, variance, code_mean, raw_scale, dtype=np.float64):
         """The frame for data of these column moments (n_features,).
 
-        `raw_scale` is the size of the decoder's raw output. Data so small that in `dtype` the decay
-        of the weights that magnify them would overflow count as constant.
+        `raw_scale` is the size of the decoder's raw output. Data count as constant if they are so
+        small that the decay of weights that magnify them would overflow in `dtype`.
         """
         input_scale = float(np.sqrt(variance.sum() / TOTAL_VARIANCE))
         input_scale = input_scale if input_scale >= least_scale(dtype) else 1.0
@@ -96,7 +96,7 @@ class Frame(NamedTuple):
         return gradient
 
     def apply(self, X):
-        """Overwrite dense rows by those that the network in the frame reads; return them."""
+        """Overwrite dense rows by what the network in the frame reads, and return them."""
         X -= self.input_mean.astype(X.dtype, copy=False)
         X *= 1 / self.input_scale
         return X
@@ -122,9 +122,9 @@ class Translation(NamedTuple):
 def initial_weights(n_components, n_features, frame, activation, raw_output, rng):
     """First weights in the frame, flat float64: Glorot-uniform, every unit on target.
 
-    ``raw_output`` (n_features,) is the decoder's output at the start. Weights are drawn for
-    features and raw outputs of unit variance, in the units of the frame: the start does not depend
-    on those of X. Source: X. Glorot & Y. Bengio, Understanding the difficulty of training deep
+    `raw_output` (n_features,) is the decoder's output at the start. Weights are drawn for features
+    and raw outputs of unit variance, in the units of the frame, so the start does not depend on the
+    unit of X. Source: X. Glorot & Y. Bengio, Understanding the difficulty of training deep
     feedforward neural networks (2010), eq. 16.
     """
     k, d = n_components, n_features

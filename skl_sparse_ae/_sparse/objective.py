@@ -1,6 +1,6 @@
 """The objective of the sparse autoencoder, its parts and its gradient.
 
-    A      = f(X @ We.T + be)                            the code; f is the sigmoid
+    A      = f(X @ We.T + be)                            the code; f is the sigmoid, or another
     X_hat  = g(A @ Wd + bd)                              the reconstruction
 
     J = R(X, X_hat)  +  sparsity_weight * sum_j KL(rho || rho_hat_j)
@@ -81,7 +81,7 @@ def pre_activations(w, X, units):
 
 
 def decode(w, A):
-    """The decoder's raw output for codes A; `loss.output` makes the reconstruction of it."""
+    """The decoder's raw output for codes A; `loss.output` turns it into the reconstruction."""
     raw = np.matmul(A, w.Wd, out=empty((len(A), len(w.bd)), A.dtype))
     raw += w.bd
     return raw
@@ -96,19 +96,19 @@ def backpropagate(objective, w, coupling, scale, X, A, gradient=None):
     w : Weights
     coupling : Coupling
     scale : float
-        Of the loss in the gradient; the coupling is not scaled.
+        Factor of the loss in the gradient; the coupling is not scaled.
     X : array or CSR matrix of shape (n_rows, n_features)
     A : ndarray of shape (n_rows, n_components)
         The code, which is overwritten.
     gradient : ndarray of shape (n_weights,), optional
-        Overwritten, and returned.
+        Memory for the gradient.
 
     Returns
     -------
     loss : float
         Summed over rows and features.
     gradient : ndarray of shape (n_weights,)
-        Of `scale` times the loss, and of the coupling.
+        That of `scale` times the loss, plus the coupling.
     """
     if gradient is None:
         gradient = np.empty(n_weights(*w.We.shape), dtype=X.dtype)
@@ -130,7 +130,7 @@ def backpropagate(objective, w, coupling, scale, X, A, gradient=None):
 def to_pre_activations(activation, w, X, A, d_A, coupling):
     """The gradient of loss and coupling with respect to the pre-activations.
 
-    `d_A` is that of the loss with respect to the code A. Both are overwritten.
+    `d_A` is the gradient of the loss with respect to the code A. `A` and `d_A` are overwritten.
     """
     d_A += coupling.plain
     d_Z = activation.backward(d_A, A)
@@ -168,7 +168,7 @@ def _encode_and_sum(activation, w, X, out):
 
 
 def couple_rows(objective, w, blocks, code_sum):
-    """The penalty's value, and its `Coupling`, given the code summed over all rows (k,) float64."""
+    """``(value, Coupling)`` of the penalty, given the code summed over all rows (k,), float64."""
 
     def tails_of(units):
         return blocks.sum(partial(_tails, w, units))
@@ -182,7 +182,7 @@ def _tails(w, units, X):
 
 
 def summarize(objective, w, blocks):
-    """The `Summary` over all rows. No gradient."""
+    """The `Summary` over all rows, without a gradient."""
     loss, total, squares = blocks.sum(partial(_summarize_block, objective, w))
     mean = total / blocks.n_rows
     sparsity, _ = couple_rows(objective, w, blocks, total)

@@ -5,8 +5,9 @@ reads the rows a second time to apply it. But the gradient is linear in the coup
 
     gradient(coupling) = gradient(0) + coupling_j * sum over rows of f'(z_ij) [x_i, 1]
 
-and that sum, the sensitivity, needs no mean. Nothing of the size of the rows is kept. The price is
-one product more. A saturated unit has no such factor: while there is one, the rows are read twice.
+and that sum, the sensitivity, does not need the means. Nothing of the size of the rows is kept. The
+price is one more product. The gradient of a saturated unit has no such factor: while there is such
+a unit, the rows are read twice.
 """
 
 from functools import partial

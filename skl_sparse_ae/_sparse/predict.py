@@ -1,19 +1,18 @@
 """What a trained network does to rows, block by block: codes, reconstructions, errors.
 
-Results have the dtype of the rows. The weights may have another one: rounding them comes last.
+Results have the dtype of the rows. Weights of another dtype are rounded to it after all changes.
 """
 
-from collections import deque
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from skl_sparse_ae._estimator.diagnostics import largest, overflow
 from skl_sparse_ae._nn.activations import Activation, Logistic
 from skl_sparse_ae._nn.losses import Loss
 from skl_sparse_ae._nn.origin import origin_of_weights
 from skl_sparse_ae._rows.blocks import BLOCK_BYTES
-from skl_sparse_ae._rows.lazy import read
 from skl_sparse_ae._rows.moments import column_moments
 from skl_sparse_ae._rows.products import dense
 from skl_sparse_ae._sparse.objective import decode, encode, losses_of, summarize
@@ -38,10 +37,10 @@ class Network(NamedTuple):
 
 
 def centred(network, blocks):
-    """The network in the dtype of the blocks, and the blocks: less an origin if products need one.
+    """``(network, blocks)``, for rows less an origin if products need one, in the rows' dtype.
 
-    That takes a loss for which the decoder's biases are in the unit of the rows, and tell where the
-    rows are.
+    Only a quadratic loss allows it: the decoder's biases are then in the unit of the rows, and show
+    where the rows are.
     """
     w, origin = network.weights, None
     if network.loss.is_quadratic:
@@ -63,22 +62,17 @@ def code_of(network, rows):
     n_components = len(network.weights.be)
     network, blocks = centred(network, rows.blocks(n_components, ENCODING_BYTES))
     code = np.empty((rows.shape[0], n_components), dtype=rows.dtype)
-    if len(blocks) == 1:  # for a row or two, setting up workers would take most of the time
-        return _encode(network, read(blocks.rows[0]), code)
-    ends = np.cumsum([block.shape[0] for block in blocks.rows])
-    with blocks.workers():
-        deque(blocks.map(partial(_encode, network), np.split(code, ends[:-1])), maxlen=0)
-    return code
+    return blocks.fill(partial(_encode, network), code)
 
 
 def rows_of(network, A):
-    """The rows that codes A (n_rows, n_components) stand for, by weights in the dtype of A."""
+    """The rows that codes A (n_rows, n_components) decode to, by weights in the dtype of A."""
     X_hat = network.loss.output(decode(network.weights, A))
     if not np.isfinite(X_hat).all():
         low, high = network.activation.bounds
         raise ValueError(
-            f"The reconstruction overflows: the code has values up to {_largest(A)} and the "
-            f"decoder weights up to {_largest(network.weights.Wd)}. A code that `transform` "
+            f"The reconstruction overflows: the code has values up to {largest(A)} and the "
+            f"decoder weights up to {largest(network.weights.Wd)}. A code that `transform` "
             f"returns is between {low:g} and {high:g}."
         )
     return X_hat
@@ -107,7 +101,7 @@ def _for_rows(function, network, rows):
     network, blocks = centred(network, blocks)
     losses = list(blocks.map(partial(function, network)))
     if not all(np.isfinite(of_block).all() for of_block in losses):
-        raise _overflow("losses", rows)
+        raise overflow("losses overflow", rows)
     return np.concatenate(losses)
 
 
@@ -122,7 +116,7 @@ def explained_variance(network, rows):
     varies = variance != 0
     error, total = errors[varies].sum(), variance[varies].sum()
     if not np.isfinite([error, total]).all():
-        raise _overflow("squared errors", rows)
+        raise overflow("squared errors overflow", rows)
     return max(1 - float(error / total), MIN_SCORE) if total else 0.0
 
 
@@ -158,19 +152,6 @@ def _square_errors(network, X):
 def _encode(network, X, out=None):
     A = encode(network.activation, network.weights, X, out)
     if np.isnan(A.sum()):  # bounded activations add up to NaN only if one of them is NaN
-        raise ValueError(
-            f"The pre-activations overflow: X has values up to {_largest(X)} and the encoder "
-            f"weights up to {_largest(network.weights.We)}. Scale X as the rows given to fit were."
-        )
+        cause = f" and the encoder weights up to {largest(network.weights.We)}"
+        raise overflow("pre-activations overflow", X, cause)
     return A
-
-
-def _overflow(what, rows):
-    return ValueError(
-        f"The {what} overflow: X has values up to {_largest(rows)}. Scale X as the rows given to "
-        "fit were."
-    )
-
-
-def _largest(X):
-    return f"{max(abs(float(X.min())), abs(float(X.max()))):.3g}"

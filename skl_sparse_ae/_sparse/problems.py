@@ -34,7 +34,7 @@ from skl_sparse_ae._sparse.variable_projection import (
 from skl_sparse_ae._sparse.weights import Weights, flatten, n_weights, unflatten
 from skl_sparse_ae._sparse.whitening import EncoderFrame, inputs_for, split_encoder
 
-# The penalty of a mini-batch sees the mean activations of this many rows: its own, if it has them.
+# The penalty of a mini-batch sees the mean activations of at least this many rows.
 WINDOW = 128
 
 
@@ -46,6 +46,7 @@ class Spec(NamedTuple):
     n_components: int
     dtype: np.dtype  # of the weights
     loss_scale: float = 1.0  # the loss that there is to explain, which is the unit of `tol`
+    penalty_weights: tuple[tuple[str, float], ...] = ()  # the numbers used, by parameter
 
     @property
     def shape(self):
@@ -72,9 +73,9 @@ class Spec(NamedTuple):
 
 
 def for_all_rows(spec, rows, variance):
-    """The form in which to search with all rows at every step, given their column variances.
+    """The `FullBatch` problem that suits these rows, given their column variances.
 
-    On rows less an origin, if their offset would cost digits and the loss allows it.
+    It is for rows less an origin, if their offset would cost digits and the loss allows it.
     """
     blocks, mean = spec.blocks(rows), spec.frame.input_mean
     is_quadratic = spec.objective.loss.is_quadratic
@@ -86,7 +87,7 @@ def for_all_rows(spec, rows, variance):
 
 
 def _form_for(spec, blocks, variance):
-    """Without the decoder if that can be solved for; in one pass if rows are not in memory."""
+    """Problem without the decoder if possible; in one pass if the rows are not in memory."""
     objective, shape = spec.objective, (blocks.n_rows, blocks.n_features, spec.n_components)
     if objective.loss.is_quadratic and can_eliminate_decoder(
         objective.decoder_alpha, *shape, spec.dtype
@@ -100,7 +101,7 @@ def _form_for(spec, blocks, variance):
 class JointProblem:
     """All weights free, in a centred and scaled `Frame`. A `FullBatch` problem.
 
-    `evaluate` is `value_and_gradient` or another way to the same numbers.
+    `evaluate` is `value_and_gradient`, or another function with the same results.
     """
 
     terms = Terms
@@ -160,7 +161,7 @@ class EliminatedProblem:
         return value, self.frame.pull_back(gradient, spec.shape), terms
 
     def _with_best_decoder(self, params, codes):
-        """``(Weights, Fit)`` of an encoder and the best decoder of its code, which `codes` keep."""
+        """``(Weights, Fit)`` of an encoder and the best decoder; the code is left in `codes`."""
         spec, dtype, blocks = self.spec, self.spec.dtype, self.blocks
         We, be = split_encoder(self.frame.to_user(params, spec.shape), spec.shape)
         w = Weights(We, be, None, None)
@@ -215,7 +216,7 @@ class MiniBatchProblem:
     the frame are set to the output scale, if that is large enough to divide by. The remaining
     factor on the encoder becomes Adam's step scale.
 
-    `n_rows` are the rows that there are: fewer than `WINDOW` have no running mean.
+    `n_rows` is the number of all rows. The running mean covers no more than that.
     """
 
     terms = Terms
@@ -227,7 +228,7 @@ class MiniBatchProblem:
         scale = frame.output_scale
         self.frame, self.frames_rows = frame, False
         if objective.loss.is_quadratic and scale >= least_scale(spec.dtype):
-            # a mean in the precision of the rows: subtracting it rounds nothing
+            # In the precision of the rows, so that weights and rows are centred by the same mean.
             mean = frame.input_mean.astype(spec.dtype).astype(np.float64)
             self.frame, self.frames_rows = frame._replace(input_mean=mean, input_scale=scale), True
         self.mean_output = self.frame.input_mean / scale  # of rows before the frame is applied
@@ -274,7 +275,7 @@ class MiniBatchProblem:
         return value, self.frame.pull_back(gradient, self.shape), terms
 
     def _of_framed_rows(self, params, batch, memory):
-        """The network in the frame sees its code minus `code_mean`, so the bias shifts."""
+        """`value_and_gradient`, with the bias shifted: the frame's decoder sees A - `code_mean`."""
         w, code_mean = unflatten(params, *self.shape), self.frame.code_mean
         bd = (w.bd - self.mean_output).astype(w.bd.dtype, copy=False) - code_mean * column_sum(w.Wd)
         objective = self._with_running_mean(self.framed_objective, batch, memory)
@@ -284,7 +285,7 @@ class MiniBatchProblem:
         return value, gradient, terms
 
     def _with_running_mean(self, objective, batch, memory):
-        """The objective of a batch: the penalty of a small one sees the running mean."""
+        """The objective, whose penalty sees the running mean if the batch is small."""
         share = min(1.0, batch.n_rows / self.window)
         if share == 1:
             return objective

@@ -1,6 +1,6 @@
 """Squared error with an identity decoder from products alone, for sparse X.
 
-Nothing of the size of X exists but X itself. With ``G = Wd Wd'``, ``S = A'A`` and 1 for a column of
+No array of the size of X is formed. With ``G = Wd Wd'``, ``S = A'A`` and 1 for a column of
 ones, the squared errors E = (A Wd + 1 bd' - X)^2, elementwise, have
 
     sums over columns       diag(A G A') + 2 A Wd bd + 1 bd'bd - 2 diag(A Wd X') - 2 X bd + (X^2) 1
@@ -45,6 +45,7 @@ class HalfGradient(NamedTuple):
 
     @classmethod
     def of(cls, w, scale):
+        """The function for these `Weights`."""
         return cls(scale * (w.Wd @ w.Wd.T), w.Wd, scale * (w.Wd @ w.bd), scale)
 
     def __call__(self, A, X):
@@ -80,7 +81,7 @@ def errors_of_columns(w, X, A):
 def through_decoder(w, X, A, scale, g):
     """``(E summed, d_A)``, where d_A is the gradient of `scale` times the sum with respect to A.
 
-    That with respect to Wd and bd is written to `g`.
+    The gradient with respect to Wd and bd is written to `g`.
     """
     ones = np.ones(len(A), dtype=X.dtype)
     total, x_total = ones @ A, ones @ X

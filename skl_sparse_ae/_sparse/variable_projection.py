@@ -15,8 +15,8 @@ The residual X_hat - X is not needed either. With ``G = Wd Wd'``,
     n d R                           = ||X_c||^2 - <A_c'X_c, Wd> - ridge ||Wd||^2
     gradient of n d R to the code   = 2 (A G - X Wd' + 1 (Wd bd)')
 
-This takes four products with X and two of n k^2 (one by symmetry half) in place of five of n d k,
-and nothing of the size of X. Beyond k = d the residual is the cheaper way to the same gradient.
+This takes four products with X and two of n k^2 (one of them half, by symmetry) in place of five of
+n d k, and no array of the size of X. Beyond k = d the residual gives the same gradient for less.
 """
 
 from functools import partial
@@ -75,10 +75,9 @@ def _code_moments(activation, w, X, out):
 def best_decoder(moments, n_rows, input_mean, decoder_alpha):
     """``(Wd, bd, explained)`` in float64, given `CodeMoments`.
 
-    `explained` is by how much the decoder lowers ``n d R + ridge ||Wd||^2`` from ``||X_c||^2``. All
-    are NaN if the moments are not finite or the system is not positive definite to working
-    precision. Wd takes the place of ``moments.with_rows``: a fit's memory consists of arrays of
-    that size.
+    `explained` is ``||X_c||^2`` less the minimum of ``n d R + ridge ||Wd||^2``. All are NaN if the
+    moments are not finite, or the system is not positive definite to working precision. Wd
+    overwrites ``moments.with_rows``: arrays of that size are what a fit's memory consists of.
     """
     mean = moments.total / n_rows
     S = moments.with_itself - n_rows * np.multiply.outer(mean, mean)
@@ -126,7 +125,7 @@ def _encoder_gradient(activation, w, coupling, error_gradient, X, A):
 
 
 def _error_gradient(w, scale):
-    """A function of a block's code and rows: `scale` times ``(X_hat - X) Wd'``, the cheaper way."""
+    """A function of A and X that computes `scale` times ``(X_hat - X) Wd'``, the cheaper way."""
     n_components, n_features = w.We.shape
     return _ByResidual(w, scale * w.Wd) if n_components > n_features else HalfGradient.of(w, scale)
 

@@ -30,12 +30,12 @@ def unflatten(flat, n_components, n_features):
 
 
 def flatten(weights, dtype=np.float64):
-    """A new flat vector."""
+    """`Weights` as a new flat vector."""
     return np.concatenate([part.ravel() for part in weights]).astype(dtype, copy=False)
 
 
 def of_centred(w, origin):
-    """The weights that do to rows less `origin` what `w` do to the rows; `w` if origin is None."""
+    """`w` as weights that read and reconstruct rows less `origin`; `w` itself if that is None."""
     if origin is None:
         return w
     return Weights(w.We, bias_at(w.We, w.be, origin), w.Wd, w.bd - origin)

@@ -1,7 +1,7 @@
 """A change of variables for the encoder alone: white or scaled, centred inputs.
 
 L-BFGS starts from an identity Hessian, so an ill-conditioned input covariance costs iterations.
-White inputs have the same variance in every direction. Scaled ones are the user's in another unit.
+White inputs have the same variance in every direction. Scaled inputs are the rows in another unit.
 `benchmarks/study/frames.py` has the figures. L-BFGS does not depend on rotations, so any root of
 the covariance will do, and Cholesky's is the cheapest.
 """
@@ -20,7 +20,8 @@ MAX_WHITE_FEATURES = 4096
 # Whitening may cost as much as this many evaluations. It saves half of the iterations or more, of
 # which a fit takes 50 to 300.
 MAX_EVALUATIONS = 16
-# Directions with less than this share of the mean variance are mostly noise: not magnified to one.
+# Directions with less than this share of the mean variance are mostly noise. They are not magnified
+# to unit variance.
 MIN_VARIANCE = 1.0
 # The total variance of scaled inputs, relative to that of `Frame`. Chosen by J after 25 to 200
 # iterations on digits, MNIST and standardised breast cancer, among totals of 4 to 256; above 64 it
@@ -34,7 +35,7 @@ class Scaled(NamedTuple):
     scale: float
 
     def to_user(self, We):
-        """The weights that do to x what `We` do to the scaled inputs."""
+        """The weights for x that give the pre-activations of `We` for the scaled inputs."""
         return We / self.scale
 
     def from_user(self, We):
@@ -53,7 +54,7 @@ class White(NamedTuple):
     inverse: np.ndarray  # (n_features, n_features)
 
     def to_user(self, We):
-        """The weights that do to x what `We` do to the white inputs."""
+        """The weights for x that give the pre-activations of `We` for the white inputs."""
         return times_triangular(We, self.inverse)
 
     def from_user(self, We):
@@ -102,7 +103,7 @@ def inputs_for(blocks, frame, n_components):
     )
     if n_features > min(n_rows, MAX_WHITE_FEATURES) or n_evaluations > MAX_EVALUATIONS:
         return Scaled(frame.input_scale / STRETCH)
-    covariance = sum(blocks.map(partial(_products, frame))) / n_rows
+    covariance = blocks.sum(partial(_products, frame)) / n_rows
     least = MIN_VARIANCE * np.trace(covariance) / n_features
     if not least > 1e-3:  # constant rows, whose frame does not magnify them
         return Scaled(frame.input_scale / STRETCH)
@@ -123,7 +124,7 @@ def _cost(n_rows, n_features):
 def _cost_of_evaluation(n_rows, n_features, n_components):
     """Operations of about five products of dense rows.
 
-    Those of sparse rows are fewer, but the same data are to have the same fit.
+    Sparse rows take fewer, but the fit must not depend on the format of X.
     """
     return 10 * n_rows * n_features * n_components
 

@@ -63,12 +63,6 @@ def without_zeros(A):
     return canonical(A.data[keep], A.indices[keep], kept_before[A.indptr], A.shape)
 
 
-def flat_indices(A):
-    """The index of each stored element of A in the flattened matrix, int64."""
-    first = A.shape[1] * np.arange(A.shape[0])
-    return A.indices + np.repeat(first, np.diff(A.indptr))
-
-
 def threshold_for(values, count):
     """A float that exactly `count` of the positive `values` (n,) exceed, unless two are equal.
 

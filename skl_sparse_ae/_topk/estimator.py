@@ -1,5 +1,6 @@
 """The TopK autoencoder as an estimator: parameters, attributes, warnings. No formula."""
 
+from itertools import pairwise
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -7,7 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
 from skl_sparse_ae._estimator.base import BaseAutoencoder
 from skl_sparse_ae._estimator.diagnostics import not_converged
@@ -31,6 +36,7 @@ from skl_sparse_ae._topk.predict import (
 )
 from skl_sparse_ae._topk.problem import TopKProblem, TopKSpec
 
+OF_USE = ("n_nonzero_coefs", "transform_algorithm", "sparse_output")  # read by methods of use
 HUGE = float(np.finfo(np.float64).max)
 
 
@@ -58,28 +64,35 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
     n_components : int, default=512
         Number of units, and of atoms. Usually more than columns of X, and fewer than its rows.
     n_nonzero_coefs : int, default=16
-        Number of active units in a row, see `selection`. At most `n_components`.
+        Number of active units in a row, see `selection`. With `n_components` or more, every
+        positive pre-activation is active.
     selection : {"batch", "row"}, default="batch"
         "batch" trains with `n_nonzero_coefs` active units on average over the rows of a mini-batch
         (BatchTopK): rows that need more units have more. "row" trains with the `n_nonzero_coefs`
         largest of each row (TopK).
-    transform_algorithm : {"threshold", "top_k", "least_squares"}, default="threshold"
+    nested_components : array-like of int or None, default=None
+        Numbers of units, ascending and below `n_components`: the first so many units of a code are
+        to reconstruct on their own (Matryoshka), as all of them are. J is then the mean over these
+        prefixes and the whole code. None trains the whole code alone.
+    transform_algorithm : {"threshold", "top_k", "least_squares", "omp"}, default="threshold"
         How codes are computed in use. "threshold" keeps pre-activations above `threshold_`. "top_k"
         keeps the `n_nonzero_coefs` largest of each row that are positive; it suits
         ``selection="row"``. "least_squares" has the units of "threshold", and solves for the
-        non-negative code that reconstructs the row best: less error for a little more time. It may
-        be set after `fit`.
+        non-negative code that reconstructs the row best: less error for a little more time. "omp"
+        ignores the encoder: orthogonal matching pursuit takes up to `n_nonzero_coefs` atoms for
+        each row, which has the lowest error and takes several times as long. It may be set after
+        `fit`.
     sparse_output : bool, default=True
         True returns CSR matrices from `transform`, False arrays. It may be set after `fit`. A CSR
         matrix cannot become a DataFrame: with ``set_output(transform="pandas")`` or "polars",
         scikit-learn raises a ValueError unless this is False.
-    max_iter : int, default=100
+    max_iter : int, default=200
         Maximum number of epochs of Adam.
     tol : float >= 0, default=1e-4
         Training stops when the objective has not improved by this share of the variance of X (with
         `early_stopping`, the score by `tol`) in `n_iter_no_change` consecutive epochs. With 0, all
         of `max_iter` are run.
-    learning_rate_init : float > 0, default=0.01
+    learning_rate_init : float > 0, default=0.005
         Adam's step size, for weights in a frame in which X is centred and has unit variance.
     batch_size : int, default=256
         Maximum number of rows in a mini-batch. Batches are made equal in size.
@@ -119,7 +132,8 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         Number of units that none of those rows uses.
     loss_ : float
         J at these weights over all of those rows, by `transform_algorithm`: the mean squared error
-        of `reconstruct`, in the squared unit of X.
+        of `reconstruct` (with `nested_components`, the mean of that and of the prefixes), in the
+        squared unit of X.
     loss_curve_ : list of float
         Mean of J over the mini-batches of each epoch. After `partial_fit`, the last 1,000 entries.
     loss_terms_ : dict of lists of float
@@ -162,6 +176,9 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
 
     Bussmann, B., Leask, P. & Nanda, N., BatchTopK Sparse Autoencoders, arXiv:2412.06410 (2024).
 
+    Bussmann, B. et al., Learning Multi-Level Features with Matryoshka Sparse Autoencoders,
+    arXiv:2503.17547 (2025).
+
     Examples
     --------
     >>> from skl_sparse_ae import TopKAutoencoderTransformer
@@ -185,6 +202,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
     } | {
         "n_nonzero_coefs": [Interval(Integral, 1, None, closed="left")],
         "selection": [StrOptions({"batch", "row"})],
+        "nested_components": ["array-like", None],
         "transform_algorithm": [StrOptions(set(ALGORITHMS))],
         "sparse_output": ["boolean"],
     }
@@ -207,11 +225,12 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         *,
         n_nonzero_coefs: int = 16,
         selection: Literal["batch", "row"] = "batch",
-        transform_algorithm: Literal["threshold", "top_k", "least_squares"] = "threshold",
+        nested_components: ArrayLike | None = None,
+        transform_algorithm: Literal["threshold", "top_k", "least_squares", "omp"] = "threshold",
         sparse_output: bool = True,
-        max_iter: int = 100,
+        max_iter: int = 200,
         tol: float = 1e-4,
-        learning_rate_init: float = 0.01,
+        learning_rate_init: float = 0.005,
         batch_size: int = 256,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -223,6 +242,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         self.n_components = n_components
         self.n_nonzero_coefs = n_nonzero_coefs
         self.selection = selection
+        self.nested_components = nested_components
         self.transform_algorithm = transform_algorithm
         self.sparse_output = sparse_output
         self.max_iter = max_iter
@@ -268,11 +288,20 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
     def _check_parameters(self):
         super()._check_parameters()
         check_integers(self, ("n_nonzero_coefs",))
-        if self.n_nonzero_coefs > self.n_components:
+        self._nested()
+
+    def _nested(self):
+        """The numbers of units in the prefixes that reconstruct; ValueError unless they ascend."""
+        nested = () if self.nested_components is None else self.nested_components
+        widths = (0, *nested, self.n_components)
+        are_integers = all(isinstance(w, Integral) and not isinstance(w, bool) for w in widths)
+        if not are_integers or any(a >= b for a, b in pairwise(widths)):
             raise ValueError(
-                f"n_nonzero_coefs={self.n_nonzero_coefs} must not exceed "
-                f"n_components={self.n_components}."
+                f"The 'nested_components' parameter of {type(self).__name__} must hold ints that "
+                f"ascend from 1 and are below n_components={self.n_components}. Got "
+                f"{self.nested_components!r} instead."
             )
+        return tuple(int(width) for width in nested)
 
     def _functions(self):
         return {}
@@ -292,7 +321,8 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
     def _stochastic_problem(self, frame, moments, rows):
         selection = Selection(self.n_nonzero_coefs, self.selection == "row")
         shape = Shape(len(frame.input_mean), self.n_components)
-        spec = TopKSpec(selection, frame, shape, rows.dtype, self.transform_algorithm)
+        algorithm = self.transform_algorithm
+        spec = TopKSpec(selection, frame, shape, rows.dtype, algorithm, self._nested())
         return TopKProblem(spec, moments, rows)
 
     def _memory(self, is_warm):
@@ -469,8 +499,11 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         return -errors_of_rows(self._model(), self._check_rows(X))
 
     def _check_usable(self):
+        """Raise NotFittedError, or ValueError for parameters of use outside their range."""
         self._check_fitted()
-        self._validate_params()
+        constraints = {name: self._parameter_constraints[name] for name in OF_USE}
+        values = {name: getattr(self, name) for name in OF_USE}
+        validate_parameter_constraints(constraints, values, type(self).__name__)
 
     def _messages(self, status, summary, rows, moments):
         scale = float(np.sqrt(moments.variance.mean()))

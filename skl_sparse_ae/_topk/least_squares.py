@@ -44,11 +44,13 @@ def _solve(gram, target, A, rows, out):
     units = A.indices[where]
     G = gram[units[:, :, np.newaxis], units[:, np.newaxis, :]]
     b = target[rows[:, np.newaxis], units]
-    is_stored = is_free
-    for _ in range(ROUNDS):
-        code = _solve_free(G, b, is_free)
-        is_free = is_free & (code > 0)
-    out[where[is_stored]] = np.where(is_free, code, 0)[is_stored]
+    code = _solve_free(G, b, is_free)
+    for _ in range(ROUNDS - 1):
+        again = np.flatnonzero((code < 0).any(axis=1))  # rows from which units leave
+        some = code[again] > 0
+        code[again] = _solve_free(G[again], b[again], some)
+    is_stored = places < counts[:, np.newaxis]
+    out[where[is_stored]] = np.maximum(code, 0)[is_stored]
 
 
 def _solve_free(G, b, is_free):

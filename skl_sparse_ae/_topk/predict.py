@@ -10,13 +10,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import vstack
 
+from skl_sparse_ae._estimator.diagnostics import largest, overflow
 from skl_sparse_ae._nn.origin import bias_at, origin_of_weights
 from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae._rows.moments import column_moments
 from skl_sparse_ae._rows.products import dense
 from skl_sparse_ae._topk.codes import Largest, above, canonical, largest_of_rows
 from skl_sparse_ae._topk.least_squares import refit
-from skl_sparse_ae._topk.objective import Terms, Weights, decode, pre_activations
+from skl_sparse_ae._topk.objective import (
+    Terms,
+    Weights,
+    decode,
+    errors_of_prefixes,
+    pre_activations,
+)
+from skl_sparse_ae._topk.pursuit import supports
 
 MIN_SCORE = float(np.finfo(np.float64).min)  # finite, so that a search can sort by it
 
@@ -56,10 +64,19 @@ def by_least_squares(model, X):
     return refit(model.weights, X, by_threshold(model, X))
 
 
+def by_pursuit(model, X):
+    """The non-negative code of the atoms that orthogonal matching pursuit takes."""
+    w = model.weights
+    products = (X @ w.Wd.T) - w.Wd @ w.bd
+    _check_finite(products, X)
+    return refit(w, X, supports(w, products, model.n_nonzero))
+
+
 ALGORITHMS = {
     "threshold": by_threshold,
     "top_k": by_top_k,
     "least_squares": by_least_squares,
+    "omp": by_pursuit,
 }
 
 
@@ -69,12 +86,13 @@ def _code(model, X):
 
 def _pre_activations(model, X):
     Z = pre_activations(model.weights, X)
-    if not np.isfinite(Z.sum()) and not np.isfinite(Z).all():
-        raise ValueError(
-            f"The code overflows: X has values up to {_largest(X)}. Scale X as the rows given to "
-            "fit were."
-        )
+    _check_finite(Z, X)
     return Z
+
+
+def _check_finite(Z, X):
+    if not np.isfinite(Z.sum()) and not np.isfinite(Z).all():
+        raise overflow("code overflows", X)
 
 
 def centred(model, blocks):
@@ -121,25 +139,18 @@ def code_of(model, rows):
 def rows_of(model, A):
     """The rows (n_rows, n_features) that a code, dense or CSR, stands for."""
     w = model.astype(A.dtype).weights
-    X_hat = np.empty((A.shape[0], len(w.bd)), dtype=A.dtype)
-    start = 0
-    for block in row_blocks(A, len(w.bd)).rows:
-        X_hat[start : start + block.shape[0]] = decode(w, block)
-        start += block.shape[0]
+    blocks = row_blocks(A, len(w.bd))
+    X_hat = np.concatenate(list(blocks.map(partial(decode, w))))
     if not np.isfinite(X_hat).all():
-        raise ValueError(f"The reconstruction overflows: the code has values up to {_largest(A)}.")
+        raise ValueError(f"The reconstruction overflows: the code has values up to {largest(A)}.")
     return X_hat
 
 
 def reconstruct(model, rows):
     """`rows_of` the codes, without the code of all rows in memory."""
-    X_hat = np.empty(rows.shape, dtype=rows.dtype)
     encoder, blocks = _blocks(model, rows)
-    start = 0
-    for A in blocks.map(partial(_code, encoder)):
-        X_hat[start : start + A.shape[0]] = rows_of(model, A)
-        start += A.shape[0]
-    return X_hat
+    codes = blocks.map(partial(_code, encoder))
+    return np.concatenate([rows_of(model, A) for A in codes])
 
 
 def errors_of_rows(model, rows):
@@ -186,30 +197,24 @@ class _BlockSums(NamedTuple):
     n_uses: np.ndarray
 
 
-def summarize(model, rows):
-    """The `Summary` of all rows."""
+def summarize(model, rows, nested=()):
+    """The `Summary` of all rows; `nested` are prefixes, see `errors_of_prefixes`."""
     model, blocks = _blocks(model, rows)
     with blocks.workers():
-        sums = blocks.sum(partial(_summarize, model))
+        sums = blocks.sum(partial(_summarize, model, nested))
     error = float(sums.square_error) / (rows.shape[0] * rows.shape[1])
     return Summary(Terms(error), sums.n_uses / rows.shape[0])
 
 
-def _summarize(model, X):
+def _summarize(model, nested, X):
     A = _code(model, X)
-    error = _error(model, X, A)
+    errors = [error for _, _, error in errors_of_prefixes(model.weights, dense(X), A, nested)]
+    square_errors = [np.einsum("ij,ij->", error, error, dtype=np.float64) for error in errors]
     n_uses = np.bincount(A.indices, minlength=A.shape[1])
-    return _BlockSums(np.einsum("ij,ij->", error, error), n_uses)
+    return _BlockSums(sum(square_errors) / len(errors), n_uses)
 
 
 def _finite(errors, rows):
     if not np.isfinite(errors).all():
-        raise ValueError(
-            f"The squared errors overflow: X has values up to {_largest(rows)}. Scale X as the "
-            "rows given to fit were."
-        )
+        raise overflow("squared errors overflow", rows)
     return errors
-
-
-def _largest(X):
-    return f"{max(abs(float(X.min())), abs(float(X.max()))):.3g}"

@@ -38,7 +38,7 @@ def unlike_scales(noise_variance, variance):
         return None
     return (
         f"The columns are of unlike scale: {n_lost} of {len(varying)} have less than "
-        f"{MIN_OF_NOISE:g} "
-        f"times the variance noise_variance_={noise_variance:.2g}, which is one for all columns, "
-        "so they count as noise and are lost. Scale the data, e.g. with StandardScaler."
+        f"{MIN_OF_NOISE:g} times the variance noise_variance_={noise_variance:.2g}, which is one "
+        "for all columns, so they count as noise and are lost. Scale the data, e.g. with "
+        "StandardScaler."
     )

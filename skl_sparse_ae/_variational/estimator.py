@@ -16,7 +16,8 @@ from skl_sparse_ae._estimator.containers import as_one_row
 from skl_sparse_ae._estimator.diagnostics import not_converged
 from skl_sparse_ae._estimator.optimizer_state import check_optimizer_state
 from skl_sparse_ae._estimator.persistence import check_arrays, check_numbers, corrupted
-from skl_sparse_ae._estimator.transaction import draw_seed, reading
+from skl_sparse_ae._estimator.random_state import draw_seed
+from skl_sparse_ae._estimator.transaction import reading
 from skl_sparse_ae._estimator.validation import check_code
 from skl_sparse_ae._nn.activations import ACTIVATIONS
 from skl_sparse_ae._nn.layers import Layer
@@ -57,7 +58,7 @@ STACKS = {
 }
 # `early_stopping="auto"` holds rows out if there are at least this many. Fits of 2,000 images gain
 # more by stopping in time than they lose with a tenth of the rows. Some tables with up to 1,257
-# rows lose more than they gain. See the study in `benchmarks`.
+# rows lose more than they gain. See `benchmarks/study/variational_defaults.py`.
 MIN_ROWS_TO_HOLD_OUT = 2000
 LOSS_DRAWS = 4  # draws of each row's code, for `loss_` and by default for `score_samples`
 

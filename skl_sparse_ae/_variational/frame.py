@@ -12,22 +12,22 @@ from skl_sparse_ae._variational.objective import (
     unflatten,
 )
 
-# Input variances are rescaled to sum to this: see `_sparse.frame.TOTAL_VARIANCE`, which bounds what
-# one step can do to a hidden unit. Chosen by the loss on training rows after 20 or 100 epochs at
+# Input variances are rescaled to sum to this. So one step can do only so much to a hidden unit: see
+# `_sparse.frame.TOTAL_VARIANCE`. Chosen by the loss on training rows after 20 or 100 epochs at
 # learning rates of 0.001 to 0.01, among 16, 64 and 256, on digits, standardised breast cancer,
 # iris, wine and MNIST: 16 learns the slowest, 256 diverges first.
 TOTAL_VARIANCE = 64.0
-# One step of Adam moves every param by about the learning rate. There is one log-variance of the
-# likelihood, and it has far to go: it moves this many times as far.
+# One step of Adam moves every param by about the learning rate. The log-variance of the likelihood
+# is a single param with far to go: it moves this many times as far.
 NOISE_STEP = 10.0
 
 
 class VariationalFrame(NamedTuple):
-    """The change of variables of the variational autoencoder, applied to rows if cheaper.
+    """The change of variables of the variational autoencoder, which is applied to the rows.
 
     Adam searches the networks that see ``(X - input_mean) / input_scale`` and, for squared error,
     reproduce ``(X - output_mean) / output_scale``. Written out, those are other networks of the
-    same shape. So neither an offset nor a unit of X matters to the search. For cross-entropy
+    same shape. So the search does not depend on the offset and the unit of X. For cross-entropy
     `output_mean` is 0 and `output_scale` 1. See `ChangeOfVariables`; `shape` is an `Architecture`.
     """
 
@@ -45,8 +45,8 @@ class VariationalFrame(NamedTuple):
     def of(cls, mean, variance, is_scaled, dtype):
         """The frame for data of these column moments (n_features,), with scaled targets or not.
 
-        Data so small that in `dtype` the weights that magnify them would overflow count as
-        constant.
+        Data count as constant if they are so small that weights that magnify them would overflow in
+        `dtype`.
         """
         deviation = float(np.sqrt(variance.mean()))
         deviation = deviation if deviation >= least_scale(dtype) else 1.0
@@ -87,7 +87,7 @@ class VariationalFrame(NamedTuple):
         return out
 
     def from_user(self, weights, shape):
-        """See `ChangeOfVariables`. Variances beyond the bounds become ones close to them."""
+        """See `ChangeOfVariables`. A variance beyond the bounds is moved to just within them."""
         out = weights.astype(np.float64)
         w = unflatten(out, shape)
         first, last = w.encoder[0], w.decoder[-1]

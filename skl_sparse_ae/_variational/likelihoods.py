@@ -1,8 +1,35 @@
 """What the decoder's raw output says of a row: Gaussian or Bernoulli."""
 
+from typing import Protocol
+
 import numpy as np
 
-from skl_sparse_ae._nn.losses import CrossEntropy, SquaredError
+from skl_sparse_ae._nn.losses import CrossEntropy, Loss, SquaredError
+
+
+class Likelihood(Protocol):
+    """The distribution of rows, given the decoder's raw output and `log_variance`.
+
+    `raw` and X are (n_rows, n_features), and `raw` may be overwritten. `log_variance` is
+    (n_parameters,).
+    """
+
+    loss: type[Loss]
+    n_parameters: int  # of the likelihood itself
+
+    @staticmethod
+    def backward(
+        raw: np.ndarray, X: np.ndarray, log_variance: np.ndarray, scale: float
+    ) -> tuple[float, np.ndarray, float]:
+        """-log p, summed over rows; the gradients of `scale` times it to raw and log_variance."""
+
+    @staticmethod
+    def per_row(raw: np.ndarray, X: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
+        """-log p of each row (n_rows,), float64."""
+
+    @staticmethod
+    def draw(X_hat: np.ndarray, log_variance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Random rows with means X_hat."""
 
 
 class Gaussian:
@@ -20,18 +47,15 @@ class Gaussian:
 
     @staticmethod
     def backward(raw, X, log_variance, scale):
-        """-log p, summed over rows; the gradients of `scale` times it to raw and log_variance.
+        """-log p summed over rows, and `scale` times its gradients to raw and log_variance.
 
         Overwrites raw.
         """
         precision = np.exp(-float(log_variance[0]))
         squares, d_raw = SquaredError.backward(raw, X, float(0.5 * scale * precision))
         constant = 0.5 * X.size * (np.log(2 * np.pi) + float(log_variance[0]))
-        return (
-            0.5 * precision * squares + constant,
-            d_raw,
-            0.5 * scale * (X.size - precision * squares),
-        )
+        d_log_variance = 0.5 * scale * (X.size - precision * squares)
+        return 0.5 * precision * squares + constant, d_raw, d_log_variance
 
     @staticmethod
     def per_row(raw, X, log_variance):
@@ -63,7 +87,7 @@ class Bernoulli:
 
     @staticmethod
     def backward(raw, X, log_variance, scale):
-        """-log p, summed over rows; the gradient of `scale` times it to raw; 0. Overwrites raw."""
+        """-log p summed over rows, `scale` times its gradient to raw, and 0. Overwrites raw."""
         return *CrossEntropy.backward(raw, X, scale), 0.0
 
     @staticmethod

@@ -9,7 +9,7 @@ seed.
 import numpy as np
 from scipy.special import ndtri
 
-# 2**64 over the golden ratio, the step of the generator below
+# 2**64 divided by the golden ratio: the step of splitmix64.
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 

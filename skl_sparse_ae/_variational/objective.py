@@ -16,8 +16,8 @@
 | here    | shape         | is                                     | public name                   |
 |---------|---------------|----------------------------------------|-------------------------------|
 | X       | (n, d)        | rows                                   |                               |
-| encoder | layers d - 2k | hidden layers, then mu and r           | `encoder_coefs_/_intercepts_` |
-| decoder | layers k - d  | hidden layers in reverse, then raw     | `decoder_coefs_/_intercepts_` |
+| encoder | d to 2k       | hidden layers, then mu and r           | `encoder_coefs_/_intercepts_` |
+| decoder | k to d        | hidden layers in reverse, then raw     | `decoder_coefs_/_intercepts_` |
 | mu      | (n, k)        | posterior mean                         | `transform(X)`                |
 | exp(l)  | (n, k)        | posterior variance                     | `posterior(X)[1]`             |
 | v       | scalar        | variance of X about its reconstruction | `noise_variance_`             |
@@ -27,18 +27,20 @@ Sums are over features and over units, means over rows only. Given the noise, J 
 function, and its gradient is the one computed here: the reparametrisation of D. P. Kingma & M.
 Welling, Auto-Encoding Variational Bayes (2014), eq. 10.
 
-The log-variance is bounded smoothly, never clipped: a clipped one has no gradient, and an unbounded
-one overflows in float32 from 88. Near 0 the bound does nothing: it takes 3% off a log-variance of
-6.
+The log-variance is bounded smoothly, never clipped: a clipped one has no gradient, and the
+exponential of an unbounded one overflows in float32 from 88. Near 0 the bound does nothing: it
+takes 3% off a log-variance of 6.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from skl_sparse_ae._nn.activations import Activation
 from skl_sparse_ae._nn.layers import Layer, backward, count_weights, forward, stack
 from skl_sparse_ae._rows.products import dense
+from skl_sparse_ae._variational.likelihoods import Likelihood
 
 # Variances from 2e-9 to 5e8: float32 can square their roots and their products with X.
 LOG_VARIANCE_BOUND = 20.0
@@ -47,8 +49,8 @@ LOG_VARIANCE_BOUND = 20.0
 class Objective(NamedTuple):
     """What is minimised."""
 
-    likelihood: Any  # `Gaussian` or `Bernoulli`
-    activation: Any  # one of `ACTIVATIONS`
+    likelihood: type[Likelihood]
+    activation: type[Activation]
     kl_weight: float
 
 
@@ -105,7 +107,7 @@ def unflatten(flat, architecture):
 
 
 def flatten(networks, dtype=np.float64):
-    """A new flat vector."""
+    """`Networks` as a new flat vector."""
     layers = [part.ravel() for layer in (*networks.encoder, *networks.decoder) for part in layer]
     return np.concatenate([*layers, networks.log_variance]).astype(dtype, copy=False)
 
@@ -137,7 +139,7 @@ def kl_divergence(mean, log_variance):
 
 
 def draw(mean, log_variance, noise):
-    """z, and its deviations from the mean, given noise of their shape."""
+    """``(z, z - mean)``, given noise of their shape."""
     deviation = np.exp(0.5 * log_variance)
     deviation *= noise
     return mean + deviation, deviation
@@ -146,7 +148,7 @@ def draw(mean, log_variance, noise):
 def backpropagate(objective, frame, networks, architecture, scale, X, noise):
     """``(fit, divergence, gradient)`` of one block of rows.
 
-    The first two are the terms of J, summed over rows; the gradient, flat, is that of `scale` times
+    The first two are the terms of J, summed over rows. The flat gradient is that of `scale` times
     their sum. The encoder sees ``frame.inputs(X)``, the decoder reproduces ``frame.targets(X)``.
     """
     X = dense(X)

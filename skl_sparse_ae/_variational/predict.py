@@ -1,6 +1,5 @@
 """What trained networks do to rows, block by block: posteriors, reconstructions, bounds, draws."""
 
-from collections import deque
 from functools import partial
 from typing import NamedTuple
 
@@ -8,10 +7,11 @@ import numpy as np
 from scipy.special import logsumexp
 
 from skl_sparse_ae._estimator.contracts import Summary
+from skl_sparse_ae._estimator.diagnostics import largest, overflow
 from skl_sparse_ae._nn.layers import forward
 from skl_sparse_ae._nn.origin import bias_at, origin_of_weights
 from skl_sparse_ae._rows.blocks import row_blocks
-from skl_sparse_ae._rows.lazy import Centred, read
+from skl_sparse_ae._rows.lazy import Centred
 from skl_sparse_ae._rows.products import dense
 from skl_sparse_ae._variational.noise import noise_of_rows
 from skl_sparse_ae._variational.objective import (
@@ -45,9 +45,9 @@ class MonteCarlo(NamedTuple):
 
 
 def centred(model, dtype):
-    """The model for rows less an origin, and the origin; None if products need none.
+    """``(model, origin)``: the model for rows less an origin, which is None if 0 will do.
 
-    With squared error, the biases of the last layer tell where the rows are.
+    Only squared error allows it: the biases of the last layer then show where the rows are.
     """
     encoder, decoder = model.networks.encoder, model.networks.decoder
     We, be, bd = encoder[0].coef.T, encoder[0].intercept, decoder[-1].intercept
@@ -67,25 +67,16 @@ def posterior_of(model, rows):
     model, origin = centred(model, rows.dtype)
     blocks = rows.blocks(model.architecture.widest).centred(origin)
     both = np.empty((2, rows.shape[0], k), dtype=rows.dtype)
-    if len(blocks) == 1:  # for a row or two, setting up workers would take most of the time
-        _encode_into(model, read(blocks.rows[0]), both)
-        return both
-    ends = np.cumsum([block.shape[0] for block in blocks.rows])
-    with blocks.workers():
-        parts = np.split(both, ends[:-1], axis=1)
-        deque(blocks.map(partial(_encode_into, model), parts), maxlen=0)
-    return both
+    return blocks.fill(partial(_encode_into, model), both, axis=1)
 
 
 def rows_of(model, Z):
-    """The rows that codes Z (n_rows, n_components) stand for: the means of p(x | z)."""
-    X_hat = np.empty((Z.shape[0], model.architecture.n_features), dtype=Z.dtype)
-    for start, block in _numbered(row_blocks(Z, model.architecture.widest)):
-        raw = _decode(model, block)
-        X_hat[start : start + len(block)] = model.objective.likelihood.loss.output(raw)
+    """The rows that codes Z (n_rows, n_components) decode to: the means of p(x | z)."""
+    blocks = row_blocks(Z, model.architecture.widest)
+    X_hat = np.concatenate(list(blocks.map(partial(_decode_to_mean, model))))
     if not np.isfinite(X_hat).all():
         raise ValueError(
-            f"The reconstruction overflows: the code has values up to {_largest(Z)}. A code that "
+            f"The reconstruction overflows: the code has values up to {largest(Z)}. A code that "
             "`transform` returns is hardly ever beyond 10."
         )
     return X_hat
@@ -93,11 +84,10 @@ def rows_of(model, Z):
 
 def reconstruct(model, rows):
     """``rows_of`` the posterior means, without the code of all rows in memory."""
-    X_hat = np.empty(rows.shape, dtype=rows.dtype)
     encoder, origin = centred(model, rows.dtype)
-    for start, block in _numbered(rows.blocks(model.architecture.widest).centred(origin)):
-        X_hat[start : start + block.shape[0]] = rows_of(model, _encode(encoder, block)[0])
-    return X_hat
+    blocks = rows.blocks(model.architecture.widest).centred(origin)
+    posteriors = blocks.map(partial(_encode, encoder))
+    return np.concatenate([rows_of(model, mean) for mean, _ in posteriors])
 
 
 def evidence_bounds(model, rows, expectation, bound):
@@ -106,22 +96,18 @@ def evidence_bounds(model, rows, expectation, bound):
     `bound` is `elbo` or `importance_weighted`: a function of ``(model, dense rows, mean,
     log_variance, noise)``.
     """
-    bounds = np.concatenate([bound(*parts) for parts in _encoded(model, rows, expectation)])
+    step = partial(_apply, bound, *centred(model, rows.dtype), expectation)
+    bounds = np.concatenate(list(rows.blocks(model.architecture.widest).map(step)))
     if not np.isfinite(bounds).all():
-        raise ValueError(
-            f"The bounds overflow: X has values up to {_largest(rows)}. Scale X as the rows given "
-            "to fit were."
-        )
+        raise overflow("bounds overflow", rows)
     return bounds
 
 
-def _encoded(model, rows, expectation):
-    """Yield ``(model, dense rows, mean, log_variance, noise)`` for each block, less an origin."""
-    model, origin = centred(model, rows.dtype)
-    for block in map(read, rows.blocks(model.architecture.widest).rows):
-        noise = expectation.noise(dense(block), model.architecture.n_components)
-        X = block if origin is None else Centred(block, origin).read()
-        yield model, dense(X), *_encode(model, X), noise
+def _apply(function, model, origin, expectation, X):
+    """A function with the arguments of a bound, for a block of rows, less an origin if needed."""
+    noise = expectation.noise(dense(X), model.architecture.n_components)
+    X = X if origin is None else Centred(X, origin).read()
+    return function(model, dense(X), *_encode(model, X), noise)
 
 
 def elbo(model, X, mean, log_variance, noise):
@@ -157,30 +143,34 @@ def reconstruction_losses(model, X, mean, log_variance, noise):
 
 def summarize(model, rows, expectation):
     """The `Summary` of all rows: both terms of J, and moments of the posterior means."""
-    totals = [0.0, 0.0, 0.0, 0.0]
-    for of_block, X, mean, log_variance, noise in _encoded(model, rows, expectation):
-        means = mean.astype(np.float64)
-        totals[0] += reconstruction_losses(of_block, X, mean, log_variance, noise).sum()
-        totals[1] += kl_divergence(mean, log_variance).sum()
-        totals[2] = totals[2] + means.sum(axis=0)
-        totals[3] = totals[3] + np.square(means).sum(axis=0)
+    step = partial(_apply, _sums, *centred(model, rows.dtype), expectation)
+    totals = rows.blocks(model.architecture.widest).sum(step)
     fit, divergence, mean, square = (total / rows.shape[0] for total in totals)
     terms = Terms(float(fit), float(model.objective.kl_weight * divergence))
     return Summary(terms, mean, square - np.square(mean))
 
 
+def _sums(model, X, mean, log_variance, noise):
+    """Sums over rows: both terms of J, the posterior means and their squares."""
+    fit = reconstruction_losses(model, X, mean, log_variance, noise).sum()
+    means = mean.astype(np.float64)
+    divergence = kl_divergence(mean, log_variance).sum()
+    return fit, divergence, means.sum(axis=0), np.square(means).sum(axis=0)
+
+
 def _encode(model, X):
     raw = forward(model.networks.encoder, model.objective.activation, X)[-1]
     if not np.isfinite(raw).all():
-        raise ValueError(
-            f"The code overflows: X has values up to {_largest(X)}. Scale X as the rows given to "
-            "fit were."
-        )
+        raise overflow("code overflows", X)
     return posterior(raw)
 
 
 def _encode_into(model, X, out):
     out[0], out[1] = _encode(model, X)
+
+
+def _decode_to_mean(model, Z):
+    return model.objective.likelihood.loss.output(_decode(model, Z))
 
 
 def _decode(model, Z):
@@ -190,15 +180,3 @@ def _decode(model, Z):
 def _losses(model, X, Z):
     raw = _decode(model, Z)
     return model.objective.likelihood.per_row(raw, X, model.networks.log_variance)
-
-
-def _numbered(blocks):
-    """Yield the number of each block's first row, and the block."""
-    start = 0
-    for block in map(read, blocks.rows):
-        yield start, block
-        start += block.shape[0]
-
-
-def _largest(X):
-    return f"{max(abs(float(X.min())), abs(float(X.max()))):.3g}"

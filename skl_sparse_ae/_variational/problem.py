@@ -19,7 +19,7 @@ from skl_sparse_ae._variational.predict import MonteCarlo, TrainedModel, summari
 
 
 class VariationalSpec(NamedTuple):
-    """What is minimised, in which frame, by networks of which sizes."""
+    """The objective, the frame of the search, and the sizes of the networks."""
 
     objective: Objective
     frame: VariationalFrame
@@ -83,12 +83,11 @@ class VariationalProblem:
         return weights.astype(self.spec.dtype, copy=False)
 
     def batch(self, rows, executor, rng):
-        """The noise is drawn for all rows before they are split among workers."""
+        """The noise of all rows is drawn at once, so it does not depend on the workers."""
         shape = rows.shape[0], self.spec.architecture.n_components
         noise = rng.standard_normal(shape, dtype=rows.dtype)
         blocks = BatchBlocks(rows, executor)
-        ends = np.cumsum([block.shape[0] for block in blocks.rows])
-        return NoisyBatch(blocks, np.split(noise, ends[:-1]))
+        return NoisyBatch(blocks, blocks.parts_of(noise))
 
     def value_and_gradient(self, params, batch, memory):
         objective, frame, architecture, *_ = self.spec

@@ -168,21 +168,18 @@ class WorkerBlocks:
     def code_buffers(self, n_units):
         return [None] * len(self)
 
-    def gradient_buffers(self, size):
-        return [None] * len(self)
-
     def centred(self, origin):
         if origin is None:
             return self
         return WorkerBlocks(self.client, self.width, self.shares, origin)
 
     def sum(self, function, *others, dtype=np.float64):
-        return add_up(self.map(function, *others), dtype)
+        return add_up(self.sums_of_workers(function, *others), dtype)
 
-    def map(self, function, *others):
-        """The sums of ``function(rows, *others)`` over the rows of each worker, float64.
+    def sums_of_workers(self, function, *others):
+        """A list of the sums of the function over each worker's rows, float64.
 
-        If a worker is lost, another one computes its sum.
+        If a worker is lost, another one computes its part.
         """
         if self.origin is not None:
             function = partial(_of_centred, self.origin, function)

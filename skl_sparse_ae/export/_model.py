@@ -1,8 +1,9 @@
-"""The facts about a fitted sparse autoencoder that every export asks for."""
+"""The facts about a fitted autoencoder that every export asks for."""
 
 from skl_sparse_ae._nn.activations import ACTIVATIONS
 from skl_sparse_ae._nn.losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
+from skl_sparse_ae._topk.estimator import TopKAutoencoderTransformer
 
 NAMES = {activation: name for name, activation in ACTIVATIONS.items()}
 # The quantity that minus `score_samples` measures. The facts that a loss states, `is_quadratic` and
@@ -15,11 +16,11 @@ SCORES = {
 
 
 def check_autoencoder(model, caller):
-    """Raise TypeError or NotFittedError unless `model` is a fitted sparse autoencoder."""
-    if not isinstance(model, SparseAutoencoderTransformer):
+    """Raise TypeError or NotFittedError unless `model` is a fitted autoencoder of sparse codes."""
+    if not isinstance(model, SparseAutoencoderTransformer | TopKAutoencoderTransformer):
         raise TypeError(
-            f"{caller} takes a SparseAutoencoderTransformer, e.g. a step of a Pipeline, got "
-            f"{type(model).__name__}."
+            f"{caller} takes a SparseAutoencoderTransformer or a TopKAutoencoderTransformer, e.g. "
+            f"a step of a Pipeline, got {type(model).__name__}."
         )
     model._check_fitted()
 
@@ -55,3 +56,24 @@ def score_of(model):
             "one of this package."
         )
     return SCORES[loss]
+
+
+def selection_rule(model):
+    """How a `TopKAutoencoderTransformer` selects the active units of a row, and its number.
+
+    ("threshold", what their pre-activations exceed) or ("top_k", how many there are at most).
+    Raises ValueError if it solves for the code instead.
+    """
+    model._check_usable()
+    rules = {
+        "threshold": max(float(model.threshold_), 0.0),
+        "top_k": min(int(model.n_nonzero_coefs), len(model.intercept_)),
+    }
+    name = model.transform_algorithm
+    if name not in rules:
+        raise ValueError(
+            f"Codes by transform_algorithm={name!r} cannot be exported: there is a system to solve "
+            "for each row. Call set_params(transform_algorithm='threshold') or 'top_k'; this needs "
+            "no other fit."
+        )
+    return name, rules[name]

@@ -13,16 +13,23 @@ import warnings
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from skl_sparse_ae._nn.origin import origin_of_weights
+from skl_sparse_ae._nn.origin import bias_at, origin_of_weights
 from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
 from skl_sparse_ae._sparse.weights import of_centred
+from skl_sparse_ae._topk.estimator import TopKAutoencoderTransformer
 from skl_sparse_ae._variational.estimator import VariationalAutoencoderTransformer
 from skl_sparse_ae._variational.predict import centred
-from skl_sparse_ae.export._model import code_activation, output_activation, score_of
+from skl_sparse_ae.export._model import (
+    code_activation,
+    output_activation,
+    score_of,
+    selection_rule,
+)
 
 # The scores of the variational autoencoder use random draws, which a graph cannot reproduce.
 OPTIONS = {
     SparseAutoencoderTransformer: ("reconstruct", "score_samples"),
+    TopKAutoencoderTransformer: ("reconstruct", "score_samples"),
     VariationalAutoencoderTransformer: ("reconstruct",),
 }
 # Types whose values float32 represents exactly.
@@ -48,7 +55,7 @@ def register_converters() -> None:
         it.
     ``score_samples``
         Adds the output "score", of shape (n_samples,) and always float64, as the method returns
-        it: low for rows unlike those seen in `fit`. Only for `SparseAutoencoderTransformer`.
+        it: low for rows unlike those seen in `fit`. Not for `VariationalAutoencoderTransformer`.
 
     In a Pipeline both refer to the rows that reach the autoencoder, for example scaled ones.
 
@@ -67,9 +74,13 @@ def register_converters() -> None:
     Notes
     -----
     `transform` raises if X is so large that an activation is undefined, and `score_samples` if a
-    row is not in [0, 1]. A graph returns NaN there, since ONNX has no errors. skl2onnx's own
-    scalers join the columns of a DataFrame in float32, whatever their types. If that matters,
-    convert the Pipeline for an array.
+    row is not in [0, 1]. A graph returns NaN or infinity there, since ONNX has no errors.
+
+    skl2onnx's own scalers join the columns of a DataFrame in float32, whatever their types. If that
+    matters, convert the Pipeline for an array.
+
+    A `TopKAutoencoderTransformer` is converted with the `transform_algorithm` that it has:
+    "threshold" or "top_k". Others raise ValueError. Its code is a dense tensor.
 
     Examples
     --------
@@ -208,8 +219,8 @@ def _convert(scope, operator, container):
     outputs = {output.raw_name: output.full_name for output in operator.outputs}
     graph = _Graph(scope, container, guess_numpy_type(operator.outputs[0].type))
     X = graph.joined([column.full_name for column in operator.inputs])
-    is_sparse = isinstance(model, SparseAutoencoderTransformer)
-    (_add_sparse if is_sparse else _add_variational)(graph, model, X, outputs)
+    (add,) = (add for family, add in ADD.items() if isinstance(model, family))
+    add(graph, model, X, outputs)
 
 
 def _add_sparse(graph, model, X, outputs):
@@ -222,8 +233,7 @@ def _add_sparse(graph, model, X, outputs):
         graph.activated(raw, output_activation(model), name=outputs["reconstruction"])
     if "score" in outputs:
         losses = _losses(graph, model, graph.affine(code, w.Wd, w.bd), X)
-        minus_mean = graph.constant(np.full(model.n_features_in_, -1 / model.n_features_in_))
-        graph.node("MatMul", losses, minus_mean, name=outputs["score"])
+        graph.minus_mean(losses, model.n_features_in_, name=outputs["score"])
 
 
 def _centred(graph, model, X):
@@ -240,6 +250,50 @@ def _losses(graph, model, raw, X):
     if score_of(model) == "divergence":
         return _divergence(graph, raw, X)
     return _squared_error(graph, graph.activated(raw, output_activation(model)), X)
+
+
+def _add_topk(graph, model, X, outputs):
+    """Add the nodes of a TopK autoencoder, whose code is dense here."""
+    w, X = _centred_topk(graph, model, X)
+    rule, number = selection_rule(model)
+    select = _above if rule == "threshold" else _largest
+    code = select(graph, graph.affine(X, w.We.T, w.be), number)
+    code = graph.node("Identity", code, name=outputs["code"])
+    if "reconstruction" in outputs:
+        X_hat = graph.affine(code, w.Wd, model.decoder_intercept_)
+        graph.node("Identity", X_hat, name=outputs["reconstruction"])
+    if "score" in outputs:
+        errors = _squared_error(graph, graph.affine(code, w.Wd, w.bd), X)
+        graph.minus_mean(errors, model.n_features_in_, name=outputs["score"])
+
+
+def _centred_topk(graph, model, X):
+    """`_centred`, of a TopK autoencoder."""
+    w = model._weights(np.float64)
+    origin = origin_of_weights(w.We, w.be, w.bd, graph.dtype)
+    if origin is None:
+        return w, X
+    w = w._replace(be=bias_at(w.We, w.be, origin), bd=w.bd - origin)
+    return w, graph.node("Sub", X, graph.constant(origin))
+
+
+def _above(graph, Z, threshold):
+    """The values of Z above the threshold, 0 elsewhere."""
+    is_active = graph.node("Greater", Z, graph.constant(graph.dtype(threshold)))
+    return graph.node("Where", is_active, Z, _zeros(graph, Z))
+
+
+def _largest(graph, Z, n_nonzero):
+    """The largest values of each row of Z that are positive, 0 elsewhere."""
+    values, units = graph.largest_of_rows(Z, n_nonzero)
+    return graph.node(
+        "ScatterElements", _zeros(graph, Z), units, graph.node("Relu", values), axis=1
+    )
+
+
+def _zeros(graph, Z):
+    """Zeros of the shape of Z, but NaN where Z has overflowed: `transform` raises there."""
+    return graph.node("Sub", Z, Z)
 
 
 def _add_variational(graph, model, X, outputs):
@@ -298,6 +352,13 @@ def _entropy(graph, p):
     return graph.node("Neg", graph.node("Mul", p, log))
 
 
+ADD = {
+    SparseAutoencoderTransformer: _add_sparse,
+    TopKAutoencoderTransformer: _add_topk,
+    VariationalAutoencoderTransformer: _add_variational,
+}
+
+
 class _Graph:
     """Adds nodes and constants to a skl2onnx container, and names and types them."""
 
@@ -310,6 +371,19 @@ class _Graph:
         op_name = self.scope.get_unique_operator_name(kind)
         self.container.add_node(kind, list(inputs), name, name=op_name, op_domain="", **attributes)
         return name
+
+    def largest_of_rows(self, Z, n_values):
+        """Names of the `n_values` largest values of each row, and of their columns."""
+        names = [self.scope.get_unique_variable_name(name) for name in ("values", "columns")]
+        op_name, count = self.scope.get_unique_operator_name("TopK"), self.constant([n_values])
+        self.container.add_node("TopK", [Z, count], names, name=op_name, op_domain="", axis=1)
+        return names
+
+    def minus_mean(self, values, n_columns, name):
+        """Minus the means of rows of float64 values, under a given name."""
+        return self.node(
+            "MatMul", values, self.constant(np.full(n_columns, -1 / n_columns)), name=name
+        )
 
     def constant(self, array):
         """Add an array with its own dtype and return its name."""
@@ -351,4 +425,5 @@ def _type_number(dtype):
     from skl2onnx.proto import onnx_proto
 
     types = onnx_proto.TensorProto
-    return {"float32": types.FLOAT, "float64": types.DOUBLE}[np.dtype(dtype).name]
+    numbers = {"float32": types.FLOAT, "float64": types.DOUBLE, "int64": types.INT64}
+    return numbers[np.dtype(dtype).name]

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
+from skl_sparse_ae._topk.estimator import TopKAutoencoderTransformer
 from skl_sparse_ae._version import __version__
 from skl_sparse_ae.export._model import (
     check_autoencoder,
     code_activation,
     output_activation,
     score_of,
+    selection_rule,
 )
 
 SOURCE = '''"""A sparse autoencoder of {n_features} features and {n_components} units.
@@ -80,11 +82,12 @@ def _affine(X, W, b):
         return X @ W.astype(X.dtype, copy=False) + b.astype(X.dtype, copy=False)
 
 
-{activations}def _finite(values):
+{functions}def _finite(values):
     if not np.isfinite(values).all():
         raise ValueError("Input or result is not finite.")
     return values
 '''
+PRE_ACTIVATIONS = "_affine(X, ENCODER.T, ENCODER_BIAS)"
 ACTIVATIONS = {
     "identity": "",
     "logistic": """def _logistic(Z):
@@ -100,6 +103,19 @@ ACTIVATIONS = {
     "elu": """def _elu(Z):
     with np.errstate(all="ignore"):  # underflow
         return np.where(Z > 0, Z, np.expm1(np.minimum(Z, 0)))
+""",
+}
+SELECTIONS = {
+    "threshold": """def _selected(Z):
+    with np.errstate(all="ignore"):
+        return np.where(_finite(Z) > Z.dtype.type({number!r}), Z, 0)
+""",
+    "top_k": """def _selected(Z):
+    units = np.argpartition(_finite(Z), {last}, axis=1)[:, {last}:]  # the {number!r} largest
+    code = np.zeros_like(Z)
+    values = np.take_along_axis(Z, units, axis=1)
+    np.put_along_axis(code, units, np.maximum(values, 0), axis=1)
+    return code
 """,
 }
 SCORE_DOCS = {
@@ -128,17 +144,20 @@ SCORES = {
 }
 
 
-def to_source(model: SparseAutoencoderTransformer, path: str | os.PathLike) -> None:
+def to_source(
+    model: SparseAutoencoderTransformer | TopKAutoencoderTransformer, path: str | os.PathLike
+) -> None:
     """Write a Python file that computes what `model` does with NumPy alone, and its weights.
 
     The file has the functions `transform`, `inverse_transform`, `reconstruct` and `score_samples`.
     It is short enough to read before you trust it, and needs neither this package nor scikit-learn
     or SciPy. It holds one autoencoder: apply a scaler that precedes it yourself. To export a whole
-    Pipeline, use `register_converters`.
+    Pipeline, use `register_converters`. NumPy has no sparse matrices, so the codes of a TopK model
+    are dense arrays of the same numbers.
 
     Parameters
     ----------
-    model : SparseAutoencoderTransformer
+    model : SparseAutoencoderTransformer or TopKAutoencoderTransformer
         Fitted.
     path : path-like
         Path of the source file; it must end in ".py". The weights go to a file of the same name
@@ -150,10 +169,10 @@ def to_source(model: SparseAutoencoderTransformer, path: str | os.PathLike) -> N
     NotFittedError
         If the model is not fitted.
     TypeError
-        If it is not a SparseAutoencoderTransformer.
+        If it is another estimator.
     ValueError
-        If `path` does not end in ".py", or the model has a code activation or a loss that cannot
-        be exported.
+        If `path` does not end in ".py", or the model has a code activation, a loss or a
+        `transform_algorithm` that cannot be exported.
     OSError
         If the files cannot be written. Existing files are then left unchanged.
 
@@ -217,20 +236,41 @@ def _write_together(contents):
 
 def _source_code(model, weights, digest):
     n_components, n_features = model.components_.shape
-    encoder, decoder, score = code_activation(model), output_activation(model), score_of(model)
-    used = [ACTIVATIONS[name] for name in ACTIVATIONS if name in (encoder, decoder)]
+    of_topk = isinstance(model, TopKAutoencoderTransformer)
     return SOURCE.format(
         n_components=int(n_components),
         n_features=int(n_features),
         version=__version__,
         weights=ascii(weights),  # an ASCII literal: no file name can end it or become code
         digest=digest,
-        code=_call(encoder, "_affine(X, ENCODER.T, ENCODER_BIAS)"),
-        output=_call(decoder, "_raw(code)"),
-        score_doc=SCORE_DOCS[score],
-        score=SCORES[score],
-        activations="".join(f"{function}\n\n" for function in used if function),
+        **(_topk_parts if of_topk else _sparse_parts)(model),
     )
+
+
+def _sparse_parts(model):
+    """What only the source of a `SparseAutoencoderTransformer` contains."""
+    encoder, decoder, score = code_activation(model), output_activation(model), score_of(model)
+    used = [ACTIVATIONS[name] for name in ACTIVATIONS if name in (encoder, decoder)]
+    return {
+        "code": _call(encoder, PRE_ACTIVATIONS),
+        "output": _call(decoder, "_raw(code)"),
+        "score_doc": SCORE_DOCS[score],
+        "score": SCORES[score],
+        "functions": "".join(f"{function}\n\n" for function in used if function),
+    }
+
+
+def _topk_parts(model):
+    """The same for a `TopKAutoencoderTransformer`."""
+    rule, number = selection_rule(model)
+    last = len(model.intercept_) - number if rule == "top_k" else None
+    return {
+        "code": f"_selected({PRE_ACTIVATIONS})",
+        "output": "_raw(code)",
+        "score_doc": SCORE_DOCS["squared_error"],
+        "score": SCORES["squared_error"],
+        "functions": SELECTIONS[rule].format(number=number, last=last) + "\n\n",
+    }
 
 
 def _call(activation, argument):

@@ -7,6 +7,7 @@ carry their names. If you pass your own axes, create their figure by
 """
 
 from skl_sparse_ae.plotting._activations import ActivationsDisplay
+from skl_sparse_ae.plotting._density import DensityDisplay
 from skl_sparse_ae.plotting._features import FeaturesDisplay
 from skl_sparse_ae.plotting._latent_plane import LatentPlaneDisplay
 from skl_sparse_ae.plotting._loss_curve import LossCurveDisplay
@@ -17,6 +18,7 @@ from skl_sparse_ae.plotting._trade_off import TradeOffDisplay
 
 __all__ = [
     "ActivationsDisplay",
+    "DensityDisplay",
     "FeaturesDisplay",
     "LatentPlaneDisplay",
     "LossCurveDisplay",

@@ -4,13 +4,15 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 
 from skl_sparse_ae._estimator.unwrap import transform_before
 from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
-from skl_sparse_ae.plotting._checks import dense, fitted_autoencoder
+from skl_sparse_ae.plotting._checks import checked, fitted_autoencoder
 from skl_sparse_ae.plotting._docstrings import fill_docstrings
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+MAX_DENSE = 2**22  # elements of a sparse code that are dense at a time
 MEDIAN = {"drawstyle": "steps-post", "color": "black", "linewidth": 1.5, "label": "median"}
 MEAN = {
     "color": "white",
@@ -30,7 +32,8 @@ class ActivationsDisplay:
     Units are drawn side by side, the most variable first. In a sparse code most activations are
     near 0 and some are high: the bands reach far above the target, while the means lie on it. In a
     collapsed code each unit has the same value for every row: the bands are a thin line at the
-    target.
+    target. A unit that fewer than 5% of the rows use has a line at 0: to see such units apart, draw
+    a `DensityDisplay`.
 
     Parameters
     ----------
@@ -55,6 +58,7 @@ class ActivationsDisplay:
 
     See Also
     --------
+    DensityDisplay : How many rows use each unit, for codes of which most elements are 0.
     LossCurveDisplay : How the fit converged.
 
     Examples
@@ -120,7 +124,7 @@ class ActivationsDisplay:
 
         Parameters
         ----------
-        code : array-like of shape (n_samples, n_units)
+        code : array-like or sparse matrix of shape (n_samples, n_units)
             Activations, as `transform` returns them.
         target : float or None, default=None
             Mean activation to compare with.
@@ -138,12 +142,10 @@ class ActivationsDisplay:
         {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
-        code = dense(code)
-        quantiles = np.quantile(code, LEVELS, axis=0)
+        code = checked(code)
+        quantiles, means = _quantiles(code), np.asarray(code.mean(axis=0)).ravel()
         units = np.argsort(quantiles[0] - quantiles[-1], kind="stable")
-        return cls(quantiles[:, units], code.mean(axis=0)[units], units=units, target=target).plot(
-            ax, **kwargs
-        )
+        return cls(quantiles[:, units], means[units], units=units, target=target).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **line_kw: Any) -> Self:
         """Draw bands and lines over units, on a vertical axis that covers 0 to 1.
@@ -183,3 +185,12 @@ class ActivationsDisplay:
         self.legend_ = ax.legend(loc="upper right", frameon=False, fontsize="small")
         remove_spines(ax)
         return self
+
+
+def _quantiles(code):
+    """The quantiles (5, n_units) of each unit's activations."""
+    if not issparse(code):
+        return np.quantile(code, LEVELS, axis=0)
+    columns, width = code.tocsc(), max(1, MAX_DENSE // code.shape[0])
+    blocks = (columns[:, i : i + width] for i in range(0, code.shape[1], width))
+    return np.hstack([np.quantile(block.toarray(), LEVELS, axis=0) for block in blocks])

@@ -20,6 +20,8 @@ from skl_sparse_ae.plotting._images import (
 # Relative to the largest norm. Weight decay has shrunk the weights of unused units below it.
 MIN_RELATIVE_NORM = 0.01
 
+SORTED_BY = {"mean_activation": "mean_activations_", "density": "density_"}
+
 
 @fill_docstrings
 class FeaturesDisplay:
@@ -79,7 +81,7 @@ class FeaturesDisplay:
         image_shape: tuple[int, ...],
         *,
         units: Any = None,
-        order: Literal["norm", "mean_activation"] | None = None,
+        order: Literal["norm", "mean_activation", "density"] | None = None,
         weights: Literal["encoder", "decoder"] = "encoder",
         ax: Any = None,
         **kwargs: Any,
@@ -94,10 +96,11 @@ class FeaturesDisplay:
         {image_shape}
         units : int or sequence of int, default=None
             The number of units, or their indices; None draws all.
-        order : {"norm", "mean_activation"} or None, default=None
-            Draw the units with the largest weights first, or those with the highest mean
-            activation in training. None keeps the order of `units`. If `units` is an int, units
-            are counted after sorting.
+        order : {"norm", "mean_activation", "density"} or None, default=None
+            Draw the units with the largest weights first, those with the highest mean activation
+            in training, or those that most rows used in training. The mean activation is known of
+            a `SparseAutoencoderTransformer`, the density of a `TopKAutoencoderTransformer`. None
+            keeps the order of `units`. If `units` is an int, units are counted after sorting.
         weights : {"encoder", "decoder"}, default="encoder"
             "encoder" draws what activates a unit, "decoder" what it adds to the reconstruction.
             If neighbouring pixels hardly differ, as in photographs, "decoder" is far less noisy.
@@ -116,18 +119,18 @@ class FeaturesDisplay:
             If `image_shape` has another number of pixels than X had features, or a unit does not
             exist.
         TypeError
-            If the estimator contains no autoencoder, or one without `components_`.
+            If the estimator contains no autoencoder, or one without `components_` or without the
+            attribute that `order` needs.
         {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
-        check_choice("order", order, (None, "norm", "mean_activation"))
+        check_choice("order", order, (None, "norm", *SORTED_BY))
         check_choice("weights", weights, ("encoder", "decoder"))
         _, autoencoder = fitted_with(estimator, "components_")
         W = autoencoder.components_ if weights == "encoder" else autoencoder.decoder_components_
         tiles_of(W[:1], image_shape, "the estimator")
         norms = np.linalg.norm(W, axis=1)
-        keys = {None: None, "norm": norms, "mean_activation": autoencoder.mean_activations_}
-        units = _sorted_units(units, keys[order], len(W))
+        units = _sorted_units(units, _sort_keys(estimator, order, norms), len(W))
         is_used = (norms > MIN_RELATIVE_NORM * norms.max())[:, None]
         features = np.divide(W, norms[:, None], out=np.zeros_like(W), where=is_used)
         return cls(features[units], units=units, image_shape=image_shape).plot(ax, **kwargs)
@@ -170,6 +173,15 @@ class FeaturesDisplay:
         captions = [str(unit) for unit in self.units] if numbers else None
         self.image_, self.text_ = draw(ax, tiles, n_columns, gaps, captions, **imshow_kw)
         return self
+
+
+def _sort_keys(estimator, order, norms):
+    """What to sort units by, or None."""
+    if order is None:
+        return None
+    if order == "norm":
+        return norms
+    return getattr(fitted_with(estimator, SORTED_BY[order])[1], SORTED_BY[order])
 
 
 def _sorted_units(units, keys, n_units):

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from skl_sparse_ae._estimator.unwrap import transform_before
 from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae._rows.moments import column_moments
+from skl_sparse_ae.inspection import names_seen
 from skl_sparse_ae.plotting._canvas import axes_of, plain, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import (
     check_count,
@@ -62,6 +63,7 @@ class TopRowsDisplay:
     See Also
     --------
     FeaturesDisplay : The input that would activate a unit most.
+    skl_sparse_ae.inspection.top_features : The features with the largest weights of each unit.
 
     Examples
     --------
@@ -142,7 +144,7 @@ class TopRowsDisplay:
         check_index("unit", unit, len(autoencoder.get_feature_names_out()))
         X_seen = transform_before(before, X)
         code = autoencoder.transform(X_seen)
-        names = _feature_names(autoencoder, estimator) if feature_names is None else feature_names
+        names = names_seen(autoencoder, estimator) if feature_names is None else feature_names
         options = {"n_rows": n_rows, "image_shape": image_shape, "feature_names": names, "ax": ax}
         X = X_seen if image_shape is None else X
         return cls.from_predictions(X, code, unit, **options, **kwargs)
@@ -166,7 +168,7 @@ class TopRowsDisplay:
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Rows to choose from.
-        code : array-like of shape (n_samples, n_units)
+        code : array-like or sparse matrix of shape (n_samples, n_units)
             Their code.
         unit : int
             Index of the unit.
@@ -192,13 +194,14 @@ class TopRowsDisplay:
         require_matplotlib(cls.__name__)
         check_count("n_rows", n_rows)
         check_same_length(X=X, code=code)
-        code = dense(code)
+        code = checked(code)
         check_index("unit", unit, code.shape[1])
-        indices = np.argsort(-code[:, unit], kind="stable")[:n_rows]
+        activations = dense(code[:, [unit]]).ravel()
+        indices = np.argsort(-activations, kind="stable")[:n_rows]
         draws_bars = image_shape is None
         rows = _standardised(X, indices) if draws_bars else dense(some_rows(X, indices))
         options = {"unit": unit, "image_shape": image_shape, "feature_names": feature_names}
-        return cls(rows, code[indices, unit], indices, **options).plot(ax, **kwargs)
+        return cls(rows, activations[indices], indices, **options).plot(ax, **kwargs)
 
     def plot(
         self, ax: Any = None, *, n_columns: int = 10, n_features: int = 10, **artist_kw: Any
@@ -279,16 +282,3 @@ def _standardised(X, indices):
     deviation = np.sqrt(variance)
     difference = dense(X[indices]) - mean
     return np.divide(difference, deviation, out=np.zeros_like(difference), where=deviation > 0)
-
-
-def _feature_names(autoencoder, estimator):
-    """Names of the columns that reach the autoencoder, or None.
-
-    The autoencoder has no names if a scaler before it returns an array. The pipeline's names are
-    then taken, if their number is the same.
-    """
-    for fitted in (autoencoder, estimator):
-        names = getattr(fitted, "feature_names_in_", None)
-        if names is not None and len(names) == autoencoder.n_features_in_:
-            return names
-    return None

@@ -23,6 +23,7 @@ POINTS = {
     "ecolor": "0.6",
 }
 
+ACTIVE_UNITS = {"l0", "n nonzero coefs"}  # low values are sparse
 LABEL_SIZE = 8
 LABEL_OFFSET = 5  # between a point and its label, in each direction
 LABEL_CLEARANCE = 3  # between a label and anything else
@@ -127,9 +128,12 @@ class TradeOffDisplay:
             `cv_results_` of `GridSearchCV` or another search. Error bars are standard errors over
             the splits, if it contains standard deviations.
         x, y : str, default="mean_test_hoyer" and "mean_test_r2"
-            Keys of the sparsity and of the reconstruction.
+            Keys of the sparsity and of the reconstruction. For a `TopKAutoencoderTransformer` the
+            sparsity may be ``"param_n_nonzero_coefs"``, or ``"mean_test_l0"`` if a scorer measures
+            `skl_sparse_ae.metrics.l0_norm` under the name "l0".
         parameter : str, default="param_sparsity_weight"
-            Key of the weight. For a pipeline, the name of the step precedes that of the parameter.
+            Key of the weight, or of another parameter with numbers as values. For a pipeline, the
+            name of the step precedes that of the parameter.
         chosen : int, default=None
             Index of the candidate to mark, e.g. `best_index_` of the search.
         {ax}
@@ -160,8 +164,8 @@ class TradeOffDisplay:
             reconstruction_error=_standard_error(cv_results, y),
             sparsity_error=_standard_error(cv_results, x),
             chosen=chosen,
-            name=parameter.removeprefix("param_").split("__")[-1].replace("_", " "),
-            xlabel=f"sparsity ({_metric_name(x)})",
+            name=_parameter_name(parameter),
+            xlabel=_sparsity_name(x),
             ylabel=f"reconstruction ({_metric_name(y)})",
         )
         return display.plot(ax, **kwargs)
@@ -315,3 +319,12 @@ def _standard_error(cv_results, key):
 
 def _metric_name(key):
     return key.removeprefix("mean_test_").replace("_", " ")
+
+
+def _parameter_name(key):
+    return key.removeprefix("param_").split("__")[-1].replace("_", " ")
+
+
+def _sparsity_name(key):
+    name = _parameter_name(key) if key.startswith("param_") else _metric_name(key)
+    return f"active units of a row ({name})" if name in ACTIVE_UNITS else f"sparsity ({name})"

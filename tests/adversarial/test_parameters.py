@@ -9,15 +9,15 @@ import re
 import numpy as np
 import pytest
 
-from skl_sparse_ae import VariationalAutoencoderTransformer
+from skl_sparse_ae import TopKAutoencoderTransformer, VariationalAutoencoderTransformer
 
-NAME = "(Sparse|Variational)AutoencoderTransformer"
+NAME = "(Sparse|Variational|TopK)AutoencoderTransformer"
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 6))
 U = RNG.uniform(size=(30, 6))
 HOLES = np.where(np.abs(X) > 0.8, X, 0)  # two of five elements stored
 SOLVERS = ["lbfgs", "adam"]
-MODELS = [*SOLVERS, "variational"]  # the last is the other autoencoder, which has Adam alone
+MODELS = [*SOLVERS, "variational", "topk"]  # the last two are classes with Adam only
 
 
 def refused(number, name, *values, match="must be"):
@@ -68,11 +68,14 @@ PARAMETERS = [
 
 def of_both(table):
     """A row for each model that has the parameter."""
-    variational = VariationalAutoencoderTransformer().get_params()
+    others = {
+        "variational": VariationalAutoencoderTransformer().get_params(),
+        "topk": TopKAutoencoderTransformer().get_params(),
+    }
     for param in table:
         for solver in MODELS:
             name = next(iter(param.values[0]))
-            if solver != "variational" or name in variational:
+            if solver in SOLVERS or name in others[solver]:
                 yield pytest.param(*param.values, solver, id=f"{param.id}-{solver}")
 
 
@@ -106,7 +109,8 @@ def test_case84_parameters_are_neither_checked_nor_changed_before_fit(solver, ma
 
 
 @pytest.mark.parametrize(
-    ("solver", "size"), [("lbfgs", 5.22e-5), ("adam", 5.22e-5), ("variational", 7.11e-5)]
+    ("solver", "size"),
+    [("lbfgs", 5.22e-5), ("adam", 5.22e-5), ("variational", 7.11e-5), ("topk", 5.23e-5)],
 )
 def test_case85_a_fit_that_cannot_fit_into_memory_says_how_much_it_needs(
     monkeypatch, solver, size, unchanged, fitted
@@ -120,7 +124,8 @@ def test_case85_a_fit_that_cannot_fit_into_memory_says_how_much_it_needs(
     ):
         model.fit(X)
     monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2}.get)
-    model.set_params(n_components=100)  # 1306 weights, or 1777 with layers of 5 and a variance
+    # 1306 weights, or 1777 with layers of 5 and a variance, or one more with a threshold
+    model.set_params(n_components=100)
     with (
         unchanged(model),
         pytest.raises(

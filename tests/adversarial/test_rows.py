@@ -18,13 +18,13 @@ import polars as pl
 import pytest
 from sklearn.model_selection import GridSearchCV
 
-NAME = "(Sparse|Variational)AutoencoderTransformer"
+NAME = "(Sparse|Variational|TopK)AutoencoderTransformer"
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 6))
 U = RNG.uniform(size=(30, 6))
 HOLES = np.where(np.abs(X) > 0.8, X, 0)  # two of five elements stored
 SOLVERS = ["lbfgs", "adam"]
-MODELS = [*SOLVERS, "variational"]  # the last is the other autoencoder, which has Adam alone
+MODELS = [*SOLVERS, "variational", "topk"]  # the last two are classes with Adam only
 LOSSES = [("squared_error", None), ("squared_error", "logistic"), ("cross_entropy", None)]
 METHODS = ["transform", "reconstruct", "score", "score_samples"]
 TOO_LARGE = "The input data may contain large values and need to be preprocessed"
@@ -290,8 +290,9 @@ LAYOUT = [
 @pytest.mark.parametrize("solver", MODELS)
 @pytest.mark.parametrize(("data", "expected", "parameters"), CONTAINERS + DTYPES + VALUES + LAYOUT)
 def test_what_becomes_of_these_rows(data, expected, parameters, solver, refuses, fits, agrees):
-    # else the next row of the table is about this solver
-    if parameters.get("solver", solver) == solver:
+    # else the next row of the table is about this solver, or about the loss of other models
+    is_of_others = solver == "topk" and "loss" in parameters
+    if parameters.get("solver", solver) == solver and not is_of_others:
         check = {Raises: refuses, Fits: fits, Same: agrees}[type(expected)]
         check(data, *expected, **{"solver": solver} | parameters)
 
@@ -329,7 +330,7 @@ def test_case32_adam_squares_a_gradient_that_float32_cannot_hold(name, strictly,
         getattr(make(solver="adam"), name)(single(1e10 * X))
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", [*SOLVERS, "topk"])
 def test_case38_the_rounding_error_of_a_mean_is_no_variance_to_explain(solver, strictly, make):
     with strictly() as messages:
         model = make(solver=solver).fit(
@@ -347,12 +348,19 @@ def test_case43_the_encoder_of_cross_entropy_takes_any_numbers(fitted, strictly)
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("factor", [1e18, 1e38, 1e300, 1e307])
-@pytest.mark.parametrize(("loss", "decoder"), LOSSES)
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        *({"loss": loss, "decoder_activation": decoder} for loss, decoder in LOSSES),
+        {"solver": "topk"},
+    ],
+    ids=lambda parameters: "-".join(map(str, parameters.values())),
+)
 def test_case44_huge_rows_give_numbers_or_an_explanation(
-    factor, dtype, loss, decoder, fitted, strictly
+    factor, dtype, parameters, fitted, strictly
 ):
     huge = np.clip(factor * X, -np.finfo(dtype).max, np.finfo(dtype).max).astype(dtype)
-    model = fitted(U, loss=loss, decoder_activation=decoder)
+    model = fitted(U, **parameters)
     for name in [*METHODS, "inverse_transform"]:
         try:
             with strictly():
@@ -363,10 +371,8 @@ def test_case44_huge_rows_give_numbers_or_an_explanation(
         except (
             ValueError
         ) as error:  # which of them overflow depends on the order in which BLAS adds
-            message = (
-                "The (pre-activations|squared errors|losses|reconstruction) overflow|X must be in"
-            )
-            assert re.match(message, str(error))  # noqa: PT017  raised or not
+            what = "pre-activations|code|squared errors|losses|reconstruction"
+            assert re.match(f"The ({what}) overflow|X must be in", str(error))  # noqa: PT017  raised or not
 
 
 @pytest.mark.parametrize("solver", MODELS)

@@ -15,14 +15,14 @@ from threadpoolctl import threadpool_limits
 
 from skl_sparse_ae import SparseAutoencoderTransformer
 
-NAME = "(Sparse|Variational)AutoencoderTransformer"
+NAME = "(Sparse|Variational|TopK)AutoencoderTransformer"
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 6))
 U = RNG.uniform(size=(30, 6))
 HOLES = np.where(np.abs(X) > 0.8, X, 0)  # two of five elements stored
 SOLVERS = ["lbfgs", "adam"]
 METHODS = ["transform", "reconstruct", "score", "score_samples"]
-MODELS = [*SOLVERS, "variational"]  # the last is the other autoencoder, which has Adam alone
+MODELS = [*SOLVERS, "variational", "topk"]  # the last two are classes with Adam only
 
 
 def case(number, what, *given, **options):
@@ -91,6 +91,15 @@ REFUSED = [
 @pytest.mark.parametrize(("data", "reference", "rtol", "_"), SPARSE)
 def test_sparse_rows_are_the_dense_ones(data, reference, rtol, _, solver, agrees):
     agrees(data, reference, rtol, solver=solver)
+
+
+@pytest.mark.parametrize(("data", "reference", "rtol", "_"), SPARSE)
+def test_sparse_codes_are_the_dense_ones(data, reference, rtol, _, fitted, strictly):
+    model = fitted(n_components=6, solver="topk")
+    with strictly():
+        rows, expected = (model.inverse_transform(code) for code in (data, reference))
+    np.testing.assert_allclose(rows, expected, rtol=max(rtol, 1e-13), atol=1e-14)
+    assert rows.dtype == expected.dtype
 
 
 @pytest.mark.parametrize("solver", MODELS)
@@ -208,11 +217,31 @@ def test_corrupted_indices_are_refused(data, _, solver, refuses):
     refuses(data, ValueError, "(?i)indices|index|indptr|corrupted", solver=solver)
 
 
+@pytest.mark.parametrize(("data", "_"), CORRUPTED)
+def test_corrupted_codes_are_refused(data, _, fitted, unchanged, strictly):
+    model = fitted(U, n_components=6, solver="topk")
+    with (
+        unchanged(model),
+        strictly(),
+        pytest.raises(ValueError, match=r"(?i)ind(ices|ex|ptr)|corrupted"),
+    ):
+        model.inverse_transform(data)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_sparse_formats_are_no_codes(name, fitted):
+    S = ODD[name]()
+    model = fitted(np.resize(U, (30, S.shape[1])), n_components=S.shape[1], solver="topk")
+    with pytest.raises(ValueError, match="the sparse matrix is corrupted"):
+        model.inverse_transform(S)
+
+
 @pytest.mark.parametrize("solver", MODELS[1:])
 def test_corrupted_indices_never_crash_the_process(tmp_path, solver, fitted):
     """The same in another process: a crash in this one would end the tests."""
     joblib.dump(
-        (fitted(U, solver=solver), [param.values[0] for param in CORRUPTED]), tmp_path / "all"
+        (fitted(U, n_components=6, solver=solver), [param.values[0] for param in CORRUPTED]),
+        tmp_path / "all",
     )
     script = f"""
 import joblib

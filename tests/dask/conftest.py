@@ -74,7 +74,7 @@ def kill_workers(monkeypatch):
     """
 
     def arrange(client, at, n):
-        run, n_rounds = dask_rows.WorkerBlocks.map, [0]
+        run, n_rounds = dask_rows.WorkerBlocks.sums_of_workers, [0]
 
         def map_(self, *args):
             n_rounds[0] += 1
@@ -83,7 +83,7 @@ def kill_workers(monkeypatch):
                     os.kill(process, signal.SIGKILL)
             return run(self, *args)
 
-        monkeypatch.setattr(dask_rows.WorkerBlocks, "map", map_)
+        monkeypatch.setattr(dask_rows.WorkerBlocks, "sums_of_workers", map_)
         return n_rounds
 
     return arrange

@@ -82,7 +82,7 @@ def test_sums_over_blocks_are_sums_over_rows_also_less_an_origin(client):
 def test_what_the_function_raises_is_raised(client):
     blocks = DaskRows.of(chunked(150, -1), client).blocks(6)
     with pytest.raises(RuntimeError, match="no such luck"):
-        blocks.map(fail)
+        blocks.sums_of_workers(fail)
 
 
 def fail(rows):

@@ -10,7 +10,10 @@ import pytest
 from skl_sparse_ae._estimator import persistence
 from skl_sparse_ae._rows.in_memory import ArrayRows
 
-TRUSTED = ["skl_sparse_ae.SparseAutoencoderTransformer"]
+TRUSTED = [
+    "skl_sparse_ae.SparseAutoencoderTransformer",
+    "skl_sparse_ae.TopKAutoencoderTransformer",
+]
 
 
 def _skops():

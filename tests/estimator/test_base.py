@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 from skl_sparse_ae._estimator import base
 from skl_sparse_ae._estimator.base import BaseAutoencoder
 from skl_sparse_ae._estimator.contracts import Summary
@@ -177,6 +181,11 @@ FITS = {
     "variational": lambda **parameters: VariationalAutoencoderTransformer(
         2, hidden_layer_sizes=4, max_iter=2, random_state=0, **parameters
     ),
+    "topk": lambda **parameters: TopKAutoencoderTransformer(
+        **{"n_components": 3, "n_nonzero_coefs": 2, "max_iter": 2, "random_state": 0}
+        | {"sparse_output": False}
+        | parameters
+    ),
 }
 CHANGES = {
     "sparse": [
@@ -222,6 +231,7 @@ SIZES = {
             r"hidden_layer_sizes=\(4, 4\) differs from hidden_layer_sizes=\(4,\)",
         ),
     ],
+    "topk": [({}, {"n_components": 4}, "n_components=4 differs from n_components=3")],
 }
 METHODS = [
     "transform",
@@ -301,6 +311,7 @@ def test_methods_use_no_other_parameter(kind):
     names = [name for name in METHODS if hasattr(model, name) and "sample" not in name]
     want = {name: getattr(model, name)(*arguments(model, name)) for name in names}
     means_something = {"loss", "decoder_activation", "activation"}
+    means_something |= {"transform_algorithm", "n_nonzero_coefs", "sparse_output"}
     for parameter in model.get_params().keys() - means_something:
         changed = copy.copy(model).set_params(**{parameter: "nonsense"})
         for name in names:
@@ -320,8 +331,9 @@ def test_what_a_file_says_of_its_weights_is_plain_and_may_be_missing(kind):
     model = FITS[kind]()
     model.__setstate__(state)
     assert np.isfinite(model.transform(X_UNIT)).all()
-    with pytest.raises(ValueError, match="loss='cross_entropy' differ"):
-        model.set_params(loss="cross_entropy").transform(X_UNIT)
+    if kind != "topk":  # it has one loss
+        with pytest.raises(ValueError, match="loss='cross_entropy' differ"):
+            model.set_params(loss="cross_entropy").transform(X_UNIT)
 
 
 def test_calls_of_partial_fit_continue_through_a_pickle_and_forget_old_history(monkeypatch):
@@ -391,12 +403,14 @@ OF_CLASS = {
         "decoder_alpha": 2**-6,
     },
     VariationalAutoencoderTransformer: {"hidden_layer_sizes": 100, "kl_weight": 0.5},
+    TopKAutoencoderTransformer: {"n_nonzero_coefs": 2},
 }
 OF_ANY_NUMBERS = [
     (SparseAutoencoderTransformer, {"solver": "lbfgs"}),
     (SparseAutoencoderTransformer, {"solver": "lbfgs", "decoder_activation": "logistic"}),
     (SparseAutoencoderTransformer, {"solver": "adam", "early_stopping": True}),
     (VariationalAutoencoderTransformer, {}),
+    (TopKAutoencoderTransformer, {"transform_algorithm": "least_squares"}),
 ]
 COLUMNS = np.random.default_rng(0).random((300, 30))
 

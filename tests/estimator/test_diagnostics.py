@@ -1,8 +1,9 @@
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from skl_sparse_ae._estimator.diagnostics import not_converged
+from skl_sparse_ae._estimator.diagnostics import not_converged, overflow
 
 SOLVER = SimpleNamespace(name="adam", iteration="epoch")
 
@@ -34,3 +35,9 @@ def test_max_iter_without_a_tolerance_is_what_the_user_asked_for():
 )
 def test_other_ends_are_explained(status, expected):
     assert not_converged(estimator(), SOLVER, status).startswith(expected)
+
+
+def test_an_overflow_names_the_largest_value():
+    error = overflow("scores overflow", np.array([[1.0, -2e30]]), " and weights up to 3")
+    expected = "The scores overflow: X has values up to 2e+30 and weights up to 3. Scale X"
+    assert str(error).startswith(expected)

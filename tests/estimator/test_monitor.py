@@ -4,7 +4,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from skl_sparse_ae._estimator.monitor import Monitor
+from skl_sparse_ae._estimator.monitor import FitMonitor
 from skl_sparse_ae._solvers.solution import Iterate
 
 
@@ -17,7 +17,7 @@ ITERATE = Iterate(1, np.array([2.0]), 0.6, Terms(0.4, 0.2))
 
 
 def test_the_monitor_records_prints_and_judges_by_the_value(capsys):
-    monitor = Monitor(Terms, verbose=1)
+    monitor = FitMonitor(Terms, verbose=1)
     assert monitor(ITERATE) == (0.6, False)
     assert monitor.values == [0.6]
     assert monitor.terms == {"error": [0.4], "decay": [0.2]}
@@ -25,7 +25,7 @@ def test_the_monitor_records_prints_and_judges_by_the_value(capsys):
 
 
 def test_the_monitor_judges_by_the_score_if_there_is_one(capsys):
-    monitor = Monitor(Terms, verbose=1, score=lambda params: float(params[0]) + 1)
+    monitor = FitMonitor(Terms, verbose=1, score=lambda params: float(params[0]) + 1)
     assert monitor(ITERATE) == (-3.0, False)
     assert monitor.scores == [3.0]
     assert monitor.values == [0.6]
@@ -42,12 +42,12 @@ def test_whoever_is_told_may_stop_the_fit(answer, stop):
         told.append(iterate)
         return answer
 
-    assert Monitor(Terms, 0, notify=notify)(ITERATE) == (0.6, stop)
+    assert FitMonitor(Terms, 0, notify=notify)(ITERATE) == (0.6, stop)
     assert told == [ITERATE]
 
 
 def test_the_score_of_an_iterate_that_stops_a_fit_counts():
-    monitor = Monitor(Terms, 0, score=lambda params: 5.0, notify=lambda iterate: True)
+    monitor = FitMonitor(Terms, 0, score=lambda params: 5.0, notify=lambda iterate: True)
     assert monitor(ITERATE) == (-5.0, True)
 
 
@@ -55,7 +55,7 @@ def test_an_iterate_is_recorded_whole_or_not_at_all():
     def fail(params):
         raise KeyboardInterrupt
 
-    monitor = Monitor(Terms, 0, score=fail)
+    monitor = FitMonitor(Terms, 0, score=fail)
     with pytest.raises(KeyboardInterrupt):
         monitor(ITERATE)
     assert monitor.values == monitor.scores == []
@@ -63,15 +63,15 @@ def test_an_iterate_is_recorded_whole_or_not_at_all():
 
 
 def test_records_are_plain_numbers():
-    monitor = Monitor(Terms, 0)
+    monitor = FitMonitor(Terms, 0)
     monitor(Iterate(1, None, np.float32(0.5), np.array([0.25, 0.25])))
     assert type(monitor.values[0]) is type(monitor.terms["error"][0]) is float
 
 
 def test_nothing_is_printed_unless_asked_for_nor_after_the_output_is_gone(capsys, monkeypatch):
-    Monitor(Terms, 0)(ITERATE)
+    FitMonitor(Terms, 0)(ITERATE)
     assert not capsys.readouterr().out
-    monitor = Monitor(Terms, 1)
+    monitor = FitMonitor(Terms, 1)
 
     class Gone:
         def write(self, text):

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from threadpoolctl import threadpool_limits
 
-from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae import SparseAutoencoderTransformer, TopKAutoencoderTransformer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The fitted model reconstructs X no better"),
@@ -16,15 +16,17 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The mean activations are:UserWarning"),
 ]
 SOLVERS = ["lbfgs", "adam"]
+MODELS = [*SOLVERS, "topk"]  # the last is another class, with Adam only
 DTYPES = [np.float32, np.float64]
 X = np.random.default_rng(0).normal(size=(500, 3)) @ np.random.default_rng(1).normal(size=(3, 6))
 
 
 def quick(**parameters):
-    return SparseAutoencoderTransformer(
-        **{"n_components": 4, "max_iter": 8, "tol": 0, "batch_size": 60, "random_state": 0}
-        | parameters
-    )
+    defaults = {"n_components": 4, "max_iter": 8, "tol": 0, "batch_size": 60, "random_state": 0}
+    if parameters.get("solver") != "topk":
+        return SparseAutoencoderTransformer(**defaults | parameters)
+    del parameters["solver"]
+    return TopKAutoencoderTransformer(**defaults | {"n_nonzero_coefs": 2} | parameters)
 
 
 def parts(value):
@@ -38,9 +40,10 @@ def parts(value):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("solver", MODELS[1:])
 @pytest.mark.parametrize("first", ["partial_fit", "fit"])
-def test_epochs_before_and_after_a_file_are_epochs_in_a_row(detour, dtype, first, frozen):
-    straight, resumed, rows = quick(solver="adam"), quick(solver="adam"), X.astype(dtype)
+def test_epochs_before_and_after_a_file_are_epochs_in_a_row(detour, dtype, solver, first, frozen):
+    straight, resumed, rows = quick(solver=solver), quick(solver=solver), X.astype(dtype)
     for model in (straight, resumed):
         getattr(model, first)(rows)
     for _ in range(2):
@@ -70,10 +73,11 @@ def test_the_mean_activations_of_small_batches_survive_a_file(detour, batch_size
     assert abs(means[2] - means[1]).max() < abs(means[2] - target).max()
 
 
+@pytest.mark.parametrize("solver", MODELS[1:])
 @pytest.mark.parametrize("method", ["partial_fit", "fit"])
-def test_a_mapped_file_is_let_go_of_by_the_next_epoch(method, tmp_path):
+def test_a_mapped_file_is_let_go_of_by_the_next_epoch(method, solver, tmp_path):
     """Saving the model to its own file, which is emptied first, would else end the process."""
-    joblib.dump(quick(solver="adam").fit(X), tmp_path / "model")
+    joblib.dump(quick(solver=solver).fit(X), tmp_path / "model")
     model = joblib.load(tmp_path / "model", mmap_mode="r")
     assert any(isinstance(part, np.memmap) for part in parts(vars(model)))
     getattr(model, method)(X)
@@ -84,25 +88,32 @@ def test_a_mapped_file_is_let_go_of_by_the_next_epoch(method, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
-def test_a_warm_fit_after_a_file_is_the_warm_fit(detour, dtype, solver, loss, frozen):
-    rows = X if loss == "squared_error" else (X - X.min()) / (X.max() - X.min())
-    model = quick(solver=solver, loss=loss, warm_start=True).fit(rows.astype(dtype))
+@pytest.mark.parametrize(
+    ("solver", "parameters"),
+    [
+        *((solver, {"loss": "squared_error"}) for solver in SOLVERS),
+        *((solver, {"loss": "cross_entropy"}) for solver in SOLVERS),
+        ("topk", {}),
+    ],
+)
+def test_a_warm_fit_after_a_file_is_the_warm_fit(detour, dtype, solver, parameters, frozen):
+    is_divergence = parameters.get("loss") == "cross_entropy"
+    rows = (X - X.min()) / (X.max() - X.min()) if is_divergence else X
+    model = quick(solver=solver, warm_start=True, **parameters).fit(rows.astype(dtype))
     loaded = detour(model)
     assert frozen(vars(loaded.fit(rows.astype(dtype)))) == frozen(
         vars(model.fit(rows.astype(dtype)))
     )
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", MODELS)
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_all_of_a_model_comes_back(detour, solver, early_stopping, frozen):
     rows = pd.DataFrame(X, columns=list("abcdef"))
     model = quick(solver=solver, early_stopping=early_stopping).fit(rows)
     loaded = detour(model)
     assert frozen(vars(loaded)) == frozen(vars(model))
-    np.testing.assert_array_equal(loaded.transform(rows), model.transform(rows))
+    np.testing.assert_array_equal(loaded.reconstruct(rows), model.reconstruct(rows))
     with pytest.raises(NotFittedError):
         clone(loaded).transform(rows)
 
@@ -119,7 +130,7 @@ def test_an_unfitted_estimator_comes_back_unfitted(detour, frozen):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", MODELS)
 def test_the_same_seed_gives_the_same_bits_in_every_attribute(solver, dtype, frozen):
     rows = np.tile(X, (20, 1)).astype(dtype)  # three row blocks
     with threadpool_limits(2, user_api="blas"):

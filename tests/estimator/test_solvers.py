@@ -3,7 +3,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from skl_sparse_ae import SparseAutoencoderTransformer
-from skl_sparse_ae._estimator.monitor import Monitor
+from skl_sparse_ae._estimator.monitor import FitMonitor
 from skl_sparse_ae._estimator.solvers import SOLVERS, Run, epoch_of_part, epochs
 from skl_sparse_ae._rows.executor import MIN_FLOPS_PER_WORKER, Executor
 from skl_sparse_ae._rows.in_memory import ArrayRows
@@ -20,7 +20,7 @@ def run(request, problem_of):
     """A solver, its problem, and a `Run` of 9 iterations."""
     problem = problem_of(SparseAutoencoderTransformer(4, solver=request.param), X)
     start = problem.initial_params(np.random.default_rng(0))
-    monitor = Monitor(problem.terms, 0)
+    monitor = FitMonitor(problem.terms, 0)
     patience = Patience(tol=0, n_iter_no_change=1)
     rng = np.random.default_rng(1)
     return SOLVERS[request.param], problem, Run(start, MEMORY, rng, 10, 0.01, 9, patience, monitor)

@@ -46,6 +46,13 @@ def test_a_code_has_one_column_a_unit():
         check_code(SimpleNamespace(), np.zeros((3, 2)), 4)
 
 
+def test_codes_may_be_sparse_where_a_family_says_so():
+    code = check_code(SimpleNamespace(), sp.coo_array(np.eye(3)), 3, accept_sparse="csr")
+    assert code.format == "csr"
+    with pytest.raises(TypeError, match="dense data is required"):
+        check_code(SimpleNamespace(), sp.csr_array(np.eye(3)), 3)
+
+
 @pytest.mark.parametrize("value", [True, float("nan"), -np.inf, 10**400, np.float32("nan")])
 def test_numbers_that_are_none_are_refused(value):
     with pytest.raises(ValueError, match=r"tolerance must be a finite number, got .{1,20}[.]$"):

@@ -10,10 +10,10 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
-from skl_sparse_ae import SparseAutoencoderTransformer, export
+from skl_sparse_ae import SparseAutoencoderTransformer, TopKAutoencoderTransformer, export
 from skl_sparse_ae._nn.losses import SquaredError
 from skl_sparse_ae.export import to_source, to_torch
-from skl_sparse_ae.export._model import code_activation, score_of
+from skl_sparse_ae.export._model import code_activation, score_of, selection_rule
 
 TOLERANCE = {np.float32: 1e-6, np.float64: 1e-12}
 
@@ -22,10 +22,11 @@ TOLERANCE = {np.float32: 1e-6, np.float64: 1e-12}
     "convert", [to_torch, lambda model: to_source(model, "never.py")], ids=["torch", "source"]
 )
 def test_only_fitted_autoencoders(convert, autoencoder):
-    with pytest.raises(NotFittedError):
-        convert(SparseAutoencoderTransformer())
+    for kind in (SparseAutoencoderTransformer, TopKAutoencoderTransformer):
+        with pytest.raises(NotFittedError):
+            convert(kind())
     for model, name in ((PCA(), "PCA"), (make_pipeline(autoencoder), "Pipeline")):
-        with pytest.raises(TypeError, match=f"takes a SparseAutoencoderTransformer.*got {name}"):
+        with pytest.raises(TypeError, match=f"takes a Sparse.* or a TopK.*, got {name}"):
             convert(model)
 
 
@@ -79,3 +80,25 @@ def test_nothing_optional_is_imported_before_it_is_needed():
 def test_all_that_is_public_is_listed_and_documented():
     assert {getattr(export, name).__module__ for name in export.__all__} == {export.__name__}
     assert all(">>>" in getattr(export, name).__doc__ for name in export.__all__)
+
+
+def test_the_rule_by_which_units_are_selected(topk):
+    expected = {"threshold": topk.threshold_, "top_k": 4}
+    name = topk.transform_algorithm
+    assert selection_rule(topk) == (name, expected[name])
+    many = copy.copy(topk).set_params(n_nonzero_coefs=50, transform_algorithm="top_k")
+    assert selection_rule(many) == ("top_k", 20)
+
+
+def test_codes_that_are_solved_for_are_refused_with_a_cure(topk, tmp_path):
+    solved = copy.copy(topk).set_params(transform_algorithm="least_squares")
+    for export_to in (to_torch, lambda model: to_source(model, tmp_path / "never.py")):
+        with pytest.raises(ValueError, match=r"'least_squares' cannot be exported.*'threshold'"):
+            export_to(solved)
+    assert not list(tmp_path.iterdir())
+
+
+def test_parameters_of_a_topk_model_are_checked(topk):
+    wrong = copy.copy(topk).set_params(n_nonzero_coefs=0)
+    with pytest.raises(ValueError, match="'n_nonzero_coefs' parameter"):
+        selection_rule(wrong)

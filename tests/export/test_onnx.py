@@ -1,5 +1,6 @@
 """ONNX graphs, run by onnxruntime, give the same numbers as their estimators."""
 
+import copy
 import sys
 
 import numpy as np
@@ -10,7 +11,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 from skl_sparse_ae.export import register_converters
 
 MISSING = "the ONNX converters are NOT TESTED without skl2onnx and onnxruntime"
@@ -185,6 +190,58 @@ def test_steps_in_front_that_round_to_float32_are_named():
 def test_runtimes_of_opset_13_are_served(any_autoencoder, unseen):
     got = run(any_autoencoder, unseen, {SparseAutoencoderTransformer: BOTH}, target_opset=13)
     np.testing.assert_allclose(got["code"], any_autoencoder.transform(unseen), rtol=0, atol=1e-12)
+
+
+@every_dtype
+@pytest.mark.parametrize("target_opset", [13, None])
+def test_all_outputs_of_a_topk_model(topk, unseen, dtype, rounded, target_opset):
+    """The same units are active, of rows of every size."""
+    X = unseen.astype(dtype)
+    got = run(topk, X, {TopKAutoencoderTransformer: BOTH}, target_opset=target_opset)
+    assert [value.dtype for value in got.values()] == [dtype, dtype, np.float64]
+    code, rows = rounded(topk, X)
+    expected = topk.transform(X).toarray()
+    code.check(got["code"], expected)
+    np.testing.assert_array_equal(got["code"] > 0, expected > 0)
+    rows.check(got["reconstruction"], topk.reconstruct(X))
+    np.testing.assert_allclose(
+        got["score"], topk.score_samples(X), rtol=10 * TOLERANCE[dtype], atol=TOLERANCE[dtype]
+    )
+
+
+@every_dtype
+def test_offset_rows_of_a_topk_model_keep_their_digits(images, dtype):
+    X = (images + 1e3).astype(dtype)
+    model = TopKAutoencoderTransformer(20, n_nonzero_coefs=4, max_iter=5, random_state=0).fit(X)
+    got = run(model, X, {TopKAutoencoderTransformer: BOTH})
+    code = model.transform(X).toarray()
+    assert np.mean((got["code"] > 0) != (code > 0)) < 1e-3
+    error = {np.float32: 1e-3, np.float64: 1e-12}[dtype]
+    np.testing.assert_allclose(got["score"], model.score_samples(X), rtol=error)
+
+
+def test_rows_whose_code_overflows_are_not_finite_in_the_graph(topk):
+    X = 1e308 * np.sign(topk.components_[:2])
+    with pytest.raises(ValueError, match="overflows"):
+        topk.transform(X)
+    code = run(topk, X)["code"]
+    assert not np.isfinite(code).all(axis=1).any()
+
+
+def test_a_classifier_of_topk_codes(topk, images):
+    y = np.digitize(images.mean(axis=1), [0.28, 0.34])
+    code = topk.transform(images)
+    classifier = LogisticRegression(max_iter=200).fit(code, y)
+    got = run(make_pipeline(topk, classifier), images, {"zipmap": False})
+    np.testing.assert_allclose(
+        got["probabilities"], classifier.predict_proba(code), rtol=0, atol=1e-5
+    )
+
+
+def test_codes_that_are_solved_for_are_refused(topk, images):
+    solved = copy.copy(topk).set_params(transform_algorithm="least_squares")
+    with pytest.raises(ValueError, match=r"'least_squares' cannot be exported.*'threshold'"):
+        run(solved, images)
 
 
 @every_dtype

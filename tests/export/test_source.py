@@ -63,6 +63,39 @@ def test_the_source_alone_gives_the_same_numbers(any_autoencoder, unseen, dtype,
     assert got["score_samples"].dtype == np.float64
 
 
+@every_dtype
+def test_the_source_of_a_topk_model_has_the_same_codes(topk, unseen, dtype, tmp_path, rounded):
+    X = unseen.astype(dtype)
+    got = results_elsewhere(topk, X, tmp_path)
+    code, rows = rounded(topk, X)
+    expected = topk.transform(X).toarray()
+    code.check(got["transform"], expected)
+    np.testing.assert_array_equal(got["transform"] > 0, expected > 0)
+    rows.check(got["inverse_transform"], topk.inverse_transform(expected))
+    rows.check(got["reconstruct"], topk.reconstruct(X))
+    np.testing.assert_allclose(
+        got["score_samples"],
+        topk.score_samples(X),
+        rtol=10 * TOLERANCE[dtype],
+        atol=TOLERANCE[dtype],
+    )
+    assert got["transform"].dtype == got["reconstruct"].dtype == dtype
+    assert got["score_samples"].dtype == np.float64
+
+
+def test_the_source_of_a_topk_model_refuses_what_the_model_refuses(topk, tmp_path):
+    to_source(topk, tmp_path / "exported.py")
+    exported = imported(tmp_path / "exported.py")
+    for X in (1e308 * np.sign(topk.components_[:2]), np.full((2, 64), np.nan), np.zeros((2, 63))):
+        with pytest.raises(ValueError, match=r"overflows|NaN|features"):
+            topk.transform(X)
+        with pytest.raises(ValueError, match=r"Expected rows of|not finite"):
+            exported.transform(X)
+    lines = (tmp_path / "exported.py").read_text().splitlines()
+    assert len(lines) < 90
+    assert max(map(len, lines)) <= 100
+
+
 @pytest.fixture(scope="module")
 def exported(autoencoder, tmp_path_factory):
     """The names that the source of `autoencoder` defines."""

@@ -60,3 +60,33 @@ def test_other_code_activations(torch, with_activation, images, activation):
     code = to_torch(model).encoder(torch.from_numpy(images.copy())).detach().numpy()
     expected = activate(images @ model.components_.T + model.intercept_)
     np.testing.assert_allclose(code, expected, rtol=1e-10, atol=1e-12)
+
+
+@every_dtype
+def test_the_encoder_of_a_topk_model_has_the_same_codes(torch, topk, unseen, dtype, rounded):
+    X = unseen.astype(dtype)
+    module = to_torch(topk)
+    module = module.float() if dtype == np.float32 else module
+    with torch.no_grad():
+        got = module.encoder(torch.from_numpy(X))
+        decoded, reconstructed = module.decoder(got), module(torch.from_numpy(X))
+    code, rows = rounded(topk, X)
+    expected = topk.transform(X).toarray()
+    code.check(got.numpy(), expected)
+    np.testing.assert_array_equal(got > 0, expected > 0)
+    rows.check(decoded.numpy(), topk.reconstruct(X))
+    np.testing.assert_array_equal(decoded, reconstructed)
+
+
+def test_a_topk_module_trains_on_copies(torch, topk, images, frozen):
+    before = frozen(vars(topk))
+    module, X = to_torch(topk), torch.from_numpy(images.copy())
+    loss = torch.nn.functional.mse_loss(module(X), X)
+    loss.backward()
+    np.testing.assert_allclose(loss.item(), -topk.score_samples(images).mean(), rtol=1e-12)
+    torch.optim.SGD(module.parameters(), lr=0.1).step()
+    assert torch.nn.functional.mse_loss(module(X), X) < loss
+    assert frozen(vars(topk)) == before
+    other = to_torch(topk)
+    other.load_state_dict(module.state_dict())
+    np.testing.assert_array_equal(other(X).detach(), module(X).detach())

@@ -8,18 +8,24 @@ import linecache
 import signal
 import sys
 import threading
+from functools import partial
 from itertools import count
 
 import numpy as np
 import pytest
 from scipy.special import xlogy
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 from skl_sparse_ae._estimator import interrupts
-from skl_sparse_ae._estimator.monitor import Monitor
+from skl_sparse_ae._estimator.monitor import FitMonitor
 from skl_sparse_ae._rows import blas_threads, in_memory, thread_pool
 from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae._sparse import problems, variable_projection
+from skl_sparse_ae._topk.problem import TopKProblem, TopKSpec
 from skl_sparse_ae._variational.problem import VariationalProblem, VariationalSpec
 
 WEIGHTS = ("components_", "intercept_", "decoder_components_", "decoder_intercept_")
@@ -29,17 +35,23 @@ LISTS = (
     "decoder_coefs_",
     "decoder_intercepts_",
 )  # of arrays
+OTHERS = {
+    "variational": partial(VariationalAutoencoderTransformer, hidden_layer_sizes=5),
+    "topk": partial(TopKAutoencoderTransformer, n_nonzero_coefs=2),
+}
 PLACES = {
     "evaluation": [
         (problems.JointProblem, "value_and_gradient"),
         (problems.MiniBatchProblem, "value_and_gradient"),
         (problems.EliminatedProblem, "value_and_gradient"),
         (VariationalProblem, "value_and_gradient"),
+        (TopKProblem, "value_and_gradient"),
     ],
-    "monitor": [(Monitor, "__call__")],
+    "monitor": [(FitMonitor, "__call__")],
     "print": [(builtins, "print")],
     "epoch": [(in_memory, "mini_batches")],
-    "final pass": [(problems.Spec, "summarize"), (VariationalSpec, "summarize")],
+    "final pass": [(spec, "summarize") for spec in (problems.Spec, VariationalSpec, TopKSpec)],
+    "threshold": [(TopKSpec, "calibrated")],
     "allocation": [(np, "empty")],
     "encoding": [(variable_projection, "encode")],
     "count of BLAS threads": [(blas_threads, "_blas")],
@@ -132,12 +144,12 @@ def stop_at(monkeypatch):
     """A function that makes monitors stop fits at this iteration."""
 
     def arrange(number):
-        judge = Monitor.__call__
+        judge = FitMonitor.__call__
 
         def stop(self, iterate):
             return judge(self, iterate)._replace(stop=iterate.number == number)
 
-        monkeypatch.setattr(Monitor, "__call__", stop)
+        monkeypatch.setattr(FitMonitor, "__call__", stop)
 
     return arrange
 
@@ -243,15 +255,14 @@ def _quick(**parameters):
         "verbose": 1,
         "random_state": 0,
     }
-    if parameters.get("solver") != "variational":
+    if parameters.get("solver") not in OTHERS:
         return SparseAutoencoderTransformer(**defaults | parameters)
-    del parameters["solver"]
-    return VariationalAutoencoderTransformer(**defaults | {"hidden_layer_sizes": 5} | parameters)
+    return OTHERS[parameters.pop("solver")](**defaults | parameters)
 
 
 @pytest.fixture(scope="session")
 def quick():
-    """A function that makes a small model, of 8 iterations, for a solver or "variational"."""
+    """A function that makes a small model of 8 iterations, for a solver or a name in `OTHERS`."""
     return _quick
 
 
@@ -260,8 +271,10 @@ def _is_sparse(model):
 
 
 def _objective(model, rows):
-    if not _is_sparse(model):
+    if isinstance(model, VariationalAutoencoderTransformer):
         return -model.score(rows)
+    if isinstance(model, TopKAutoencoderTransformer):
+        return -model.score_samples(rows).mean()
     rho, q = model.sparsity_target, model.transform(rows).mean(axis=0)
     kl = xlogy(rho, rho / q) + xlogy(1 - rho, (1 - rho) / (1 - q))
     decay = (
@@ -282,8 +295,9 @@ def objective():
 
 
 def _has_weights_of(model, other):
-    if _is_sparse(model):
-        return all(np.array_equal(getattr(model, name), getattr(other, name)) for name in WEIGHTS)
+    if not isinstance(model, VariationalAutoencoderTransformer):
+        names = WEIGHTS if _is_sparse(model) else (*WEIGHTS, "threshold_", "density_")
+        return all(np.array_equal(getattr(model, name), getattr(other, name)) for name in names)
     pairs = (zip(getattr(model, name), getattr(other, name), strict=True) for name in LISTS)
     return all(np.array_equal(one, another) for pair in pairs for one, another in pair)
 
@@ -304,9 +318,9 @@ def check_completed_iterate():
     def check(model, rows):
         curve = next(iter(model.loss_terms_.values()))
         assert model.n_iter_ == len(model.loss_curve_) == len(curve) >= 1
-        parameters = {"solver": "variational"} | model.get_params() | {"verbose": 0}
+        parameters = model.get_params() | {"verbose": 0}
         fits = (
-            _quick(**parameters | {"max_iter": n + 1}).fit(rows)
+            type(model)(**parameters | {"max_iter": n + 1}).fit(rows)
             for n in reversed(range(model.n_iter_))
         )
         assert any(_has_weights_of(model, fit) for fit in fits)

@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The posterior has collapsed"),
 ]
 SOLVERS = ["lbfgs", "adam"]
-MODELS = [*SOLVERS, "variational"]  # the last is another class, with Adam only
+MODELS = [*SOLVERS, "variational", "topk"]  # the last two are classes with Adam only
 MANY = np.random.default_rng(0).normal(size=(10_000, 3)) @ np.random.default_rng(1).normal(
     size=(3, 6)
 )
@@ -69,17 +69,23 @@ def test_ctrl_c_at_any_evaluation_leaves_the_state_of_before_or_a_completed_iter
     assert n_kept >= 8
 
 
-@pytest.mark.parametrize("solver", MODELS)
+CALLS = {"evaluation": 11, "monitor": 3, "print": 3, "epoch": 3, "threshold": 1, "final pass": 1}
+ELSEWHERE = [(solver, "threshold") for solver in MODELS if solver != "topk"] + [("lbfgs", "epoch")]
+
+
 @pytest.mark.parametrize("rows", [X, MANY], ids=["one block", "row workers"])
 @pytest.mark.parametrize(
-    ("place", "call"),
-    [("evaluation", 11), ("monitor", 3), ("print", 3), ("epoch", 3), ("final pass", 1)],
+    ("solver", "place", "call"),
+    [
+        (solver, *call)
+        for solver in MODELS
+        for call in CALLS.items()
+        if (solver, call[0]) not in ELSEWHERE
+    ],
 )
 def test_ctrl_c_keeps_the_best_iterate_and_says_so(
     solver, rows, place, call, monkeypatch, quick, check_usable, check_completed_iterate, break_at
 ):
-    if place == "epoch" and solver == "lbfgs":
-        pytest.skip("L-BFGS has none")
     model = quick(solver=solver, max_iter=12, batch_size=len(rows) // 4)
     with threadpool_limits(2, user_api="blas"):
         threads = threadpool_info()
@@ -274,7 +280,7 @@ SEARCHES = {
 @pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
 @pytest.mark.parametrize("solver", MODELS)
 def test_ctrl_c_ends_a_search(search, solver, place, monkeypatch, break_at, quick):
-    if solver == "variational" and search is SEARCHES["path"]:
+    if solver not in SOLVERS and search is SEARCHES["path"]:
         pytest.skip("of sparse autoencoders alone")
     model, calls = quick(solver=solver, verbose=0), count(1)
     broken = 9 if place == "evaluation" else 1

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from skl_sparse_ae import plotting
 from skl_sparse_ae.plotting import (
     ActivationsDisplay,
+    DensityDisplay,
     FeaturesDisplay,
     LatentPlaneDisplay,
     LossCurveDisplay,
@@ -33,6 +34,7 @@ FROM_ESTIMATOR = {
         model, X, (8, 8), **kw
     ),
     "loss curve": lambda model, X, **kw: LossCurveDisplay.from_estimator(model, **kw),
+    "density": lambda model, X, **kw: DensityDisplay.from_estimator(model, X, **kw),
     "activations": lambda model, X, **kw: ActivationsDisplay.from_estimator(model, X, **kw),
     "top rows": lambda model, X, **kw: TopRowsDisplay.from_estimator(
         model, X, 2, image_shape=(8, 8), **kw

@@ -95,7 +95,10 @@ def test_a_pipeline_shows_the_features_of_its_autoencoder(autoencoder):
     [
         ({"units": 8}, "units=8 is out of range: the estimator has 7 units"),
         ({"units": 8, "order": "norm"}, "units=8 is out of range: the estimator has 7 units"),
-        ({"order": "size"}, "order must be one of None, 'norm', 'mean_activation', got 'size'"),
+        (
+            {"order": "size"},
+            "order must be one of None, 'norm', 'mean_activation', 'density', got 'size'",
+        ),
         ({"weights": "both"}, "weights must be one of 'encoder', 'decoder', got 'both'"),
         ({"n_columns": 0}, "n_columns must be an int of at least 1, got 0"),
     ],

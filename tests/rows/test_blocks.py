@@ -157,3 +157,20 @@ def test_a_batch_uses_the_executor_of_its_epoch():
     blocks = BatchBlocks(np.zeros((5, 4)), executor)
     with blocks.workers():
         assert blocks.executor is executor
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_results_of_each_block_fill_their_part_of_an_array(axis):
+    X = np.arange(14.0).reshape(7, 2)
+    for size in (3, 7):
+        blocks = RowBlocks([X[i : i + size] for i in range(0, 7, size)])
+        out = np.zeros((7, 2) if axis == 0 else (2, 7))
+
+        def write(rows, part):
+            part[...] = rows if axis == 0 else rows.T
+
+        assert blocks.fill(write, out, axis) is out
+        np.testing.assert_array_equal(out if axis == 0 else out.T, X)
+        assert [part.shape[axis] for part in blocks.parts_of(out, axis)] == [
+            len(b) for b in blocks.rows
+        ]

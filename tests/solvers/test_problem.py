@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 from skl_sparse_ae._rows.executor import Executor
 from skl_sparse_ae._rows.in_memory import ArrayRows
 from skl_sparse_ae._solvers.adam import adam_start
@@ -33,7 +37,9 @@ FULL_BATCH = {
 STOCHASTIC = {
     "MiniBatchProblem": lambda: sparse(solver="adam"),
     "VariationalProblem": lambda: made(VariationalAutoencoderTransformer(2)),
+    "TopKProblem": lambda: made(TopKAutoencoderTransformer(3, n_nonzero_coefs=2)),
 }
+MEMORY = {"running_mean": np.full(3, 0.1), "idle": np.zeros(3), "threshold": np.zeros(1)}
 
 
 @pytest.mark.parametrize("name", FULL_BATCH)
@@ -71,14 +77,12 @@ def test_a_value_of_a_batch_is_the_sum_of_its_terms(name):
     assert params.dtype == np.float64
     batch = problem.batch(X.copy(), Executor(), rng)
     assert batch.n_rows == 40
-    value, gradient, terms = problem.value_and_gradient(
-        params, batch, {"running_mean": np.full(3, 0.1)}
-    )
+    state = adam_start(params, MEMORY)._replace(n_steps=1)
+    value, gradient, terms = problem.value_and_gradient(params, batch, state.memory)
     assert isinstance(terms, problem.terms)
     assert sum(terms) == pytest.approx(value)
     assert gradient.shape == params.shape
     assert sum(size for size, _ in problem.step_scales) in (0, len(params))
-    state = adam_start(params)
     assert problem.after_step(state, batch) is state
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from skl_sparse_ae._variational.likelihoods import Bernoulli, Gaussian
+from skl_sparse_ae._variational.likelihoods import Bernoulli, Gaussian, Likelihood
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -68,3 +68,8 @@ def test_draws_have_the_dtype_of_the_means(likelihood, dtype):
     means = np.full((3, 2), 0.3, dtype=dtype)
     rows = likelihood.draw(means, log_variance_of(likelihood), np.random.default_rng(0))
     assert rows.dtype == dtype
+
+
+@pytest.mark.parametrize("likelihood", [Gaussian, Bernoulli])
+def test_likelihoods_keep_their_contract(likelihood, fulfils):
+    fulfils(likelihood, Likelihood)
