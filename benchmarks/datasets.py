@@ -1,8 +1,14 @@
 """Data inside scikit-learn, and MNIST: functions that return (X, y), with y None without labels."""
 
+import ast
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits, load_sample_images
+from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.image import extract_patches_2d
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 
 def digits():
@@ -54,3 +60,27 @@ def mnist(path=None):
         return np.random.default_rng(0).random((10_000, 784)), None
     with np.load(path) as file:
         return file["X"] / 255, file["y"]
+
+
+def docstrings(packages=("numpy", "scipy", "sklearn"), n_columns=128):
+    """An embedding of the paragraphs of the docstrings of installed packages, in random order.
+
+    Latent semantic analysis: truncated SVD of their tf-idf. The rows depend on the versions of the
+    packages.
+    """
+    texts = sorted({text for package in packages for text in _paragraphs(package)})
+    counts = TfidfVectorizer(min_df=5, sublinear_tf=True).fit_transform(texts)
+    X = TruncatedSVD(n_columns, n_iter=3, random_state=0).fit_transform(counts)
+    return np.random.default_rng(0).permutation(X), None
+
+
+def _paragraphs(package, n_characters=60):
+    """The paragraphs of at least this length in the docstrings of a package, without its tests."""
+    folder = Path(importlib.util.find_spec(package).origin).parent
+    for path in sorted(folder.rglob("*.py")):
+        if "tests" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Module)):
+                paragraphs = (ast.get_docstring(node) or "").split("\n\n")
+                yield from (text for text in paragraphs if len(text) >= n_characters)

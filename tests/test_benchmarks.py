@@ -196,3 +196,38 @@ def test_figures_of_a_representation(tables):
     y = (X[:, 0] > 0).astype(int)
     X[:, 0] *= 1e6
     assert figures.accuracy(X[:40], X[40:], y[:40], y[40:]) > 0.8
+
+
+@pytest.fixture
+def comparison(benchmark, monkeypatch):
+    """The comparison of TopK codes, on few rows, and without the peers that take long."""
+    module = benchmark("study.topk")
+    monkeypatch.setattr(module, "N_TEST", 50)
+    return module
+
+
+@pytest.mark.parametrize("contender", ["ours", "principal", "sigmoid", "dictionary"])
+def test_codes_are_compared_and_the_study_goes_on_from_its_file(comparison, tmp_path, contender):
+    path, matrices = tmp_path / "topk.json", {"mixtures": (lambda: comparison.superposed(250), 40)}
+    results = comparison.study(path, matrices, [contender], 2)
+    assert {r["l0"] for r in results} >= set(comparison.L0S)
+    assert all(0 < r["unexplained"] < 1.5 for r in results)
+    assert comparison.study(path, matrices, [contender], 2) == results
+    header, *rows = comparison.tables(results).splitlines()[2:]
+    assert all(row.count("|") == header.count("|") for row in rows)
+
+
+def test_the_twin_learns_with_as_many_active_units_as_asked(comparison):
+    pytest.importorskip("torch")
+    X = comparison.superposed(400)[0].astype(np.float32)
+    task = comparison.Task(width=100, l0=8, epochs=5, seed=0)
+    network = importlib.import_module("benchmarks.study.topk_peers").twin(X, task, 0.01)
+    code = network.code(X)
+    assert np.count_nonzero(code) == pytest.approx(8 * len(X), abs=1)
+    assert np.allclose(np.linalg.norm(network.atoms, axis=1), 1, atol=1e-5)
+    assert comparison.unexplained(X, network.decode(code)) < 0.7
+
+
+def test_unexplained_variance_of_the_mean_is_one(comparison):
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    assert comparison.unexplained(X, np.broadcast_to(X.mean(axis=0), X.shape)) == pytest.approx(1)
