@@ -15,7 +15,8 @@ SOLVED = 2**22  # elements of the Gram matrices that are solved at a time
 def refit(w, X, A):
     """The code with the support of A that minimises the squared error, non-negative.
 
-    Units whose value would be negative leave the support. Rows are solved in order of their number
+    Units whose value would be negative leave the support. A row for which that does not lower the
+    error keeps its code. Rows are solved in order of their number
     of active units, so that those solved together have systems of about the same size.
     """
     counts = np.diff(A.indptr)
@@ -50,7 +51,15 @@ def _solve(gram, target, A, rows, out):
         some = code[again] > 0
         code[again] = _solve_free(G[again], b[again], some)
     is_stored = places < counts[:, np.newaxis]
-    out[where[is_stored]] = np.maximum(code, 0)[is_stored]
+    code = np.where(is_stored, np.maximum(code, 0), 0)
+    before = np.where(is_stored, A.data[where], 0)
+    is_better = _excess(G, b, code) <= _excess(G, b, before)
+    out[where[is_stored]] = np.where(is_better[:, np.newaxis], code, before)[is_stored]
+
+
+def _excess(G, b, code):
+    """The squared error (n_rows,) of codes (n_rows, size), less that of no code at all."""
+    return np.einsum("bi,bij,bj->b", code, G, code) - 2 * np.einsum("bi,bi->b", b, code)
 
 
 def _solve_free(G, b, is_free):

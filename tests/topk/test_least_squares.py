@@ -74,3 +74,11 @@ def test_equal_atoms_share_the_code(topk, network):
 def test_an_empty_code_stays_empty(code_of, topk):
     w, _ = code_of()
     assert refit(w, X, topk.codes.above(np.zeros((60, 9)), 0)).nnz == 0
+
+
+def test_no_row_is_reconstructed_worse_than_before(code_of):
+    """Clipping negative values after the last solve may raise the error: such rows stay."""
+    for seed in range(5):
+        w, A = code_of(k=30, seed=seed)
+        before, after = errors(w, A), errors(w, refit(w, X, A))
+        assert (after <= before + 1e-9).all()
