@@ -80,8 +80,8 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         ``selection="row"``. "least_squares" has the units of "threshold", and solves for the
         non-negative code that reconstructs the row best: less error for a little more time. "omp"
         ignores the encoder: orthogonal matching pursuit takes up to `n_nonzero_coefs` atoms for
-        each row, which usually has the lowest error and takes several times as long. It may be set after
-        `fit`.
+        each row, which usually has the lowest error and takes several times as long. It may be set
+        after `fit`.
     sparse_output : bool, default=True
         True returns CSR matrices from `transform`, False arrays. It may be set after `fit`. A CSR
         matrix cannot become a DataFrame: with ``set_output(transform="pandas")`` or "polars",
