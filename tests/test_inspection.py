@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.sparse import random_array
+from scipy.sparse import random
 from sklearn.base import clone
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.exceptions import NotFittedError
@@ -60,7 +60,7 @@ def test_a_variational_autoencoder_is_probed_through_its_decoder(generator):
 
 
 def test_original_features_of_a_linear_step_are_its_components_times_the_weights():
-    X = random_array((300, 40), density=0.2, format="csr", rng=np.random.default_rng(0))
+    X = random(300, 40, density=0.2, format="csr", random_state=0)
     svd = TruncatedSVD(10, random_state=0)
     model = TopKAutoencoderTransformer(70, n_nonzero_coefs=3, max_iter=2, tol=0, random_state=0)
     with warnings.catch_warnings():

@@ -14,7 +14,7 @@ import argparse
 import json
 import platform
 from functools import cache, partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -137,11 +137,19 @@ def figures(fitted, X_train, X_test, atoms, width):
     return of_it
 
 
+def installed(package):
+    """The version of a package, which may be missing."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
 def machine():
     return {
         "machine": f"{platform.machine()}, {platform.system()}",
         "python": platform.python_version(),
-    } | {package: version(package) for package in PACKAGES}
+    } | {package: installed(package) for package in PACKAGES}
 
 
 # -------------------------------------------------------------------------------------- tables

@@ -100,6 +100,10 @@ def minimize_lbfgs(function, start, *, max_iter, patience, monitor):
         if guard.best.number == 0:
             raise
         status = "interrupted"
+    finally:
+        # SciPy 1.13 leaves the guard in a reference cycle. It would hold the rows, and keep their
+        # file open, until Python collects garbage.
+        guard.function = guard.monitor = None
     return Solution(guard.best, guard.n_iter, status)
 
 

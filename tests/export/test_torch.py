@@ -1,5 +1,6 @@
 """PyTorch modules give the same numbers as the estimators they were made from."""
 
+import copy
 import sys
 
 import numpy as np
@@ -90,3 +91,10 @@ def test_a_topk_module_trains_on_copies(torch, any_topk, images, frozen):
     other = to_torch(any_topk)
     other.load_state_dict(module.state_dict())
     np.testing.assert_array_equal(other(X).detach(), module(X).detach())
+
+
+@pytest.mark.usefixtures("torch")
+def test_codes_that_are_solved_for_have_no_module(any_topk):
+    solved = copy.copy(any_topk).set_params(transform_algorithm="least_squares")
+    with pytest.raises(ValueError, match=r"'least_squares' cannot be exported.*'threshold'"):
+        to_torch(solved)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix, random_array
+from scipy.sparse import csr_matrix, random
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -41,7 +41,7 @@ def test_top_rows(dictionary, images, image_shape, never_dense):
 
 
 def test_activations_in_blocks_of_units(monkeypatch):
-    code = random_array((200, 24), density=0.3, format="csr", rng=np.random.default_rng(0))
+    code = random(200, 24, density=0.3, format="csr", random_state=0)
     monkeypatch.setattr(_activations, "MAX_DENSE", 1000)
     sparse, dense = map(ActivationsDisplay.from_predictions, (code, code.toarray()))
     np.testing.assert_array_equal(sparse.units, dense.units)
