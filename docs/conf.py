@@ -79,4 +79,5 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_signature": False,
+    "parallel": True,  # as many processes as -j says
 }
