@@ -27,6 +27,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 DESK, TELEPHONE = 1400, 400
 HEIGHT = 900
+NO_WINDOW_BAR = "html { scrollbar-width: none }"  # a full picture would lose what is below it
 LOOK = Path(__file__).with_suffix(".js").read_text()
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -144,7 +145,7 @@ class Check:
         if self.pictures is not None:
             name = self.page.replace("/", "-").removesuffix(".html")
             path = self.pictures / str(self.width) / f"{name}.png"
-            self.tab.screenshot(path=path, full_page=True)
+            self.tab.screenshot(path=path, full_page=True, style=NO_WINDOW_BAR)
 
     def follow_links(self):
         """Each link within the site leads to a file, and to an element with that id."""
@@ -214,7 +215,7 @@ def arguments():
     parser.add_argument("folder", type=Path, help="the built site")
     parser.add_argument("--pictures", type=Path, help="where to write a picture of each page")
     parser.add_argument("pages", nargs="*", help="all, unless given")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def main():

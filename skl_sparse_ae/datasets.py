@@ -1,5 +1,7 @@
 """Generators of rows whose features are known, for tests and benchmarks."""
 
+from __future__ import annotations
+
 from numbers import Integral
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Tables that say what the units of a fitted autoencoder stand for."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any

@@ -5,6 +5,8 @@ make the reconstruction worse. `SparsestWithin` is a rule for the `refit` of sea
 both. `sparse_autoencoder_path` computes the whole trade-off at the cost of a few fits.
 """
 
+from __future__ import annotations
+
 import copy
 import re
 from dataclasses import dataclass

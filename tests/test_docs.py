@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import pydoc
 import re
 import warnings
 from pathlib import Path
@@ -56,6 +57,13 @@ def test_every_public_name_is_in_the_reference(module):
         for word in re.findall(r"\w+", section)
     }
     assert set(importlib.import_module(name).__all__) <= listed
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_help_shows_array_like_and_not_what_it_stands_for(module):
+    public = importlib.import_module(f"skl_sparse_ae{module}")
+    shown = [pydoc.plain(pydoc.render_doc(getattr(public, name))) for name in public.__all__]
+    assert not [text.splitlines()[0] for text in shown if "numpy._typing" in text]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -4,6 +4,8 @@ A family adds its parameters, its formulas and its fitted attributes; see the fi
 `BaseAutoencoder`, and `contracts`.
 """
 
+from __future__ import annotations
+
 import warnings
 from abc import ABCMeta, abstractmethod
 from functools import partial

@@ -1,5 +1,7 @@
 """The sparse autoencoder as an estimator: parameters, fitted attributes, warnings. No formula."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 

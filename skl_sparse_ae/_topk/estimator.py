@@ -1,5 +1,7 @@
 """The TopK autoencoder as an estimator: parameters, attributes, warnings. No formula."""
 
+from __future__ import annotations
+
 from itertools import pairwise
 from numbers import Integral
 from typing import Any, Literal, Self

@@ -1,5 +1,7 @@
 """The variational autoencoder as an estimator: parameters, attributes, warnings. No formula."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Set
 from itertools import pairwise
 from numbers import Integral, Real

@@ -5,6 +5,8 @@ layers are the encoders of fitted autoencoders. It has ``warm_start=True``, so `
 there and trains all layers at once.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

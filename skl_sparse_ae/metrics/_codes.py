@@ -1,5 +1,7 @@
 """How sparse a code is, and which of its units are alive."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse

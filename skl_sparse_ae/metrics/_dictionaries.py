@@ -1,5 +1,7 @@
 """How alike two dictionaries are, and whether known atoms were found."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment

@@ -1,5 +1,7 @@
 """How well few units of a code tell classes apart."""
 
+from __future__ import annotations
+
 from math import ceil
 from numbers import Integral
 from typing import Any

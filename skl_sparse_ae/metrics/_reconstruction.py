@@ -1,5 +1,7 @@
 """How good a reconstruction is: overall, for each row and for each feature."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

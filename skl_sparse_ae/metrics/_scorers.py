@@ -4,6 +4,8 @@
 Pipeline, and adds to the docstring the sections that all scorers share.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar

@@ -1,5 +1,7 @@
 """Which units of a sparse code are used: those whose activation is not exactly 0."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse

@@ -1,5 +1,7 @@
 """The distribution of each unit's activations: tells a sparse code from a collapsed one."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 import numpy as np

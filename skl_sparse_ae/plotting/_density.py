@@ -1,5 +1,7 @@
 """The histogram of how many rows use each unit of a sparse code."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 import numpy as np

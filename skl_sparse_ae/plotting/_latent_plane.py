@@ -1,5 +1,7 @@
 """The plane of two code units: the codes of rows in it, and the rows that a grid decodes to."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 import numpy as np

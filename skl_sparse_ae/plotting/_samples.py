@@ -1,5 +1,7 @@
 """Samples from a generative model beside rows of the data set, as images."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 import numpy as np

@@ -1,5 +1,7 @@
 """The rows that activate a unit most: as images, or as bars of their distinctive features."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 import numpy as np

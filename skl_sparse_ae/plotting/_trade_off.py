@@ -1,5 +1,7 @@
 """Reconstruction against sparsity, for a search or a path over the sparsity weight."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
