@@ -9,7 +9,7 @@ The checks:
   may scroll;
 - formulas are rendered, and no request goes to another host: the site works without a network;
 - links and anchors lead somewhere, and each page has its previous and next one;
-- the search box finds words.
+- the search finds the pages that a reader looks for.
 
 One line is printed for each failure, and the exit status is then 1. Without a browser it is 2.
 """
@@ -25,6 +25,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urlsplit
 
+from playwright.sync_api import TimeoutError as NotFoundError
+from playwright.sync_api import sync_playwright
+
 DESK, TELEPHONE = 1400, 400
 HEIGHT = 900
 NO_WINDOW_BAR = "html { scrollbar-width: none }"  # a full picture would lose what is below it
@@ -39,7 +42,16 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-WORDS = ("Hoyer", "ONNX", "anomaly")
+SEARCHES = {  # words that a reader may type, and a page that must be among the first results
+    "install": "getting_started",
+    "Keras": "coming_from",
+    "anomaly": "plot_anomalies",
+    "topics": "plot_text_topics",
+    "large data": "scale",
+    "ONNX": "elsewhere",
+    "Hoyer": "hoyer_sparsity",
+}
+FIRST = 5
 TOOLS = ("genindex.html", "py-modindex.html", "search.html")  # outside the order of reading
 MAY_SCROLL = ("pre", "div.pst-scrollable-table-container", "mjx-container")
 
@@ -89,8 +101,6 @@ def served(folder):
 @contextmanager
 def browser_tab(executable):
     """A tab of a browser with a new profile."""
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable,
@@ -173,18 +183,19 @@ class Check:
             for self.page in sorted(end) if len(end) > 1 else ():
                 self._add("page", f"has no {what} one, like {len(end) - 1} other pages")
 
-    def search_for(self, word, width):
-        """Type the word into the search box of the first page."""
+    def search_for(self, words, target, width):
+        """Type the words into the search box of the first page, and look for the target's link."""
         self.page = "index.html"
         self._resize(width)
         self.tab.goto(self.home)
         self.tab.locator("button.search-button__button:visible").first.click()
-        self.tab.keyboard.type(word)
+        self.tab.keyboard.type(words)
         self.tab.keyboard.press("Enter")
+        link = f"ul.search > li:nth-child(-n + {FIRST}) a[href*='{target}.html']"
         try:
-            self.tab.locator("ul.search li").first.wait_for(timeout=10_000)
-        except Exception:
-            self._add("search", f"finds nothing for {word!r}")
+            self.tab.locator(link).first.wait_for(timeout=10_000)
+        except NotFoundError:
+            self._add("search", f"for {words!r} has no {target} among the first {FIRST}")
 
 
 def site_pages(folder):
@@ -202,9 +213,9 @@ def check(executable, folder, pictures, pages):
         if not pages:
             site.follow_links()
             site.follow_the_order()
-            for word in WORDS:
-                site.search_for(word, DESK)
-                site.search_for(word, TELEPHONE)
+            for words, target in SEARCHES.items():
+                site.search_for(words, target, DESK)
+                site.search_for(words, target, TELEPHONE)
     print(f"{len(site.facts)} pages at {DESK} and {TELEPHONE} pixels")
     return [finding for finding in site.findings if finding.counts]
 
