@@ -5,8 +5,7 @@
 
 The checks:
 
-- nothing is cut off, or leaves its column or the window. On a telephone, code, tables and formulas
-  may scroll;
+- nothing is cut off, or leaves its column or the window. On a telephone, code and tables may scroll;
 - formulas are rendered, and no request goes to another host: the site works without a network;
 - links and anchors lead somewhere, and each page has its previous and next one;
 - the search finds the pages that a reader looks for.
@@ -53,7 +52,7 @@ SEARCHES = {  # words that a reader may type, and a page that must be among the 
 }
 FIRST = 5
 TOOLS = ("genindex.html", "py-modindex.html", "search.html")  # outside the order of reading
-MAY_SCROLL = ("pre", "div.pst-scrollable-table-container", "mjx-container")
+MAY_SCROLL = ("pre", "div.pst-scrollable-table-container")
 
 
 class Finding(NamedTuple):

@@ -44,6 +44,7 @@ html_static_path = [
     str(distribution("django-static-mathjax").locate_file(MATHJAX)),
 ]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {
     "logo": {"text": f"skl_sparse_ae {release}"},
