@@ -38,6 +38,20 @@
     const edges = (column || document.documentElement).getBoundingClientRect();
     if (right > edges.right + 1 || left < edges.left - 1) add("leaves its column", element);
   }
+
+  // A word outside of code that begins in one line and ends in another.
+  const isBroken = (text, { index, 0: word }) => {
+    const range = document.createRange();
+    range.setStart(text, index);
+    range.setEnd(text, index + word.length);
+    const boxes = [...range.getClientRects()].filter((box) => box.width);
+    return boxes.length > 1 && boxes.at(-1).top > boxes[0].bottom - 2;
+  };
+  const prose = shown.filter((element) => element.matches("article *") && !element.closest("code, pre, mjx-container"));
+  for (const element of prose)
+    for (const text of [...element.childNodes].filter((node) => node.nodeType === 3))
+      if ([...text.data.matchAll(/[^\s\-–—/]+/g)].some((word) => isBroken(text, word))) add("breaks a word", element);
+
   const root = document.documentElement;
   if (root.scrollWidth > window.innerWidth) add("is wider than the window", root);
 

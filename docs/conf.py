@@ -59,7 +59,7 @@ html_theme_options = {
 }
 html_title = "skl_sparse_ae"
 html_show_sourcelink = False
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "changelog": []}  # they have no neighbours
 
 # The build runs every plot_*.py of docs/gallery. An exception or a warning in one of them stops the
 # build. `-D plot_gallery=0` skips them all.

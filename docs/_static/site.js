@@ -1,15 +1,21 @@
-// Long names may break where a reader would break them: after _ . / and ( and before a capital.
+// A name may break where a reader would break it: after _ . / and =, and before a capital.
 document.addEventListener("DOMContentLoaded", () => {
-  const names = ".bd-article td code, .bd-links a, .page-toc a, .prev-next-title, h1";
-  const breaks = /(?<=[_./(=])(?=\w)|(?<=[a-z])(?=[A-Z])/;
-  const soften = (text) => {
-    const pieces = text.data.split(breaks);
+  const names = "h1, .sig-name, .sig-prename, td code, .bd-links a, .page-toc a, .prev-next-title";
+  const prose = "cite, :not(pre) > code, .classifier, .indextable a"; // here, only a long name
+  const breaks = /(?<=[_./=])(?=\w)|(?<=[a-zA-Z])(?=[A-Z][a-z])/;
+
+  const soften = (text, shortest) => {
+    const words = text.data.split(/(?=\s)/);
+    const pieces = words.flatMap((word) => (word.length < shortest ? [word] : word.split(breaks)));
     text.replaceWith(...pieces.flatMap((piece) => [document.createElement("wbr"), piece]).slice(1));
   };
-  for (const element of document.querySelectorAll(names)) {
+  const texts = (element) => {
     const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
-    const texts = [];
-    while (walker.nextNode()) texts.push(walker.currentNode);
-    texts.filter((text) => breaks.test(text.data)).forEach(soften);
-  }
+    const found = [];
+    while (walker.nextNode()) found.push(walker.currentNode);
+    return found.filter((text) => breaks.test(text.data));
+  };
+  for (const [selector, shortest] of [[names, 0], [prose, 25]])
+    for (const element of document.querySelectorAll(selector))
+      for (const text of texts(element)) soften(text, shortest);
 });
