@@ -50,7 +50,7 @@
   const prose = shown.filter((element) => element.matches("article *") && !element.closest("code, pre, mjx-container"));
   for (const element of prose)
     for (const text of [...element.childNodes].filter((node) => node.nodeType === 3))
-      if ([...text.data.matchAll(/[^\s\-–—/]+/g)].some((word) => isBroken(text, word))) add("breaks a word", element);
+      if ([...text.data.matchAll(/[^\s\-–—/(=]+/g)].some((word) => isBroken(text, word))) add("breaks a word", element);
 
   const root = document.documentElement;
   if (root.scrollWidth > window.innerWidth) add("is wider than the window", root);
