@@ -518,10 +518,11 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         validate_parameter_constraints(constraints, values, type(self).__name__)
 
     def _messages(self, status, summary, rows, moments):
-        scale = float(np.sqrt(moments.variance.mean()))
+        if not moments.variance.any():
+            return  # rows that are all the same: there is nothing to learn but rounding
         if message := not_converged(self, self._solver, status):
             yield ConvergenceWarning, message
-        if message := many_dead_units(self, scale):
+        if message := many_dead_units(self):
             yield UserWarning, message
 
     @staticmethod
