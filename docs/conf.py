@@ -51,6 +51,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     "header_links_before_dropdown": 7,
     "show_toc_level": 2,
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
     "icon_links": [
         {"name": name, "url": url, "icon": "fa-brands fa-github"}
         for name, url in urls.items()

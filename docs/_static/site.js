@@ -1,7 +1,7 @@
-// A name may break where a reader would break it: after _ . / and =, and before a capital.
+// A long name may break where a reader would break it: after _ . / and =, and before a capital.
 document.addEventListener("DOMContentLoaded", () => {
   const names = "h1, .sig-name, .sig-prename, td code, .bd-links a, .page-toc a, .prev-next-title";
-  const prose = "td, dd p, cite, :not(pre) > code, .classifier, .indextable a"; // here, only a long name
+  const prose = "td, dd p, cite, :not(pre) > code, .classifier, .indextable a";
   const breaks = /(?<=[_./=])(?=\w)|(?<=[a-zA-Z])(?=[A-Z][a-z])/;
 
   const soften = (text, shortest) => {
@@ -15,7 +15,7 @@ document.addEventListener("DOMContentLoaded", () => {
     while (walker.nextNode()) found.push(walker.currentNode);
     return found.filter((text) => breaks.test(text.data) && !text.parentElement.closest(".math"));
   };
-  for (const [selector, shortest] of [[names, 0], [prose, 20]])
+  for (const [selector, shortest] of [[names, 8], [prose, 20]])
     for (const element of document.querySelectorAll(selector))
       for (const text of texts(element)) soften(text, shortest);
 });
