@@ -52,6 +52,10 @@
     for (const text of [...element.childNodes].filter((node) => node.nodeType === 3))
       if ([...text.data.matchAll(/[^\s\-–—/(=]+/g)].some((word) => isBroken(text, word))) add("breaks a word", element);
 
+  // The space between two words is lost if it follows a place where a name may break.
+  for (const place of document.querySelectorAll("wbr"))
+    if (/^\s/.test(place.nextSibling?.data ?? "")) add("loses a space", place.parentElement);
+
   const root = document.documentElement;
   if (root.scrollWidth > window.innerWidth) add("is wider than the window", root);
 
