@@ -5,7 +5,7 @@
 
 The checks:
 
-- nothing is cut off, or leaves its column or the window. On a telephone, code and tables may scroll;
+- nothing is cut off, or leaves its column or the window; on a telephone, code and tables scroll;
 - no word is broken, but for names in code;
 - formulas are rendered, and no request goes to another host: the site works without a network;
 - links and anchors lead somewhere, and each page has its previous and next one;
