@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skl_sparse_ae._sparse.scale import factor_of
-from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
+from skl_sparse_ae.plotting._calls import check_calls
+from skl_sparse_ae.plotting._canvas import axes_of, entitle, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import check_index
 from skl_sparse_ae.plotting._docstrings import fill_docstrings
 
@@ -38,6 +39,7 @@ BAR_STEPS = (-1, -0.7, -0.4, 0.4, 0.7, 1)
 SIDES = np.array([(1, 1), (-1, -1), (-1, 1), (1, -1), (0, 1), (0, -1), (1, 0), (-1, 0)])
 
 
+@check_calls
 @fill_docstrings
 class TradeOffDisplay:
     """The trade-off between reconstruction and sparsity: a labelled point per sparsity weight.
@@ -235,7 +237,7 @@ class TradeOffDisplay:
         self.text_ = _label_points(ax, x[order], y[order], labels, bars)
         self.chosen_ = None if self.chosen is None else _ring(ax, x[self.chosen], y[self.chosen])
         ax.set(xlabel=self.xlabel, ylabel=self.ylabel)
-        ax.set_title(f"{self.name} beside each point", loc="left", fontsize="medium")
+        entitle(ax, f"Reconstruction against sparsity, by {self.name}")
         remove_spines(ax)
         return self
 

@@ -67,7 +67,7 @@ def test_names_come_from_the_keys(results):
     results["param_sae__decoder_alpha"] = results["param_sparsity_weight"]
     ax = TradeOffDisplay.from_cv_results(results, parameter="param_sae__decoder_alpha").ax_
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("sparsity (hoyer)", "reconstruction (r2)")
-    assert ax.get_title(loc="left") == "decoder alpha beside each point"
+    assert ax.get_title() == "Reconstruction against sparsity, by decoder alpha"
 
 
 def test_points_of_one_weight_are_not_joined():
