@@ -119,7 +119,7 @@ lines = {
     "autoencoder, 128": cleaned(wide, strong),
 }
 figure, axes = plt.subplots(
-    len(lines), 1, figsize=(7.5, 3.2), layout="constrained"
+    len(lines), 1, figsize=(9, 4.2), layout="constrained"
 )
 figure.suptitle("Noise of 0.3, before and after cleaning")
 for ax, (name, images) in zip(axes, lines.items(), strict=True):

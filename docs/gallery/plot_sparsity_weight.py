@@ -3,9 +3,9 @@ Effect of the sparsity weight
 =============================
 
 Textbooks describe the weight of the sparsity penalty as follows. If it is too
-low, the units are not sparse. If it is too high, they keep to their target, but
-the reconstruction is poor. This example shows both, and how much of the second
-effect is due to mini-batches.
+low, the units are not sparse. If it is too high, they meet their target, but
+the reconstruction is poor. This example shows both effects, and how much of the
+second one is due to mini-batches.
 """
 
 # %%

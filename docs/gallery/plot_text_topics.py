@@ -100,15 +100,19 @@ for unit in order[:12]:
     print(f"{', '.join(top):<70} {module_of[unit]}")
 
 # %%
-# Six of the units as bar charts, with the decoder weights of their first eight
-# words:
-figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained")
+# The picture shows six of the units: the eight words with the largest decoder
+# weights, below the module of most of the strongest documents.
+figure, axes = plt.subplots(2, 3, figsize=(9, 5.4), layout="constrained")
+figure.suptitle("The words of six units, and the module of their documents")
 for ax, unit in zip(axes.flat, order, strict=False):
     weights = model.decoder_components_[unit]
     top = np.argsort(weights)[-8:]
-    ax.barh(words[top], weights[top], color="0.75", edgecolor="black")
-    ax.set_title(f"unit {unit}: {module_of[unit]}", fontsize="medium")
+    ax.barh(words[top], weights[top], color="0.75")
+    ax.set_title(
+        f"unit {unit}: {module_of[unit]}", fontsize="medium", loc="left"
+    )
     ax.set_xticks([])
+    ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "bottom"]].set_visible(False)
 
 # %%
