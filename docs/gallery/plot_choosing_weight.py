@@ -101,8 +101,9 @@ display.ax_.annotate(
 # on the rows that were set aside at the start. The images show what each unit
 # adds to the reconstruction.
 by_r2 = path.models[0]
-figure, axes = plt.subplots(1, 2, figsize=(10, 3), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.3), layout="constrained")
 figure.get_layout_engine().set(wspace=0.08)
+figure.suptitle("What each unit adds to the reconstruction")
 compared = {
     "best R2": by_r2,
     "SparsestWithin(tolerance=0.07)": search.best_estimator_,

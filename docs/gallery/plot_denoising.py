@@ -81,6 +81,7 @@ for (sd, name), values in error.items():
 figure, axes = plt.subplots(
     1, 2, figsize=(10, 4), sharey=True, layout="constrained"
 )
+figure.suptitle("With many units, the autoencoder removes more noise than PCA")
 for ax, sd in zip(axes, noisy, strict=True):
     for name, style in zip(models, ("^:", "o--", "s-"), strict=True):
         ax.plot(

@@ -142,8 +142,8 @@ ax.spines[["top", "right"]].set_visible(False)
 
 # %%
 # The patches that activate one of the units most, with their activations. The
-# first image is what the unit adds to a reconstruction. All patches contain its
-# edge, whatever else they contain.
+# first image is what the unit adds to a reconstruction: vertical stripes. Most
+# of the patches have stripes at the same places. Some of these are slanted.
 display = TopRowsDisplay.from_estimator(
     model,
     X,

@@ -77,8 +77,9 @@ for multiple, (model, messages) in fits.items():
 # left all units hover around the mean, and on the right most are near 0 and
 # some are near 1.
 figure, axes = plt.subplots(
-    2, 2, figsize=(10, 6), height_ratios=[1, 1.4], layout="constrained"
+    2, 2, figsize=(10, 6), height_ratios=[1, 1.2], layout="constrained"
 )
+figure.suptitle("The same mean activation, but only one sparse code")
 for (multiple, (model, _)), above, ax in zip(fits.items(), *axes, strict=True):
     code = model.transform(X_test)
     above.imshow(code[:24], cmap="gray_r", vmin=0, vmax=1, aspect="auto")
@@ -103,7 +104,10 @@ for (multiple, (model, _)), above, ax in zip(fits.items(), *axes, strict=True):
     above.set_title(
         f"decoder_alpha: {multiple:g} scale\nHoyer sparsity {hoyer:.2f}"
     )
-    ax.set(xlabel="activation", xlim=(0, 1), ylim=(1e-5, 1))
+    ax.axvspan(0.5, 1, color="0.94", zorder=0)
+    high = f"{active_fraction(code):.1%} above 0.5"
+    ax.annotate(high, (0.75, 0.1), ha="center", fontsize="large")
+    ax.set(xlabel="activation", xlim=(0, 1), ylim=(1e-4, 1))
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(loc="upper right", frameon=False)
 axes[1, 0].set_ylabel("share of all activations")

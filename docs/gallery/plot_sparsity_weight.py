@@ -80,6 +80,7 @@ for (multiple, name), above, below in zip(names.items(), *axes, strict=True):
     )
     ActivationsDisplay.from_estimator(model, X_test, ax=below)
     above.set_title(f"weight {multiple:g} scale: {name}\n{figures(model)}")
+    below.set_title("")
 for ax in axes[1, :2]:
     ax.get_legend().remove()
 for ax in axes[1, 1:]:
@@ -112,6 +113,7 @@ titles = {"R2 of the reconstruction": r2, "Hoyer sparsity of the code": hoyer}
 figure, axes = plt.subplots(
     1, 2, figsize=(10, 3.8), sharex=True, sharey=True, layout="constrained"
 )
+figure.suptitle("A very high weight ruins the code of Adam, not that of L-BFGS")
 for ax, (title, curves) in zip(axes, titles.items(), strict=True):
     styles = zip(curves.items(), ("o--", "s-"), strict=True)
     for (solver, curve), style in styles:

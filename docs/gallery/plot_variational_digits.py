@@ -127,17 +127,17 @@ for name, rows in (
 # ------------------------------
 #
 # The upper images decode codes on the line between the code of a 7 and that of
-# a 2. They change from one digit into the other. The lower images mix the
+# a 0. They change step by step, through other digits. The lower images mix the
 # pixels: both digits are visible at once.
 n_steps = 8
-start, end = X[y == 7][0], X[y == 2][0]
+start, end = X[y == 7][0], X[y == 0][0]
 share = np.linspace(0, 1, n_steps)[:, np.newaxis]
 lines = {
     "codes": model.interpolate(start, end, n_steps),
     "pixels": (1 - share) * start + share * end,
 }
 figure, axes = plt.subplots(2, n_steps, figsize=(8, 2.6), layout="constrained")
-figure.suptitle("From a 7 to a 2: codes interpolate, pixels only fade")
+figure.suptitle("From a 7 to a 0: codes change the shape, pixels only fade")
 for line, (name, rows) in zip(axes, lines.items(), strict=True):
     line[0].set_ylabel(name)
     for ax, row in zip(line, rows, strict=True):

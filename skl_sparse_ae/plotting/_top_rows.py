@@ -40,7 +40,7 @@ from skl_sparse_ae.plotting._images import (
     tiles_of,
 )
 
-TITLE_WIDTH = 2  # inches
+TITLE_WIDTH = 2.5  # inches
 
 
 @check_calls
@@ -78,7 +78,7 @@ class TopRowsDisplay:
     image_ : matplotlib AxesImage
         The mosaic of rows; only with `image_shape`.
     text_ : list of matplotlib Text
-        The captions: the activations below the rows, and "adds" below the feature; only with
+        The captions: the activations below the rows, and "feature" below the feature; only with
         `image_shape`.
     bars_ : matplotlib BarContainer
         The mean differences, the largest on top; only without `image_shape`.
@@ -270,7 +270,7 @@ class TopRowsDisplay:
             ax = self._plot_bars(ax, n_features, artist_kw)
         else:
             ax = self._plot_images(ax, n_columns, artist_kw)
-        entitle(ax, f"Top rows of unit {self.unit}")
+        entitle(ax, f"Rows that activate unit {self.unit} most")
         return self
 
     def _plot_images(self, ax, n_columns, imshow_kw):
@@ -319,7 +319,7 @@ def _beside(feature, tiles, captions, n_columns):
     shown, written = [], []
     for start in range(0, len(tiles), n_columns):
         shown += [clear if start else feature[None], clear, tiles[start : start + n_columns]]
-        written += ["" if start else "adds", "", *captions[start : start + n_columns]]
+        written += ["" if start else "feature", "", *captions[start : start + n_columns]]
     return np.concatenate(shown), written
 
 

@@ -25,6 +25,7 @@ POINTS = {
 }
 
 ACTIVE_UNITS = {"l0", "n nonzero coefs"}  # low values are sparse
+NAMES = {"r2": "R2 of the reconstruction", "hoyer": "Hoyer sparsity"}
 LABEL_SIZE = 8
 LABEL_OFFSET = 5  # between a point and its label, in each direction
 LABEL_CLEARANCE = 3  # between a label and anything else
@@ -168,7 +169,7 @@ class TradeOffDisplay:
             chosen=chosen,
             name=_parameter_name(parameter),
             xlabel=_sparsity_name(x),
-            ylabel=f"reconstruction ({_metric_name(y)})",
+            ylabel=_reconstruction_name(y),
         )
         return display.plot(ax, **kwargs)
 
@@ -199,7 +200,7 @@ class TradeOffDisplay:
         {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
-        labels = {"xlabel": "sparsity (hoyer)", "ylabel": "reconstruction (r2)"}
+        labels = {"xlabel": NAMES["hoyer"], "ylabel": NAMES["r2"]}
         return cls(path.sparsity_weights, path.r2, path.hoyer, chosen=chosen, **labels).plot(
             ax, **kwargs
         )
@@ -329,4 +330,11 @@ def _parameter_name(key):
 
 def _sparsity_name(key):
     name = _parameter_name(key) if key.startswith("param_") else _metric_name(key)
-    return f"active units of a row ({name})" if name in ACTIVE_UNITS else f"sparsity ({name})"
+    if name in ACTIVE_UNITS:
+        return f"active units of a row ({name})"
+    return NAMES.get(name, f"sparsity ({name})")
+
+
+def _reconstruction_name(key):
+    name = _metric_name(key)
+    return NAMES.get(name, f"reconstruction ({name})")

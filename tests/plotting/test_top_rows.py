@@ -27,6 +27,7 @@ def test_the_rows_with_the_highest_activation_come_first(autoencoder, images):
     np.testing.assert_allclose(display.activations, np.sort(activations)[::-1][:4])
     np.testing.assert_array_equal(display.rows, images[display.indices])
     assert [text.get_text() for text in display.text_] == [f"{a:.2f}" for a in display.activations]
+    assert display.ax_.get_title() == "Rows that activate unit 2 most"
 
 
 def test_what_the_unit_adds_can_stand_before_its_rows(autoencoder, images):
@@ -45,7 +46,7 @@ def test_what_the_unit_adds_can_stand_before_its_rows(autoencoder, images):
     assert not picture[:, 9:17, 3].any()
     assert not picture[10:, :8, 3].any()
     captions = [text.get_text() for text in display.text_]
-    assert captions[:3] == ["adds", "", f"{display.activations[0]:.2f}"]
+    assert captions[:3] == ["feature", "", f"{display.activations[0]:.2f}"]
     assert captions[5:8] == ["", "", f"{display.activations[3]:.2f}"]
 
 
