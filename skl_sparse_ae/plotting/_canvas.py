@@ -55,6 +55,13 @@ def remove_spines(ax):
     ax.spines[["top", "right"]].set_visible(False)
 
 
+def whole_ticks(ax):
+    """Put the ticks of the x axis at whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+
+
 def name_ends(ax, x, heights, names):
     """Write each name to the right of its curve's end (x, height), without overlaps.
 

@@ -13,6 +13,7 @@ from skl_sparse_ae.plotting._canvas import (
     name_ends,
     remove_spines,
     require_matplotlib,
+    whole_ticks,
 )
 from skl_sparse_ae.plotting._checks import check_choice, fitted_autoencoder
 from skl_sparse_ae.plotting._docstrings import fill_docstrings
@@ -24,6 +25,7 @@ STYLES = {  # they differ in line style, marker and lightness as well as in colo
     "kl_divergence": {"color": ACCENT, "linestyle": "-.", "marker": "s"},
     "weight_decay": {"color": "#555555", "linestyle": ":", "marker": "^"},
 }
+NAMES = {"kl_divergence": "KL divergence"}  # the others are words already
 N_MARKERS = 8
 LOG_RANGE = 10  # ratio of the largest to the smallest value, above which the axis is logarithmic
 
@@ -135,8 +137,9 @@ class LossCurveDisplay:
         ax.set(xlabel=self.xlabel, ylabel="loss and its terms", xlim=(min(1, last - 1), last))
         entitle(ax, f"Loss during the fit, by {self.xlabel}")
         remove_spines(ax)
+        whole_ticks(ax)
         ax.set_ylim(ax.get_ylim())
-        names = [name.replace("_", " ") for name in curves]
+        names = [NAMES.get(name, name.replace("_", " ")) for name in curves]
         self.text_ = name_ends(ax, last, [curve[-1] for curve in curves.values()], names)
         return self
 
