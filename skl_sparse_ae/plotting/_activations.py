@@ -41,8 +41,8 @@ class ActivationsDisplay:
     Units are drawn side by side, the most variable first. In a sparse code most activations are
     near 0 and some are high: the bands reach far above the target, while the means lie on it. In a
     collapsed code each unit has the same value for every row: the bands are a thin line at the
-    target. A unit that fewer than 5% of the rows use has a line at 0: to see such units apart, draw
-    a `DensityDisplay`.
+    target. A unit that fewer than 5% of the rows use has a line at 0. Use `DensityDisplay` to
+    distinguish such units.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class ActivationsDisplay:
 
     See Also
     --------
-    DensityDisplay : How many rows use each unit, for codes of which most elements are 0.
+    DensityDisplay : How many rows use each unit, for codes whose elements are mostly 0.
     LossCurveDisplay : How the fit converged.
 
     Examples

@@ -14,12 +14,12 @@ LINE_HEIGHT = 1.25  # of a name, in font sizes
 
 
 def require_matplotlib(caller):
-    """Raise ImportError, naming the extra to install, before any work is done."""
+    """Raise ImportError, naming what to install, before any work is done."""
     try:
         import matplotlib  # noqa: F401  only to see whether it is installed
     except ImportError as error:
         raise ImportError(
-            f'{caller} requires matplotlib. Install it by: pip install "skl_sparse_ae[plots]"'
+            f"{caller} requires matplotlib. Install it by: pip install matplotlib"
         ) from error
 
 

@@ -35,9 +35,9 @@ class DensityDisplay:
     """The histogram of the densities of units: the share of rows that use each of them.
 
     The axis of the densities is logarithmic. Units that no row uses, dead units, have no logarithm:
-    they are a hatched bar of their own at the left. In a good code most units lie in one hill. A
-    second hill at 100% holds units that nearly every row uses: they stand for no feature. Many dead
-    units are memory and time for nothing.
+    a hatched bar at the left counts them. In a good code the histogram has one peak. A second peak
+    at 100% consists of units that nearly every row uses: they represent no feature. Many dead units
+    waste memory and time.
 
     Parameters
     ----------

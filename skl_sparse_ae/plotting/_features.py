@@ -115,10 +115,11 @@ class FeaturesDisplay:
         units : int or sequence of int, default=None
             The number of units, or their indices; None draws all.
         order : {"norm", "mean_activation", "density"} or None, default=None
-            Draw the units with the largest weights first, those with the highest mean activation
-            in training, or those that most rows used in training. The mean activation is known of
-            a `SparseAutoencoderTransformer`, the density of a `TopKAutoencoderTransformer`. None
-            keeps the order of `units`. If `units` is an int, units are counted after sorting.
+            Sort the units, in descending order, by the norm of their weights, by their mean
+            activation in training, or by the share of the training rows that use them.
+            "mean_activation" needs a `SparseAutoencoderTransformer`, "density" needs a
+            `TopKAutoencoderTransformer`. None keeps the order of `units`. If `units` is an int,
+            units are counted after sorting.
         weights : {"encoder", "decoder"}, default="encoder"
             "encoder" draws what activates a unit, "decoder" what it adds to the reconstruction.
             If neighbouring pixels hardly differ, as in photographs, "decoder" is far less noisy.

@@ -47,8 +47,8 @@ class LatentPlaneDisplay:
 
     Each class has a marker and a colour of its own, and its name stands at its centre, the median.
     Codes with a standard normal prior fill the plane around 0, without gaps, and without overlaps
-    if the units separate the classes. The grid has equal probabilities of the prior between its
-    lines, so all of its images are equally likely.
+    if the units separate the classes. Neighbouring lines of the grid enclose equal probabilities of
+    the prior, so all of its images are equally likely.
 
     Parameters
     ----------

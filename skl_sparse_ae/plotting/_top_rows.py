@@ -51,8 +51,8 @@ class TopRowsDisplay:
     With `image_shape`, they are drawn as images, the most active one first, each with its
     activation below. What the unit adds to the reconstruction can be drawn before them, with 0 as
     mid-grey. Without `image_shape`, there is a bar for each of the features in which these rows
-    differ most from all rows. A bar is the mean difference in standard deviations; each mark is a
-    row.
+    differ most from the mean of all rows. A bar is the mean difference in standard deviations;
+    each mark is a row.
 
     Parameters
     ----------

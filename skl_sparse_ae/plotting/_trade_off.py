@@ -43,7 +43,7 @@ SIDES = np.array([(1, 1), (-1, -1), (-1, 1), (1, -1), (0, 1), (0, -1), (1, 0), (
 @check_calls
 @fill_docstrings
 class TradeOffDisplay:
-    """The trade-off between reconstruction and sparsity: a labelled point per sparsity weight.
+    """The trade-off between reconstruction and sparsity: one point for each sparsity weight.
 
     Parameters
     ----------

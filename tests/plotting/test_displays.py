@@ -162,10 +162,10 @@ def test_pandas_is_not_needed(autoencoder, images, draw, without):
 
 
 @every_display
-def test_without_matplotlib_the_error_names_the_extra(autoencoder, images, draw, without):
+def test_without_matplotlib_the_error_says_what_to_install(autoencoder, images, draw, without):
     without("matplotlib")
     with pytest.raises(
-        ImportError, match=r'Display requires matplotlib\. .*pip install "skl_sparse_ae\[plots\]"'
+        ImportError, match=r"Display requires matplotlib\. .*pip install matplotlib"
     ):
         draw(autoencoder, images)
 
