@@ -164,7 +164,8 @@ def test_pandas_is_not_needed(autoencoder, images, draw, without):
 @every_display
 def test_without_matplotlib_the_error_says_what_to_install(autoencoder, images, draw, without):
     without("matplotlib")
-    with pytest.raises(ImportError, match="Display requires matplotlib. .*pip install matplotlib"):
+    message = r"Display requires matplotlib\. .*pip install matplotlib"
+    with pytest.raises(ImportError, match=message):
         draw(autoencoder, images)
 
 
