@@ -79,17 +79,19 @@ def picture(name, says):
 
 
 def times_table(result):
-    others = dict.fromkeys(name for r in result["times"] for name in r["seconds"] if is_other(name))
-    columns = ["case", "threads", "machine", "ours, ms", "share of the products"]
+    """Times on a quiet machine. `busy_table` has those beside a competitor."""
+    quiet = [r for r in result["times"] if r["load"] == "quiet"]
+    others = dict.fromkeys(name for r in quiet for name in r["seconds"] if is_other(name))
+    columns = ["case", "threads", "ours, ms", "share of the products"]
     columns += [f"{name} / ours" for name in others]
 
     def row(r):
         seconds, ours = r["seconds"], r["seconds"]["ours"]
         own = [f"{1e3 * np.median(ours):.3g}", f"{ratio(floor(seconds), ours):.2f}"]
         ratios = [f"{ratio(seconds[n], ours):.2f}" if n in seconds else "" for n in others]
-        return [f"{r['part']}, {r['case']}", r["threads"], r["load"], *own, *ratios]
+        return [f"{r['part']}, {r['case']}", r["threads"], *own, *ratios]
 
-    return table(columns, map(row, result["times"]))
+    return table(columns, map(row, quiet))
 
 
 def is_other(name):
@@ -101,14 +103,14 @@ def busy_table(result):
     records = {(r["case"], r["threads"], r["load"]): r["seconds"] for r in result["times"]}
     busy = [r for r in result["times"] if r["load"] == "busy"]
     names = dict.fromkeys(name for r in busy for name in r["seconds"])
+    names = [name for name in names if name == "ours" or is_other(name)]
 
     def row(r):
         before, now = records[r["case"], r["threads"], "quiet"], r["seconds"]
         slower = [f"{ratio(now[n], before[n]):.2f}" if n in before else "" for n in names]
         return [f"{r['part']}, {r['case']}", r["threads"], *slower]
 
-    lines = table(["case", "threads", *names], map(row, busy))
-    return ["Time beside it over the time without:", "", *lines] if lines else []
+    return table(["case", "threads", *names], map(row, busy))
 
 
 def memory_of_evaluations(result):
