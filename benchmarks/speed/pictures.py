@@ -134,7 +134,7 @@ def draw_jobs(lines):
         of_problem = [row for row in rows if row[0] == problem]
         _draw_job(axis, sorted(of_problem, key=lambda row: -float(row[5])))
         axis.set_title(problem, fontsize="medium")
-    figure.suptitle("Accuracy of a linear classifier on each code; seconds to compute the code")
+    figure.suptitle("Default settings: accuracy with each code, and seconds to compute it")
     figure.supxlabel("accuracy (bar: lowest to highest of three seeds)", fontsize="medium")
     return figure
 
