@@ -271,11 +271,25 @@ def test_the_twin_learns_with_as_many_active_units_as_asked(comparison):
     pytest.importorskip("torch")
     X = comparison.superposed(400)[0].astype(np.float32)
     task = comparison.Task(width=100, l0=8, epochs=5, seed=0)
-    network = importlib.import_module("benchmarks.study.topk_peers").twin(X, task, 0.01)
+    peers = importlib.import_module("benchmarks.study.topk_peers")
+    *_, network = peers.twin(X, task, (8,))
+    assert network.search["rate"] in peers.RATES
     code = network.code(X)
     assert np.count_nonzero(code) == pytest.approx(8 * len(X), abs=1)
     assert np.allclose(np.linalg.norm(network.atoms, axis=1), 1, atol=1e-5)
     assert comparison.unexplained(X, network.decode(code)) < 0.7
+
+
+def test_a_choice_of_the_trainer_changes_the_fit_and_is_undone(benchmark, monkeypatch):
+    study = benchmark("study.topk_defaults")
+    monkeypatch.setattr(study, "N_TEST", 50)
+    X = study.superposed(300)[0].astype(np.float32)
+    errors = [
+        study.figures(X, 40, 0, 3, **changed)[0]
+        for changed in ({}, {"falling_share": 0.9}, {"groups": 1}, {"batch_size": 50}, {})
+    ]
+    assert len(set(errors)) == 4
+    assert errors[0] == errors[-1]
 
 
 def test_unexplained_variance_of_the_mean_is_one(comparison):
