@@ -1,0 +1,262 @@
+"""Outlier detection by reconstruction: a detector around any autoencoder."""
+
+from numbers import Real
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import _safe_indexing, check_array, get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skl_sparse_ae._estimator.transaction import reading, transaction
+from skl_sparse_ae._estimator.unwrap import autoencoder_in, steps_of
+from skl_sparse_ae._estimator.validation import FLOATS
+from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
+
+__all__ = ["AutoencoderOutlierDetector"]
+
+# Chosen by `benchmarks/study/outliers.py`; docs/anomalies.md has the figures.
+MAX_UNITS = 100
+DECODER_ALPHA = "3*scale"
+FENCE = 1.5  # interquartile ranges, as in Tukey's box plots
+
+
+class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
+    """Finds rows that an autoencoder reconstructs badly: outliers among X, or unlike X.
+
+    The score of a row is `score_samples` of the autoencoder: minus the reconstruction error, mean
+    over features, or the ELBO of a variational autoencoder. Rows that score below `offset_` are
+    outliers.
+
+    Parameters
+    ----------
+    estimator : autoencoder, or Pipeline that ends in one; default=None
+        Any autoencoder of this package. It is cloned. To use one that is already fitted, wrap it
+        into `sklearn.frozen.FrozenEstimator`. None is a `StandardScaler` before a
+        `SparseAutoencoderTransformer` with as many units as columns, but at most 100, and
+        ``decoder_alpha="3*scale"``, which were chosen for detection.
+    trim : float in [0, 1), default=0.1
+        Share of the rows to leave out of the fit of `estimator`: those farthest from the mean of
+        the rows. They may be outliers, which the autoencoder would learn to reconstruct. The
+        distance is Euclidean, in the columns that reach the autoencoder. 0 leaves out none: best
+        if X has no outliers.
+    contamination : "auto" or float in (0, 0.5], default="auto"
+        Share of outliers among the rows of X, all of them; it decides `offset_` alone. "auto" sets
+        the offset 1.5 interquartile ranges below the lower quartile of their scores, the fence of
+        Tukey's box plots.
+    random_state : int, RandomState instance or None, default=None
+        That of the autoencoder if `estimator` is None, and otherwise ignored.
+
+    Attributes
+    ----------
+    estimator_ : autoencoder or Pipeline
+        Fitted.
+    offset_ : float
+        The score below which a row is an outlier: ``decision_function(X) == score_samples(X) -
+        offset_``.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if X was a DataFrame with string column names.
+
+    See Also
+    --------
+    sklearn.ensemble.IsolationForest : Needs no scaling; better if training rows are dirty.
+    sklearn.neighbors.LocalOutlierFactor : Compares a row with its neighbours.
+    skl_sparse_ae.metrics.feature_errors : Which columns make a row an outlier.
+
+    References
+    ----------
+    Tukey, J. W., Exploratory Data Analysis (1977), section 2C.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skl_sparse_ae import AutoencoderOutlierDetector
+    >>> X = load_wine().data
+    >>> detector = AutoencoderOutlierDetector(contamination=0.05, random_state=0).fit(X)
+    >>> odd = X[:1].copy()
+    >>> odd[0, 3] += 30  # alcalinity of ash
+    >>> detector.predict(X[:1]), detector.predict(odd)
+    (array([1]), array([-1]))
+    """
+
+    _parameter_constraints: dict = {
+        "estimator": [None, HasMethods(["fit", "score_samples"])],
+        "trim": [Interval(Real, 0, 1, closed="left")],
+        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        trim: float = 0.1,
+        contamination: float | Literal["auto"] = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.estimator = estimator
+        self.trim = trim
+        self.contamination = contamination
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Fit the autoencoder to X without the rows that `trim` leaves out, and set the offset.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Whatever `estimator` accepts. By default, rows of finite numbers.
+        y : ignored
+
+        Returns
+        -------
+        self : AutoencoderOutlierDetector
+            If an exception is raised, the detector is left unchanged.
+
+        Raises
+        ------
+        TypeError
+            If `estimator` is neither an autoencoder nor a Pipeline that ends in one.
+        ValueError
+            For parameters outside their range; and whatever `estimator` raises.
+        """
+        with transaction(self) as working, np.errstate(all="ignore"):
+            working._fit(X)
+        return self
+
+    def _fit(self, X):
+        """Fit this detector, the working copy of a transaction."""
+        self._validate_params()
+        estimator = self._unfitted(X)
+        self.estimator_ = estimator.fit(_without_far_rows(estimator, X, self.trim))
+        self.offset_ = _offset(self.estimator_.score_samples(X), self.contamination)
+
+    def _unfitted(self, X):
+        """The estimator to fit: a clone of `estimator`, or the default for the columns of X."""
+        if self.estimator is None:
+            return _default(StandardScaler(with_mean=False).fit(X), self.random_state)
+        last, (_, autoencoder) = steps_of(self.estimator)[-1], autoencoder_in(self.estimator)
+        if last is not autoencoder:
+            raise TypeError(
+                f"estimator must end in an autoencoder, but its last step is a "
+                f"{type(last).__name__}."
+            )
+        return clone(self.estimator)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of columns of X."""
+        return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the columns of X, if it was a DataFrame with string column names."""
+        return self.estimator_.feature_names_in_
+
+    @reading
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
+        """`score_samples` of the fitted autoencoder: low for outliers.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows like those of `fit`. The score of a row does not depend on the other rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), float64
+            Minus the error, mean over features, at most 0; the ELBO in nats for a variational
+            autoencoder.
+
+        Raises
+        ------
+        ValueError
+            Whatever the autoencoder raises, e.g. with ``loss="cross_entropy"`` for values outside
+            [0, 1].
+        """
+        check_is_fitted(self)
+        return self.estimator_.score_samples(X)
+
+    @reading
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
+        """``score_samples(X) - offset_``: negative for outliers.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            As in `score_samples`.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,), float64
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Which rows are outliers.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            As in `score_samples`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), int
+            -1 for outliers, 1 for the others.
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        estimator = SparseAutoencoderTransformer() if self.estimator is None else self.estimator
+        tags.input_tags = get_tags(estimator).input_tags
+        return tags
+
+
+def _default(scaler, random_state):
+    """The Pipeline for the columns that this scaler has seen."""
+    autoencoder = SparseAutoencoderTransformer(
+        min(scaler.n_features_in_, MAX_UNITS),
+        decoder_alpha=DECODER_ALPHA,
+        random_state=random_state,
+    )
+    return make_pipeline(scaler, autoencoder)  # the autoencoder centres, even sparse X
+
+
+def _without_far_rows(estimator, X, trim):
+    """X without the share `trim` of its rows that is farthest from their mean.
+
+    The distance is measured before the last step of a Pipeline, whose other steps are fitted.
+    """
+    if trim == 0 or isinstance(estimator, FrozenEstimator):
+        return X
+    has_steps = isinstance(estimator, Pipeline) and len(estimator) > 1
+    rows = estimator[:-1].fit_transform(X) if has_steps else X
+    distances = _distances(check_array(rows, accept_sparse="csr", dtype=FLOATS))
+    near = np.flatnonzero(distances <= np.quantile(distances, 1 - trim))
+    return _safe_indexing(X.tocsr() if issparse(X) else X, near)
+
+
+def _distances(X):
+    """Squared distance of each row to the mean of the rows; of sparse rows, up to a constant."""
+    mean = np.asarray(X.mean(axis=0)).ravel()
+    if issparse(X):
+        return np.asarray(X.multiply(X).sum(axis=1)).ravel() - 2 * (X @ mean)
+    return np.square(X - mean).sum(axis=1)
+
+
+def _offset(scores, contamination):
+    """The score below which a row is an outlier, from those of the training rows."""
+    if contamination != "auto":
+        return float(np.quantile(scores, contamination))
+    low, high = np.quantile(scores, [0.25, 0.75])
+    return float(low - FENCE * (high - low))
