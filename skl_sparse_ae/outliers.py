@@ -1,22 +1,23 @@
-"""Outlier detection by reconstruction: a detector around any autoencoder."""
+"""Outlier detection by reconstruction error or likelihood, with any autoencoder."""
 
 from numbers import Real
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import _safe_indexing, check_array, get_tags
+from sklearn.utils import _safe_indexing, check_array, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skl_sparse_ae._estimator.transaction import reading, transaction
 from skl_sparse_ae._estimator.unwrap import autoencoder_in, steps_of
 from skl_sparse_ae._estimator.validation import FLOATS
+from skl_sparse_ae._rows.blocks import row_blocks
+from skl_sparse_ae._rows.products import dense
 from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
 
 __all__ = ["AutoencoderOutlierDetector"]
@@ -28,7 +29,7 @@ FENCE = 1.5  # interquartile ranges, as in Tukey's box plots
 
 
 class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
-    """Finds rows that an autoencoder reconstructs badly: outliers among X, or unlike X.
+    """Detect outliers as the rows that an autoencoder cannot reconstruct.
 
     The score of a row is `score_samples` of the autoencoder: minus the reconstruction error, mean
     over features, or the ELBO of a variational autoencoder. Rows that score below `offset_` are
@@ -36,40 +37,44 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     Parameters
     ----------
-    estimator : autoencoder, or Pipeline that ends in one; default=None
-        Any autoencoder of this package. It is cloned. To use one that is already fitted, wrap it
-        into `sklearn.frozen.FrozenEstimator`. None is a `StandardScaler` before a
+    estimator : autoencoder, or Pipeline that ends in one, default=None
+        Any autoencoder of this package. It is cloned. To use one that is already fitted, wrap it in
+        `sklearn.frozen.FrozenEstimator`. None means a `StandardScaler` followed by a
         `SparseAutoencoderTransformer` with as many units as columns, but at most 100, and
-        ``decoder_alpha="3*scale"``, which were chosen for detection.
+        ``decoder_alpha="3*scale"``.
     trim : float in [0, 1), default=0.1
-        Share of the rows to leave out of the fit of `estimator`: those farthest from the mean of
-        the rows. They may be outliers, which the autoencoder would learn to reconstruct. The
-        distance is Euclidean, in the columns that reach the autoencoder. 0 leaves out none: best
-        if X has no outliers.
+        Share of the rows to leave out when `estimator` is fitted: those farthest from the mean row.
+        They may be outliers, and an autoencoder learns to reconstruct the outliers that it is
+        fitted to. The distance is Euclidean, in the columns that reach the autoencoder. Use 0 if X
+        has no outliers.
     contamination : "auto" or float in (0, 0.5], default="auto"
-        Share of outliers among the rows of X, all of them; it decides `offset_` alone. "auto" sets
-        the offset 1.5 interquartile ranges below the lower quartile of their scores, the fence of
-        Tukey's box plots.
+        Share of outliers in X. It only sets `offset_`. "auto" sets it 1.5 interquartile ranges
+        below the lower quartile of the scores of X, the fence of Tukey's box plots.
     random_state : int, RandomState instance or None, default=None
-        That of the autoencoder if `estimator` is None, and otherwise ignored.
+        If not None, it replaces every `random_state` in the clone of `estimator`.
 
     Attributes
     ----------
     estimator_ : autoencoder or Pipeline
-        Fitted.
+        The fitted clone of `estimator`.
     offset_ : float
-        The score below which a row is an outlier: ``decision_function(X) == score_samples(X) -
+        Rows that score below it are outliers: ``decision_function(X) == score_samples(X) -
         offset_``.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Their names, if X was a DataFrame with string column names.
+        Names of the columns of X, if it was a DataFrame with string column names.
 
     See Also
     --------
-    sklearn.ensemble.IsolationForest : Needs no scaling; better if training rows are dirty.
-    sklearn.neighbors.LocalOutlierFactor : Compares a row with its neighbours.
-    skl_sparse_ae.metrics.feature_errors : Which columns make a row an outlier.
+    sklearn.ensemble.IsolationForest : Better if many of the rows are outliers.
+    sklearn.neighbors.LocalOutlierFactor : Compares the densities of a row and of its neighbours.
+    skl_sparse_ae.metrics.feature_errors : Shows in which columns a row is unusual.
+
+    Notes
+    -----
+    The defaults were chosen on other tables than those on which the documentation reports them.
+    `docs/anomalies.md` shows both, and the scores of other detectors.
 
     References
     ----------
@@ -113,20 +118,21 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Whatever `estimator` accepts. By default, rows of finite numbers.
-        y : ignored
+            Rows that `estimator` accepts: finite numbers by default.
+        y : Ignored
+            Not used, present for API consistency by convention.
 
         Returns
         -------
         self : AutoencoderOutlierDetector
-            If an exception is raised, the detector is left unchanged.
+            The fitted detector. If an exception is raised, it is left unchanged.
 
         Raises
         ------
         TypeError
             If `estimator` is neither an autoencoder nor a Pipeline that ends in one.
         ValueError
-            For parameters outside their range; and whatever `estimator` raises.
+            If a parameter is out of range, or `estimator` rejects X.
         """
         with transaction(self) as working, np.errstate(all="ignore"):
             working._fit(X)
@@ -136,13 +142,15 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """Fit this detector, the working copy of a transaction."""
         self._validate_params()
         estimator = self._unfitted(X)
-        self.estimator_ = estimator.fit(_without_far_rows(estimator, X, self.trim))
+        _seed(estimator, self.random_state)
+        near = _without_far_rows(estimator, X, self.trim)
+        self.estimator_ = estimator.fit(near, None)  # FrozenEstimator requires y
         self.offset_ = _offset(self.estimator_.score_samples(X), self.contamination)
 
     def _unfitted(self, X):
-        """The estimator to fit: a clone of `estimator`, or the default for the columns of X."""
+        """A clone of `estimator`, or the default for the columns of X."""
         if self.estimator is None:
-            return _default(StandardScaler(with_mean=False).fit(X), self.random_state)
+            return _default(StandardScaler(with_mean=False).fit(X).n_features_in_)
         last, (_, autoencoder) = steps_of(self.estimator)[-1], autoencoder_in(self.estimator)
         if last is not autoencoder:
             raise TypeError(
@@ -163,7 +171,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     @reading
     def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """`score_samples` of the fitted autoencoder: low for outliers.
+        """The score of each row, by the fitted autoencoder: low for outliers.
 
         Parameters
         ----------
@@ -179,8 +187,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            Whatever the autoencoder raises, e.g. with ``loss="cross_entropy"`` for values outside
-            [0, 1].
+            If the autoencoder rejects X, for example values outside [0, 1] with
+            ``loss="cross_entropy"``.
         """
         check_is_fitted(self)
         return self.estimator_.score_samples(X)
@@ -197,11 +205,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         decision : ndarray of shape (n_samples,), float64
+            Distance of each score to the threshold.
         """
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Which rows are outliers.
+        """Label each row as an outlier or an inlier.
 
         Parameters
         ----------
@@ -211,7 +220,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         labels : ndarray of shape (n_samples,), int
-            -1 for outliers, 1 for the others.
+            -1 for outliers, 1 for inliers.
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
@@ -222,36 +231,40 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         return tags
 
 
-def _default(scaler, random_state):
-    """The Pipeline for the columns that this scaler has seen."""
+def _default(n_features):
     autoencoder = SparseAutoencoderTransformer(
-        min(scaler.n_features_in_, MAX_UNITS),
-        decoder_alpha=DECODER_ALPHA,
-        random_state=random_state,
+        min(n_features, MAX_UNITS), decoder_alpha=DECODER_ALPHA
     )
-    return make_pipeline(scaler, autoencoder)  # the autoencoder centres, even sparse X
+    # The autoencoder subtracts the mean, also of sparse rows, which the scaler could not.
+    return make_pipeline(StandardScaler(with_mean=False), autoencoder)
+
+
+def _seed(estimator, random_state):
+    """Replace every `random_state` in the estimator, unless the new one is None."""
+    if random_state is not None:
+        names = (name for name in estimator.get_params() if name.split("__")[-1] == "random_state")
+        estimator.set_params(**dict.fromkeys(names, random_state))
 
 
 def _without_far_rows(estimator, X, trim):
-    """X without the share `trim` of its rows that is farthest from their mean.
+    """X without the share `trim` of its rows that are farthest from their mean.
 
-    The distance is measured before the last step of a Pipeline, whose other steps are fitted.
+    The distance is measured before the last step of a Pipeline, after fitting its other steps.
     """
     if trim == 0 or isinstance(estimator, FrozenEstimator):
         return X
     has_steps = isinstance(estimator, Pipeline) and len(estimator) > 1
     rows = estimator[:-1].fit_transform(X) if has_steps else X
     distances = _distances(check_array(rows, accept_sparse="csr", dtype=FLOATS))
-    near = np.flatnonzero(distances <= np.quantile(distances, 1 - trim))
-    return _safe_indexing(X.tocsr() if issparse(X) else X, near)
+    nearest = np.argsort(distances, kind="stable")[: len(distances) - int(trim * len(distances))]
+    return _safe_indexing(*indexable(X), np.sort(nearest))
 
 
 def _distances(X):
-    """Squared distance of each row to the mean of the rows; of sparse rows, up to a constant."""
-    mean = np.asarray(X.mean(axis=0)).ravel()
-    if issparse(X):
-        return np.asarray(X.multiply(X).sum(axis=1)).ravel() - 2 * (X @ mean)
-    return np.square(X - mean).sum(axis=1)
+    """Squared distance of each row to the mean row."""
+    mean = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
+    blocks = row_blocks(X, X.shape[1]).rows
+    return np.concatenate([np.square(dense(block) - mean).sum(axis=1) for block in blocks])
 
 
 def _offset(scores, contamination):

@@ -58,8 +58,10 @@ def _load(name, share, split):
     train = rng.permutation(np.r_[normal[: n_train - n_odd], odd[:n_odd]])
     test_normal = normal[n_train:][:MOST_NORMAL]
     test_odd = odd[most_odd:][:MOST_ANOMALIES]
-    return X[train], X[np.r_[test_normal, test_odd]], np.repeat(
-        [False, True], [len(test_normal), len(test_odd)]
+    return (
+        X[train],
+        X[np.r_[test_normal, test_odd]],
+        np.repeat([False, True], [len(test_normal), len(test_odd)]),
     )
 
 
