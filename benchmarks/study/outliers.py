@@ -39,7 +39,7 @@ from skl_sparse_ae import (
 )
 
 SPLITS = range(3)
-TRIM = 0.1
+TRIM, FENCES = 0.2, (1.5, 3)
 
 # ------------------------------------------------------- detectors: fit(X_train, seed) is fitted
 
@@ -107,6 +107,7 @@ FITTING = {
     f"{name}, 3*scale, {TRIM}": partial(sparse, w, "3*scale", TRIM) for name, w in WIDTHS.items()
 }
 AROUND = {f"d, {a}, {t}": partial(sparse, 1.0, a, t) for a, t in product(DECAYS, TRIMS)}
+CHOICE = f"d, 3*scale, {TRIM}"
 LINEAR = {f"PCA, {share:.0%}": partial(PCAError, share) for share in SHARES_OF_VARIANCE}
 LINEAR |= {f"{name}, trimmed": partial(trimmed, detector) for name, detector in LINEAR.items()}
 OURS = {
@@ -146,13 +147,18 @@ def measured(detector, table, share, split):
 
 
 def thresholds(fitted, X_train, X_test, is_anomaly, share):
-    """Shares of anomalies found and of false alarms, by "auto" and by the true contamination."""
+    """Shares of anomalies found and of false alarms, with several thresholds.
+
+    "auto" is that of the detector, and "known" that of the true contamination.
+    """
     if not hasattr(fitted, "predict"):
         return {}
-    flagged = {"auto": fitted.predict(X_test) == -1}
+    known, scores = fitted.score_samples(X_train), fitted.score_samples(X_test)
+    low, high = np.quantile(known, [0.25, 0.75])
+    flagged = {f"fence {fence}": scores < low - fence * (high - low) for fence in FENCES}
+    flagged["auto"] = fitted.predict(X_test) == -1
     if share:
-        offset = np.quantile(fitted.score_samples(X_train), share)
-        flagged["known"] = fitted.score_samples(X_test) < offset
+        flagged["known"] = scores < np.quantile(known, share)
     return {
         f"{name}, {what}": float(rows[mask].mean())
         for name, rows in flagged.items()
@@ -219,11 +225,11 @@ def shown(value, is_best):
     return f"**{value:.2f}**" if is_best else f"{value:.2f}"
 
 
-def of_thresholds(records):
+def of_thresholds(records, detectors, thresholds, *, role):
     """What each detector's threshold finds, and how often it is wrong."""
     rows = []
-    for name, share, threshold in product(OURS | PEERS, SHARES, ("auto", "known")):
-        where = {"role": REPORTED, "detector": name, "share": share}
+    for name, share, threshold in product(detectors, SHARES, thresholds):
+        where = {"role": role, "detector": name, "share": share}
         found, alarms = (mean(records, f"{threshold}, {w}", **where) for w in ("found", "alarms"))
         if np.isfinite(found):
             rows.append([name, f"{share:.0%}", threshold, f"{found:.0%}", f"{alarms:.0%}"])
@@ -239,7 +245,12 @@ def print_tables(records):
     print("\nPrecision\n", by_share(records, OURS | PEERS, REPORTED, "precision"), sep="\n")
     for share in SHARES:
         print(f"\n{share:.0%} anomalies\n", by_table(records, OURS | PEERS, share), sep="\n")
-    print("\nThresholds\n", of_thresholds(records), sep="\n")
+    fences = [f"fence {fence}" for fence in FENCES]
+    print("\nFence\n", of_thresholds(records, [CHOICE], fences, role=CHOSEN), sep="\n")
+    of_reported = partial(of_thresholds, records, role=REPORTED)
+    print("\nAuto\n", of_reported(OURS | PEERS, ["auto"]), sep="\n")
+    known = of_reported(["default", "IsolationForest"], ["known"])
+    print("\nKnown contamination\n", known, sep="\n")
     print("\nSeconds\n", by_share(records, OURS | PEERS, REPORTED, "seconds"), sep="\n")
     print("\nWarnings\n", by_share(records, OURS, REPORTED, "warnings"), sep="\n")
 
