@@ -13,6 +13,7 @@ from sklearn.utils import _safe_indexing, check_array, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skl_sparse_ae._estimator.base import BaseAutoencoder
 from skl_sparse_ae._estimator.transaction import reading, transaction
 from skl_sparse_ae._estimator.unwrap import autoencoder_in, steps_of
 from skl_sparse_ae._estimator.validation import FLOATS
@@ -29,7 +30,7 @@ FENCE = 3  # interquartile ranges
 
 
 class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
-    """Detect outliers as the rows that an autoencoder cannot reconstruct.
+    """Outlier detector that scores rows by the reconstruction error of an autoencoder.
 
     The score of a row is `score_samples` of the autoencoder: minus the reconstruction error, mean
     over features, or the ELBO of a variational autoencoder. Rows that score below `offset_` are
@@ -91,6 +92,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     >>> detector.predict(X[:1]), detector.predict(odd)
     (array([1]), array([-1]))
     """
+
+    _doc_link_module = BaseAutoencoder._doc_link_module
+    _doc_link_template = BaseAutoencoder._doc_link_template
 
     _parameter_constraints: dict = {
         "estimator": [None, HasMethods(["fit", "score_samples"])],

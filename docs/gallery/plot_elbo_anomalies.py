@@ -16,10 +16,10 @@ log-likelihood is known exactly, in closed form.
 # among unseen rows of all digits. The area under the ROC curve measures the
 # success: 0.5 is random guessing. No parameter is chosen by it.
 #
-# ``AutoencoderOutlierDetector`` adds a threshold to the scores. Rows that a model
-# was fitted to score higher than others, so 300 rows are held out for the
-# threshold. ``FrozenEstimator`` keeps the model from being fitted again. The
-# threshold is such that 5% of the held-out rows score below it.
+# ``AutoencoderOutlierDetector`` adds a threshold to the scores. Rows that a
+# model was fitted to score higher than others, so 300 rows are held out for the
+# threshold: 5% of them score below it. ``FrozenEstimator`` keeps the model from
+# being fitted again.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
