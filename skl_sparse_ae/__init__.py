@@ -1,11 +1,11 @@
 """Autoencoders that are ordinary scikit-learn transformers, on NumPy and SciPy alone."""
 
 from skl_sparse_ae._estimator.persistence import InconsistentVersionWarning
+from skl_sparse_ae._outliers import AutoencoderOutlierDetector
 from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
 from skl_sparse_ae._topk.estimator import TopKAutoencoderTransformer
 from skl_sparse_ae._variational.estimator import VariationalAutoencoderTransformer
 from skl_sparse_ae._version import __version__ as __version__
-from skl_sparse_ae.outliers import AutoencoderOutlierDetector
 
 __all__ = [
     "AutoencoderOutlierDetector",
