@@ -63,7 +63,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         offset_``.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns of X, if it was a DataFrame with string column names.
 
     See Also
