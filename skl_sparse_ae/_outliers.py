@@ -74,8 +74,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     Notes
     -----
-    The defaults were chosen on other tables than those on which the documentation reports them.
-    `docs/anomalies.md` shows both, and the scores of other detectors.
+    The defaults were chosen on other tables than those on which the documentation reports them. Its
+    page on anomaly detection compares them with other detectors.
 
     References
     ----------
@@ -86,7 +86,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     >>> from sklearn.datasets import load_wine
     >>> from skl_sparse_ae import AutoencoderOutlierDetector
     >>> X = load_wine().data
-    >>> detector = AutoencoderOutlierDetector(contamination=0.05, random_state=0).fit(X)
+    >>> detector = AutoencoderOutlierDetector(contamination=0.05, random_state=0)
+    >>> detector = detector.fit(X)
     >>> odd = X[:1].copy()
     >>> odd[0, 3] += 30  # alcalinity of ash
     >>> detector.predict(X[:1]), detector.predict(odd)
