@@ -248,6 +248,14 @@ def test_a_pickle_scores_the_same(rows):
     assert_array_equal(loaded.decision_function(rows), detector.decision_function(rows))
 
 
+def test_the_html_representation_links_to_its_page(core, monkeypatch):
+    template = f"https://site.local/generated/{core.base.PAGE}"
+    assert AutoencoderOutlierDetector._doc_link_template == core.base.DOCUMENTATION
+    monkeypatch.setattr(AutoencoderOutlierDetector, "_doc_link_template", template)
+    link = AutoencoderOutlierDetector()._get_doc_link()
+    assert link == "https://site.local/generated/skl_sparse_ae.AutoencoderOutlierDetector.html"
+
+
 def test_rows_too_large_are_reported_in_words(rows):
     X = rows.copy()
     X[0] = 1e200  # squared, it overflows
