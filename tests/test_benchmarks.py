@@ -85,6 +85,56 @@ def test_each_place_of_a_table_has_its_end(page):
 
 
 @pytest.fixture
+def performance():
+    return (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+
+
+def test_a_page_is_filled_in_its_places_only(benchmark, performance):
+    tables = benchmark("speed.tables")
+    stored = tables.places(performance)
+    assert tables.filled(performance, {}) == performance
+    made = tables.table(["a", "b"], [[1, "x"], [2, ""]])
+    page = tables.filled(performance, {"growth": made})
+    assert tables.places(page).keys() == stored.keys()
+    assert tables.places(page)["jobs"] == stored["jobs"]
+    assert tables.columns_of(tables.places(page)["growth"]) == ["a", "b"]
+    assert tables.rows_of(tables.places(page)["growth"]) == [["1", "x"], ["2", ""]]
+    assert page.replace("\n".join(made), "") == performance.replace(
+        "\n".join(line for line in stored["growth"] if line), ""
+    )
+
+
+@pytest.mark.usefixtures("no_figure_left")
+def test_pictures_are_drawn_from_the_tables_of_the_page(benchmark, performance, tmp_path):
+    pictures, tables = (benchmark(f"speed.{name}") for name in ("pictures", "tables"))
+    stored = tables.places(performance)
+    pictures.draw(stored, [], tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == {"times", "jobs", "growth"}
+
+    one, two = pictures.draw_times(stored["times"]).axes
+    assert len(one.get_yticks()) == len(two.get_yticks()) == 7
+    rows = [row for row in tables.rows_of(stored["times"]) if row[1] == "1"]
+    (numpy,) = [line for line in one.lines if line.get_label() == "textbook NumPy"]
+    np.testing.assert_array_equal(numpy.get_xdata(), [float(row[4]) for row in rows])
+
+    digits, _ = pictures.draw_jobs(stored["jobs"]).axes
+    shown = dict(zip(*labels_and_values(digits), strict=True))
+    assert shown["pixels, no code"] == 0.9578
+    assert list(shown.values()) == sorted(shown.values(), reverse=True)
+
+    axes = pictures.draw_growth(stored["growth"]).axes
+    assert [axis.get_xlabel() for axis in axes] == ["rows", "features", "units"]
+    slope = pictures.slope(*axes[0].lines[0].get_data())
+    assert float(axes[0].get_title().removeprefix("slope ")) == pytest.approx(slope, abs=0.01)
+
+
+def labels_and_values(axis):
+    """The names of the ticks, and the first coordinates of the points."""
+    names = [label.get_text() for label in axis.get_yticklabels()]
+    return names, axis.collections[-1].get_offsets()[:, 0].tolist()
+
+
+@pytest.fixture
 def benchmark(monkeypatch):
     """Imports a module of `benchmarks` by its name. Those that need PyTorch cannot be imported."""
     monkeypatch.syspath_prepend(ROOT)
@@ -222,11 +272,25 @@ def test_the_twin_learns_with_as_many_active_units_as_asked(comparison):
     pytest.importorskip("torch")
     X = comparison.superposed(400)[0].astype(np.float32)
     task = comparison.Task(width=100, l0=8, epochs=5, seed=0)
-    network = importlib.import_module("benchmarks.study.topk_peers").twin(X, task, 0.01)
+    peers = importlib.import_module("benchmarks.study.topk_peers")
+    *_, network = peers.twin(X, task, (8,))
+    assert network.search["rate"] in peers.RATES
     code = network.code(X)
     assert np.count_nonzero(code) == pytest.approx(8 * len(X), abs=1)
     assert np.allclose(np.linalg.norm(network.atoms, axis=1), 1, atol=1e-5)
     assert comparison.unexplained(X, network.decode(code)) < 0.7
+
+
+def test_a_choice_of_the_trainer_changes_the_fit_and_is_undone(benchmark, monkeypatch):
+    study = benchmark("study.topk_defaults")
+    monkeypatch.setattr(study, "N_TEST", 50)
+    X = study.superposed(300)[0].astype(np.float32)
+    errors = [
+        study.figures(X, 40, 0, 3, **changed)[0]
+        for changed in ({}, {"falling_share": 0.9}, {"groups": 1}, {"batch_size": 50}, {})
+    ]
+    assert len(set(errors)) == 4
+    assert errors[0] == errors[-1]
 
 
 def test_unexplained_variance_of_the_mean_is_one(comparison):
