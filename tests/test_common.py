@@ -52,7 +52,7 @@ NEVER_YIELDED = [
 DETECTORS = [
     AutoencoderOutlierDetector(),
     AutoencoderOutlierDetector(ESTIMATORS[0], trim=0, contamination=0.1),
-    AutoencoderOutlierDetector(make_pipeline(StandardScaler(), ESTIMATORS[2])),
+    AutoencoderOutlierDetector(make_pipeline(StandardScaler(), ESTIMATORS[2]), contamination=0.1),
 ]
 
 
