@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -295,3 +296,46 @@ def test_a_choice_of_the_trainer_changes_the_fit_and_is_undone(benchmark, monkey
 def test_unexplained_variance_of_the_mean_is_one(comparison):
     X = np.random.default_rng(0).normal(size=(50, 3))
     assert comparison.unexplained(X, np.broadcast_to(X.mean(axis=0), X.shape)) == pytest.approx(1)
+
+
+@pytest.fixture
+def outliers(tables, benchmark, monkeypatch):
+    """The study of the outlier detector, on one small table, whose anomalies are rows of 9."""
+    with warnings.catch_warnings(action="ignore"):  # optional tables may be missing
+        study, module = benchmark("study.outliers"), benchmark("study.outlier_tables")
+
+    def draw(split):
+        X = np.random.default_rng(split).normal(size=(120, 3))
+        X[100:] += 9
+        return X, np.arange(120) >= 100
+
+    table = module.Table("small", tables.REPORTED, draw)
+    monkeypatch.setitem(module.TABLES, "small", table)
+    monkeypatch.setattr(study, "with_role", lambda role: [table] if role == table.role else [])
+    monkeypatch.setattr(study, "SPLITS", [0])
+    module._load.cache_clear()
+    return study
+
+
+def test_the_share_of_anomalies_changes_no_number_of_rows(outliers):
+    [table] = outliers.with_role(outliers.REPORTED)
+    for share in (0, 0.05, 0.1):
+        X_train, X_test, is_anomaly = table.load(share)
+        assert (len(X_train), len(X_test)) == (60, 54)
+        assert np.count_nonzero(X_train.mean(axis=1) > 5) == round(60 * share)
+        assert np.array_equal(X_test.mean(axis=1) > 5, is_anomaly)
+        assert not {*map(tuple, X_train)} & {*map(tuple, X_test)}
+
+
+def test_detectors_are_compared_and_the_study_goes_on_from_its_file(outliers, tmp_path, capsys):
+    path = tmp_path / "fits.jsonl"
+    studies = {outliers.REPORTED: {"default": outliers.default, "PCA": outliers.PEERS["PCA"]}}
+    for _ in range(2):
+        outliers.run(path, studies)
+        records = outliers.read(path)
+        assert len(records) == 2 * 3
+    clean = [record for record in records if record["share"] == 0]
+    assert clean[0]["auc"] == clean[0]["auto, found"] == 1
+    assert "auto, found" not in clean[1]  # PCA has no threshold
+    outliers.print_tables(records)
+    assert "| default | 1.000 |" in capsys.readouterr().out
