@@ -45,7 +45,7 @@ FLAGS = (
 SEARCHES = {  # words that a reader may type, and a page that must be among the first results
     "install": "getting_started",
     "Keras": "coming_from",
-    "anomaly": "plot_anomalies",
+    "outlier": "anomalies",
     "topics": "plot_text_topics",
     "large data": "scale",
     "ONNX": "elsewhere",
