@@ -1,12 +1,12 @@
 """Messages for suspicious variational fits, which the estimator issues as warnings."""
 
 # Variance over rows of a posterior mean; that of the prior is 1. Source: Y. Burda, R. Grosse & R.
-# Salakhutdinov, Importance Weighted Autoencoders (2016), section 5.2, who find a gap of orders of
-# magnitude between units above and below it.
+# Salakhutdinov, Importance Weighted Autoencoders (2016), section 5.2. They find that active and
+# inactive units differ by orders of magnitude.
 MIN_ACTIVITY = 0.01
-# Columns whose variance is less than this share of the one noise variance count as noise. A tenth
-# of the columns of images are like that, the pixels at the edges; a table of columns of unlike
-# scale has more.
+# Columns whose variance is less than this share of the noise variance count as noise. In images, a
+# tenth of the columns count as noise (pixels at the edges). A table of columns of different scales
+# has more.
 MIN_OF_NOISE, MAX_COLUMNS_IN_NOISE = 1e-3, 0.25
 
 

@@ -1,4 +1,4 @@
-"""What trained networks do to rows, block by block: posteriors, reconstructions, bounds, draws."""
+"""Functions of trained networks and rows, block by block: posteriors, reconstructions, bounds."""
 
 from functools import partial
 from typing import NamedTuple
@@ -47,7 +47,7 @@ class MonteCarlo(NamedTuple):
 def centred(model, dtype):
     """``(model, origin)``: the model for rows less an origin, which is None if 0 will do.
 
-    Only squared error allows it: the biases of the last layer then show where the rows are.
+    Only squared error allows an origin: the biases of the last layer then tell where the rows are.
     """
     encoder, decoder = model.networks.encoder, model.networks.decoder
     We, be, bd = encoder[0].coef.T, encoder[0].intercept, decoder[-1].intercept
