@@ -14,7 +14,7 @@ from skl_sparse_ae._rows.lazy import Centred
 from skl_sparse_ae._rows.sums import add_up
 from skl_sparse_ae._rows.thread_pool import thread_pool
 
-# A worker computes on the rows that it has, unless they exceed this multiple of its fair share.
+# A worker computes on its own rows, unless they exceed this multiple of its fair share.
 MAX_SHARE = 1.25
 # Functions of up to this many bytes are sent with the tasks, through the scheduler. Larger ones are
 # faster if they are scattered. Actors would save 12 of 14 ms in a round
@@ -141,7 +141,7 @@ class WorkerBlocks:
     """The partitions of each worker as one block: see `protocols.Blocks`.
 
     `shares` are triples of a worker, its number of threads, and `DaskRows`. If there is an
-    `origin`, it is subtracted from the rows that functions are called with.
+    `origin`, it is subtracted from the rows before functions are called.
     """
 
     is_in_memory = False
@@ -281,5 +281,5 @@ def import_dask(module):
     try:
         return import_module(module)
     except ImportError:
-        message = 'skl_sparse_ae.dask needs Dask: pip install "skl_sparse_ae[dask]"'
+        message = 'skl_sparse_ae.dask needs Dask: pip install "dask[array,distributed]"'
         raise ImportError(message) from None

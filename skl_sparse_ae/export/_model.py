@@ -1,4 +1,4 @@
-"""The facts about a fitted autoencoder that every export asks for."""
+"""The facts about a fitted autoencoder that every export needs."""
 
 from skl_sparse_ae._nn.activations import ACTIVATIONS
 from skl_sparse_ae._nn.losses import CrossEntropy, LogisticSquaredError, SquaredError

@@ -1,8 +1,8 @@
-"""Converters that let skl2onnx write fitted autoencoders, alone or in a Pipeline, as ONNX graphs.
+"""Converters for skl2onnx, which writes fitted autoencoders and Pipelines as ONNX graphs.
 
-They need ``pip install "skl_sparse_ae[onnx]"``. After one call of `register_converters`, skl2onnx's
-own functions convert the autoencoders like scikit-learn's estimators. Before it, nothing of
-skl2onnx is imported or changed.
+They need ``pip install skl2onnx onnxruntime``. After one call of `register_converters`, skl2onnx
+converts the autoencoders like scikit-learn's estimators. Before this call, skl2onnx is not imported
+or changed.
 
 The graphs consist of standard operators of opset 13 or later, so every runtime can run them. ONNX
 has no sparse input.
@@ -73,14 +73,14 @@ def register_converters() -> None:
 
     Notes
     -----
-    `transform` raises if X is so large that an activation is undefined, and `score_samples` if a
-    row is not in [0, 1]. A graph returns NaN or infinity there, since ONNX has no errors.
+    `transform` raises an error if X is too large, and `score_samples` if a row is not in [0, 1]. A
+    graph returns NaN or infinity instead, because ONNX has no errors.
 
     skl2onnx's own scalers join the columns of a DataFrame in float32, whatever their types. If that
     matters, convert the Pipeline for an array.
 
-    A `TopKAutoencoderTransformer` is converted with the `transform_algorithm` that it has:
-    "threshold" or "top_k". Others raise ValueError. Its code is a dense tensor.
+    A `TopKAutoencoderTransformer` is converted with its `transform_algorithm`, which must be
+    "threshold" or "top_k". Otherwise ValueError is raised. Its code is a dense tensor.
 
     Examples
     --------
@@ -100,8 +100,7 @@ def register_converters() -> None:
         from skl2onnx import update_registered_converter
     except ImportError as error:
         raise ImportError(
-            "register_converters requires skl2onnx. Install it by: "
-            'pip install "skl_sparse_ae[onnx]"'
+            "register_converters requires skl2onnx. Install it by: pip install skl2onnx onnxruntime"
         ) from error
     for family, names in OPTIONS.items():
         options = {name: [False, True] for name in names}

@@ -447,4 +447,4 @@ def test_the_local_estimator_needs_no_dask(client, expected, tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
     assert float(output.splitlines()[0]) == pytest.approx(local.score(X))
-    assert 'pip install "skl_sparse_ae[dask]"' in output
+    assert 'pip install "dask[array,distributed]"' in output
