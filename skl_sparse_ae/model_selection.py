@@ -264,7 +264,7 @@ def _mean_of(cv_results, name):
         names = sorted(key.removeprefix(prefix) for key in cv_results if key.startswith(prefix))
         raise ValueError(
             f"The search has no metric {name!r}, only {names}. Search with "
-            "scoring=skl_sparse_ae.metrics.reconstruction_and_sparsity_scorer, or name metrics of "
+            "scoring=skl_sparse_ae.metrics.reconstruction_and_sparsity_scorer, or use metrics of "
             "the search."
         )
     return np.asarray(cv_results[prefix + name], dtype=np.float64)
@@ -311,7 +311,7 @@ def _check_estimator(estimator):
     if not isinstance(estimator, SparseAutoencoderTransformer):
         raise TypeError(
             f"estimator must be a SparseAutoencoderTransformer, got {type(estimator).__name__}. "
-            "Apply the steps before it in a Pipeline to X yourself."
+            "Apply the earlier steps of a Pipeline to X first."
         )
     return clone(estimator)
 

@@ -427,9 +427,7 @@ class BaseAutoencoder(
         return "diverged", self._store(problem.spec, weights, rows)
 
     def _store(self, spec, weights, rows):
-        """Store flat weights and the attributes computed from them at `rows`; return their
-        `Summary`.
-        """
+        """Store flat weights and what is computed from them at `rows`. Return their `Summary`."""
         summary = spec.summarize(weights, rows)
         loss = float(sum(summary.terms))
         if not np.isfinite(loss):

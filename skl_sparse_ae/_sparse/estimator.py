@@ -85,10 +85,10 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         J = R(X, X_hat) + sparsity_weight * sum_j KL(sparsity_target || mean activation of unit j)
             + (encoder_alpha * ||We||^2 + decoder_alpha * ||Wd||^2) / (2 * n_features)
 
-    R is the mean over rows AND features of the loss. The divergence is summed over units: ``KL(p ||
-    q) = p log(p/q) + (1-p) log((1-p)/(1-q))``. The weight decays matter as much as the sparsity
-    weight, because KL constrains only the means: with a small `decoder_alpha`, all activations stay
-    near the target while the decoder weights grow.
+    R is the mean over rows AND features of the loss. The divergence is summed over units:
+    ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))``. The weight decays matter as much as the
+    sparsity weight, because KL constrains only the means: with a small `decoder_alpha`, all
+    activations stay near the target while the decoder weights grow.
 
     Each of the three weights is a number, "scale", or a multiple such as "0.5*scale". "scale" is
     computed from the data (see Notes), so that the code does not depend on the unit of X.
@@ -121,9 +121,9 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     max_iter : int, default=1000
         Maximum number of iterations of L-BFGS, or of epochs of Adam.
     tol : float >= 0, default=1e-3
-        Training stops when the objective (Adam: its mean over the epoch) has not improved by ``tol
-        * u`` in `n_iter_no_change` consecutive iterations or epochs. u is the loss of the best
-        constant row (see Notes). With `early_stopping`, the validation score R2 must improve by
+        Training stops when the objective (Adam: its mean over the epoch) has not improved by
+        ``tol * u`` in `n_iter_no_change` consecutive iterations or epochs, where u is the
+        explainable loss (see Notes). With `early_stopping`, the validation score R2 must improve by
         `tol`. With 0, all `max_iter` iterations are run. A larger `tol` such as 1e-2 makes long
         fits shorter.
     learning_rate_init : float > 0, default=0.01
@@ -155,8 +155,9 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     intercept_ : ndarray of shape (n_components,)
         Encoder biases be.
     decoder_components_ : ndarray of shape (n_components, n_features)
-        Decoder weights Wd. Row j belongs to unit j, as in `components_`: ``inverse_transform(H) ==
-        H @ decoder_components_ + decoder_intercept_``, or `expit` of it with a logistic decoder.
+        Decoder weights Wd. Row j belongs to unit j, as in `components_`:
+        ``inverse_transform(H) == H @ decoder_components_ + decoder_intercept_``, or `expit` of it
+        with a logistic decoder.
     decoder_intercept_ : ndarray of shape (n_features,)
         Decoder biases bd.
     mean_activations_ : ndarray of shape (n_components,)
@@ -193,20 +194,24 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     See Also
     --------
-    sklearn.decomposition.PCA : Linear, dense, closed form. sklearn.neural_network.BernoulliRBM : A
-    generative model of bits.
+    sklearn.decomposition.PCA : Linear, dense, closed form.
+    sklearn.neural_network.BernoulliRBM : A generative model of bits.
 
     Notes
     -----
-    X has n rows and d features. v is the variance of X, mean over columns. u is the loss of the
-    best constant row minus the loss of a perfect reconstruction. c is half the second derivative of
-    the loss with respect to the decoder's output, 1 for the default loss. Then "scale" is ::
+    X has n rows and d features. v is the variance of X, mean over columns. u is the explainable
+    loss: the loss of the best constant row minus the loss of a perfect reconstruction. c is half
+    the second derivative of the loss with respect to the decoder's output, 1 for the default loss.
+    Then "scale" is ::
 
         sparsity_weight = 0.2 u
         encoder_alpha   = min(0.01 d / n, 0.03) d v u
         decoder_alpha   = 0.02 c
 
     For squared error, u equals v. In `partial_fit`, n is the number of rows so far.
+
+    No noise is added to X during a fit, so this is not a denoising autoencoder. The weights of the
+    encoder and the decoder are not tied.
 
     References
     ----------
@@ -397,15 +402,13 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         """Raise AttributeError, with the solver or the class that would have the method."""
         message = f"This {type(self).__name__!r} has no attribute {name!r}"
         if name in VARIATIONAL_METHODS:
-            message += (
-                ". VariationalAutoencoderTransformer has it, which learns a distribution of rows"
-            )
+            message += ". VariationalAutoencoderTransformer has this method"
         if name != "partial_fit":
             raise AttributeError(message + ".", name=name, obj=self)
         try:
             _solver_is_stochastic(self)
         except AttributeError as reason:
-            message += f" with solver={self.solver!r}. Set solver='adam', whose steps see few rows"
+            message += f" with solver={self.solver!r}. Use solver='adam'"
             raise AttributeError(message + ".", name=name, obj=self) from reason
 
     # --- fitted attributes

@@ -72,8 +72,8 @@ def rows_of(network, A):
         low, high = network.activation.bounds
         raise ValueError(
             f"The reconstruction overflows: the code has values up to {largest(A)} and the "
-            f"decoder weights up to {largest(network.weights.Wd)}. A code that `transform` "
-            f"returns is between {low:g} and {high:g}."
+            f"decoder weights up to {largest(network.weights.Wd)}. Codes returned by `transform` "
+            f"are between {low:g} and {high:g}."
         )
     return X_hat
 

@@ -172,8 +172,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     See Also
     --------
-    SparseAutoencoderTransformer : Learns a deterministic code of many units, of which few are
-    active. sklearn.decomposition.PCA : The linear case, in closed form.
+    SparseAutoencoderTransformer : Learns a deterministic code of many units.
+    sklearn.decomposition.PCA : The linear case, in closed form.
     sklearn.neural_network.BernoulliRBM : Generates rows by Gibbs sampling.
 
     References
@@ -279,8 +279,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         is_ordered = not isinstance(self.hidden_layer_sizes, Set | Mapping)
         if not (is_ordered and all(map(_is_positive_integer, self._hidden()))):
             raise ValueError(
-                f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must hold ints of at "
-                f"least 1, in their order. Got {self.hidden_layer_sizes!r} instead."
+                f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must contain ints of "
+                f"at least 1, in order. Got {self.hidden_layer_sizes!r} instead."
             )
 
     def _sizes(self):
@@ -498,9 +498,9 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         n_samples : int, default=1
             Number of rows.
         with_noise : bool, default=False
-            False returns the mean of p(x | z), as in most pictures of samples. True draws from p(x
-            | z), the distribution of rows: it adds Gaussian noise of variance `noise_variance_`, or
-            draws zeros and ones with ``loss="cross_entropy"``.
+            False returns the mean of p(x | z), as in most pictures of samples. True draws from this
+            distribution of rows: it adds Gaussian noise of variance `noise_variance_`, or draws
+            zeros and ones with ``loss="cross_entropy"``.
         random_state : int, RandomState instance or None, default=None
             Seed of the codes and the noise.
 

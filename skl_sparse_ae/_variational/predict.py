@@ -76,8 +76,8 @@ def rows_of(model, Z):
     X_hat = np.concatenate(list(blocks.map(partial(_decode_to_mean, model))))
     if not np.isfinite(X_hat).all():
         raise ValueError(
-            f"The reconstruction overflows: the code has values up to {largest(Z)}. A code that "
-            "`transform` returns is hardly ever beyond 10."
+            f"The reconstruction overflows: the code has values up to {largest(Z)}. Codes "
+            "returned by `transform` rarely exceed 10."
         )
     return X_hat
 
@@ -93,8 +93,8 @@ def reconstruct(model, rows):
 def evidence_bounds(model, rows, expectation, bound):
     """A bound on log p(x) of every row (n_rows,), in nats.
 
-    `bound` is `elbo` or `importance_weighted`: a function of ``(model, dense rows, mean,
-    log_variance, noise)``.
+    `bound` is `elbo` or `importance_weighted`: a function of the model, dense rows, their posterior
+    mean and log-variance, and noise.
     """
     step = partial(_apply, bound, *centred(model, rows.dtype), expectation)
     bounds = np.concatenate(list(rows.blocks(model.architecture.widest).map(step)))

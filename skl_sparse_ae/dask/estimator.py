@@ -275,8 +275,8 @@ def _whole_rows(X, name):
         )
     if X.dtype.kind not in "biuf":
         raise TypeError(
-            f"{name} does not support dtype {X.dtype}. Convert the columns by astype(float): of a "
-            "Dask DataFrame with nullable numbers, to_dask_array() makes objects otherwise."
+            f"{name} does not support dtype {X.dtype}. Convert the columns with astype(float). For "
+            "a Dask DataFrame with nullable numbers, do this before to_dask_array()."
         )
     if X.ndim != 2 or np.isnan(X.shape[1]):
         raise ValueError(
@@ -306,12 +306,12 @@ def _checked_chunk(chunk, lengths, widths, dtype, name, block_id):
     n_columns = widths[block_id[1]]
     if np.ndim(chunk) != 2 or np.shape(chunk)[1] != n_columns:
         raise ValueError(
-            f"{what} has shape {np.shape(chunk)}, and {n_columns} columns according to X.chunks."
+            f"{what} has shape {np.shape(chunk)}, but {n_columns} columns according to X.chunks."
         )
     n_rows = lengths[block_id[0]] if lengths else np.nan
     if not np.isnan(n_rows) and len(chunk) != n_rows:
         raise ValueError(
-            f"{what} has shape {np.shape(chunk)}, and {n_rows} rows according to X.chunks."
+            f"{what} has shape {np.shape(chunk)}, but {n_rows} rows according to X.chunks."
         )
     try:
         return check_chunk(chunk, dtype, name)
@@ -324,7 +324,7 @@ def _check_dense(chunk, what, name):
     """Raise TypeError for sparse chunks."""
     if hasattr(chunk, "todense"):
         raise TypeError(
-            f"{what} is sparse, of type {type(chunk).__name__}: {name} takes dense chunks only. "
+            f"{what} is sparse, of type {type(chunk).__name__}: {name} accepts only dense chunks. "
             "Use X.map_blocks(lambda chunk: chunk.toarray()), or SparseAutoencoderTransformer for "
             "sparse rows in memory."
         )

@@ -226,8 +226,8 @@ def sum_in_worker(function, others, width, n_threads, lengths, *parts):
     found = [len(part) for part in parts]
     if found != lengths:
         raise ValueError(
-            f"Partitions of {lengths} rows have {found} after they were computed again: X is not "
-            "always the same."
+            f"Partitions of {lengths} rows have {found} rows after they were computed again: X "
+            "must not change."
         )
     blocks = [block for part in parts for block in row_blocks(part, width).rows]
     others = [[other] * len(blocks) for other in others]
@@ -256,7 +256,7 @@ def _as_rows(block, n_features, dtype):
     """A partition as a contiguous array. Raise ValueError for another number of features."""
     block = np.ascontiguousarray(block, dtype=dtype)
     if block.ndim != 2 or block.shape[1] != n_features:
-        raise ValueError(f"A partition of X has shape {block.shape}, and X {n_features} features.")
+        raise ValueError(f"A partition has shape {block.shape}, but X has {n_features} features.")
     return block
 
 

@@ -218,8 +218,8 @@ def _common_activation(encoders):
     names = sorted({code_activation(encoder) for encoder in encoders})
     if len(names) > 1 or names[0] not in ACTIVATIONS:
         raise ValueError(
-            f"The hidden layers of a perceptron have one activation, of {', '.join(ACTIVATIONS)}. "
-            f"The codes have {', '.join(names)}."
+            "All hidden layers of a perceptron have the same activation, one of "
+            f"{', '.join(ACTIVATIONS)}. The codes have {', '.join(names)}."
         )
     return names[0]
 

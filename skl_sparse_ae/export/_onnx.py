@@ -178,8 +178,8 @@ def _warn_of_rounding(scope, kind):
         variable.raw_name for variable in scope.input_variables if _kind_for([variable]) is not kind
     ]
     warnings.warn(
-        f"ONNX's steps before the autoencoder round the input {', '.join(names)} to float32, and "
-        "scikit-learn's do not. Convert all columns to float64 before to_onnx.",
+        f"In ONNX, the steps before the autoencoder round the input {', '.join(names)} to float32; "
+        "in scikit-learn they do not. Convert all columns to float64 before to_onnx.",
         stacklevel=2,
     )
 
@@ -205,7 +205,7 @@ def _refuse_options_within_a_pipeline(operator):
     if len(operator.outputs) > 1 and not all(output.is_leaf for output in operator.outputs):
         raise ValueError(
             "The options 'reconstruct' and 'score_samples' need the autoencoder alone or as the "
-            "last step of a Pipeline: the next step would take the further outputs for features. "
+            "last step of a Pipeline: a next step would treat the additional outputs as features. "
             "Convert pipeline[:i] instead."
         )
 

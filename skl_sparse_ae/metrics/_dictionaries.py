@@ -134,7 +134,7 @@ def _cosines(atoms, other_atoms):
     if atoms.shape[1] != other_atoms.shape[1]:
         raise ValueError(
             f"atoms has {atoms.shape[1]} features, but other_atoms has {other_atoms.shape[1]}. "
-            "They must have the same."
+            "The numbers must be equal."
         )
     units, other_units = normalize(_scaled_to_1(atoms)), normalize(_scaled_to_1(other_atoms))
     return np.clip(safe_sparse_dot(units, other_units.T, dense_output=True), -1, 1)

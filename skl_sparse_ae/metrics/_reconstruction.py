@@ -240,8 +240,7 @@ def _check_pair(X, X_hat):
     X, X_hat = _check_rows(X, "X"), _check_rows(X_hat, "X_hat")
     if X.shape != X_hat.shape:
         raise ValueError(
-            f"X has shape {X.shape}, but X_hat has shape {X_hat.shape}. They must hold the same "
-            "rows and features."
+            f"X has shape {X.shape}, but X_hat has shape {X_hat.shape}. The shapes must be equal."
         )
     return X, X_hat
 

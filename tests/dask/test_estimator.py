@@ -288,7 +288,7 @@ STRANGE_CHUNKS = {
     "short": (
         lambda: as_chunks(lambda rows, block_id: rows[block_id[1] :], 150, 10),
         ValueError,
-        r"has shape \(\d+, 10\), and \d+ rows according to X.chunks",
+        r"has shape \(\d+, 10\), but \d+ rows according to X.chunks",
     ),
 }
 
