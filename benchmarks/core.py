@@ -23,6 +23,7 @@ from skl_sparse_ae._rows.in_memory import as_rows
 from skl_sparse_ae._rows.moments import moments_of
 from skl_sparse_ae._solvers import lbfgs as lbfgs_settings
 from skl_sparse_ae._solvers.adam import adam_start, adam_step
+from skl_sparse_ae._solvers.learning_rate import LearningRate
 from skl_sparse_ae._solvers.solution import Patience, Verdict
 from skl_sparse_ae._sparse import estimator as batch_settings
 from skl_sparse_ae._sparse import problems, whitening
@@ -198,6 +199,7 @@ def _solve(solver, problem, X, x, max_iter, watch, batch_size=0, learning_rate=0
         rng=np.random.default_rng(0),
         batch_size=batch_size,
         learning_rate=learning_rate,
+        falling_share=0.0,
         max_iter=max_iter,
         patience=Patience(tol=0, n_iter_no_change=1),
         monitor=lambda iterate: Verdict(
@@ -214,8 +216,9 @@ def variational_epochs(model, X):
     moments = model._moments(rows)
     frame = model._make_frame(moments, X.dtype)
     problem = model._stochastic_problem(frame, moments, rows)
-    state = adam_start(problem.initial_params(np.random.default_rng(0)).astype(X.dtype))
-    with epochs(problem, rows, model.batch_size, model.learning_rate_init) as epoch:
+    start = problem.initial_params(np.random.default_rng(0)).astype(X.dtype)
+    state = adam_start(start, learning_rate=LearningRate(model.learning_rate_init))
+    with epochs(problem, rows, model.batch_size) as epoch:
         while True:
             state, value, _ = epoch(state, np.random.default_rng([0, state.n_steps]))
             yield value

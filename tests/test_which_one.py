@@ -11,7 +11,7 @@ from skl_sparse_ae import dask
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "which_one.md").read_text()
-FIGURE = re.compile(r"\b0\.\d{2,3}\b")
+FIGURE = re.compile(r"\b0\.\d{2,4}\b")
 ROWS = [
     row for row in re.findall(r"^\|.*$", PAGE, re.MULTILINE) if FIGURE.search(row) and ".md" in row
 ]

@@ -38,6 +38,7 @@ from skl_sparse_ae._estimator.validation import (
     clip_to_unit_interval,
 )
 from skl_sparse_ae._solvers.adam import adam_start
+from skl_sparse_ae._solvers.learning_rate import LearningRate
 from skl_sparse_ae._solvers.solution import NOT_FINITE_AT_START, Iterate, Patience
 
 # Any fit has this many vectors of the size of the weights: params, gradient, moments, the best.
@@ -98,6 +99,8 @@ class BaseAutoencoder(
     # ``_full_batch_problem(frame, moments, rows)``.
 
     _frame_type: type  # of `SavedFrame`
+    # Share of Adam's steps in `fit`, the last ones, over which the learning rate falls to 0.
+    _falling_share = 0.0
 
     @abstractmethod
     def _make_frame(self, moments, dtype):
@@ -216,6 +219,7 @@ class BaseAutoencoder(
             rng=rng,
             batch_size=self._rows_in_a_batch(train.shape[0]),
             learning_rate=self.learning_rate_init,
+            falling_share=self._falling_share,
             max_iter=self.max_iter,
             patience=Patience(self.tol, self.n_iter_no_change, self._progress_unit(problem)),
             monitor=monitor,
@@ -259,10 +263,7 @@ class BaseAutoencoder(
         problem, state, seed, seen = self._start_partial(rows)
         batch_size = self._rows_in_a_batch(rows.shape[0])
         rng = np.random.default_rng([seed, state.n_steps])
-        with (
-            overflow_as_value_error(),
-            epochs(problem, rows, batch_size, self.learning_rate_init) as epoch,
-        ):
+        with overflow_as_value_error(), epochs(problem, rows, batch_size) as epoch:
             state, value, terms = epoch(state, rng)
         monitor, number = FitMonitor(problem.terms, self.verbose), getattr(self, "n_iter_", 0) + 1
         monitor(Iterate(number, state.params, value, terms))
@@ -288,7 +289,8 @@ class BaseAutoencoder(
         frame = self._make_frame(moments, rows.dtype)
         problem = self._stochastic_problem(frame, moments, rows)
         start = self._start(problem, self._is_fitted, np.random.default_rng(seed))
-        state = adam_start(start.astype(rows.dtype), self._memory(self._is_fitted))
+        rate = LearningRate(self.learning_rate_init)
+        state = adam_start(start.astype(rows.dtype), self._memory(self._is_fitted), rate)
         return problem, state, seed, moments
 
     def _resume(self, saved, moments, rows):
@@ -298,8 +300,9 @@ class BaseAutoencoder(
         suited_frame = self._make_frame(seen, rows.dtype)
         problem = self._stochastic_problem(frame, seen, rows)
         params = problem.params_from(self._flat_weights())
+        rate = LearningRate(self.learning_rate_init)
         if not is_out_of_date(frame, suited_frame):
-            state = adam_state_from_dict(saved, params.astype(rows.dtype), self._memory(True))
+            state = adam_state_from_dict(saved, params.astype(rows.dtype), self._memory(True), rate)
             return problem, state, seed, seen
         # Fewer rows cannot judge a function that was learned from more.
         margin = MUCH_WORSE if before is not None and before.n_rows > moments.n_rows else 0.0
@@ -308,7 +311,7 @@ class BaseAutoencoder(
         new = suited.initial_params(np.random.default_rng(seed))
         candidates = [suited.params_from(weights), params, new]
         params = self._best_of(suited, candidates, rows, margin)
-        return suited, adam_start(params.astype(rows.dtype), self._memory(False)), seed, seen
+        return suited, adam_start(params.astype(rows.dtype), self._memory(False), rate), seed, seen
 
     def _best_of(self, problem, candidates, rows, margin):
         """The params in a new frame, among `candidates`, with the lowest objective at `rows`.

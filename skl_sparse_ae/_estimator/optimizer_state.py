@@ -1,7 +1,7 @@
 """Adam's state between calls of `partial_fit`, as a dict of plain arrays and numbers.
 
 It pickles, adds no type to a skops file, and resumes bit for bit. The params are not in it: the
-estimator's own weights are.
+estimator's own weights are. Nor is the learning rate, a parameter of the estimator.
 """
 
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from skl_sparse_ae._estimator.persistence import check_arrays, check_numbers, co
 from skl_sparse_ae._rows.moments import Moments
 from skl_sparse_ae._solvers.adam import AdamState
 
+GIVEN = ("params", "learning_rate")  # what the estimator gives to each call
 SEEN = "seen_"  # prefix of the names of the moments of all rows so far
 # Files of version 0.1 have none of these.
 LATER_NAMES = {"memory", *(SEEN + name for name in Moments._fields)}
@@ -27,7 +28,7 @@ class Resumed(NamedTuple):
 
 def optimizer_state_to_dict(state, frame, seed, seen):
     """A dict of all that the next epoch needs; `seen` are the `Moments` of all rows so far."""
-    optimizer = {name: value for name, value in state._asdict().items() if name != "params"}
+    optimizer = {name: value for name, value in state._asdict().items() if name not in GIVEN}
     moments = {SEEN + name: value for name, value in seen._asdict().items()}
     return optimizer | frame._asdict() | {"seed": seed} | moments
 
@@ -42,11 +43,11 @@ def resume(saved, frame_type):
     )
 
 
-def adam_state_from_dict(saved, params, memory):
+def adam_state_from_dict(saved, params, memory, learning_rate):
     """The `AdamState` at `params`; `memory` is for files that have none. Arrays are copies."""
     memory = {name: np.array(value) for name, value in saved.get("memory", memory).items()}
     moments = np.array(saved["first_moment"]), np.array(saved["second_moment"])
-    return AdamState(params, *moments, saved["n_steps"], memory)
+    return AdamState(params, *moments, saved["n_steps"], memory, learning_rate)
 
 
 def _copied(value):

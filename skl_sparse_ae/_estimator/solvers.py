@@ -5,6 +5,7 @@ its steps see few rows, and whether its last iterate may be worse than its start
 """
 
 from functools import partial
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from skl_sparse_ae._rows.executor import MIN_FLOPS_PER_WORKER
 from skl_sparse_ae._solvers.adam import adam_epoch, adam_start, minimize_adam
 from skl_sparse_ae._solvers.lbfgs import minimize_lbfgs, refuse_too_many_params
+from skl_sparse_ae._solvers.learning_rate import LearningRate
 from skl_sparse_ae._solvers.solution import Monitor, Patience
 
 
@@ -22,7 +24,8 @@ class Run(NamedTuple):
     memory: dict  # of a stochastic problem, at the start
     rng: np.random.Generator
     batch_size: int
-    learning_rate: float
+    learning_rate: float  # at the start
+    falling_share: float  # share of the steps, the last ones, over which it falls to 0
     max_iter: int
     patience: Patience
     monitor: Monitor
@@ -78,8 +81,10 @@ class Adam:
     @staticmethod
     def solve(problem, rows, run):
         """A `Solution`, and the `AdamState` at its end, from which `partial_fit` can go on."""
-        state = adam_start(run.start.astype(rows.dtype), run.memory)
-        with epochs(problem, rows, run.batch_size, run.learning_rate) as epoch:
+        n_steps = run.max_iter * ceil(rows.shape[0] / run.batch_size)
+        rate = LearningRate(run.learning_rate, run.falling_share, n_steps)
+        state = adam_start(run.start.astype(rows.dtype), run.memory, rate)
+        with epochs(problem, rows, run.batch_size) as epoch:
             return minimize_adam(
                 lambda state: epoch(state, run.rng),
                 state,
@@ -92,15 +97,15 @@ class Adam:
 SOLVERS = {solver.name: solver for solver in (Lbfgs, Adam)}
 
 
-def epochs(problem, rows, batch_size, learning_rate):
+def epochs(problem, rows, batch_size):
     """A context that yields ``epoch(state, rng) -> (state, value, terms)``; see `Rows.epochs`."""
     flops = min(batch_size, rows.shape[0]) * problem.flops_per_row
-    step = partial(epoch_of_part, problem, batch_size, learning_rate)
+    step = partial(epoch_of_part, problem, batch_size)
     return rows.epochs(step, flops // MIN_FLOPS_PER_WORKER)
 
 
-def epoch_of_part(problem, batch_size, learning_rate, state, rows, executor, rng):
+def epoch_of_part(problem, batch_size, state, rows, executor, rng):
     """``(state, n_rows, value, terms)`` after an epoch over rows in this process."""
     batches = (problem.batch(X, executor, rng) for X in rows.batches(batch_size, rng))
-    state, value, terms = adam_epoch(problem, state, batches, learning_rate, executor.plain_map)
+    state, value, terms = adam_epoch(problem, state, batches, executor.plain_map)
     return state, rows.shape[0], value, terms

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skl_sparse_ae._solvers.learning_rate import LearningRate
 from skl_sparse_ae._solvers.solution import Iterate, Solution
 
+USUAL_RATE = LearningRate(1e-3)  # the paper's
 EPSILON = 1e-8  # for gradients of about 1: see `Stochastic.gradient_scale`
 # Five arrays of this many elements stay in the cache, which saves a third of the step on one
 # thread. On two threads, chunks of 2**16 cost more in GIL contention than they save: 2.3 ms for 1.6
@@ -31,13 +33,14 @@ class AdamState(NamedTuple):
     second_moment: np.ndarray
     n_steps: int
     memory: dict[str, np.ndarray]
+    learning_rate: LearningRate
 
 
-def adam_start(params, memory=None):
+def adam_start(params, memory=None, learning_rate=USUAL_RATE):
     """The state before the first step; `params` and `memory` are copied."""
     zeros = np.zeros_like(params), np.zeros_like(params)
     copied = {name: np.array(value, dtype=np.float64) for name, value in (memory or {}).items()}
-    return AdamState(params.copy(), *zeros, 0, copied)
+    return AdamState(params.copy(), *zeros, 0, copied, learning_rate)
 
 
 def adam_step(
@@ -114,7 +117,7 @@ def _update_chunk(state, gradient, rate, beta_1, beta_2, epsilon, chunk):
     params -= step
 
 
-def adam_epoch(problem, state, batches, learning_rate, map=map):
+def adam_epoch(problem, state, batches, map=map):
     """Take one step of a `Stochastic` problem for each batch. Return ``(state, value, terms)``.
 
     Value and terms are means over rows, each computed at the params of its batch.
@@ -123,7 +126,8 @@ def adam_epoch(problem, state, batches, learning_rate, map=map):
     step_scales, epsilon = problem.step_scales, EPSILON * problem.gradient_scale
     for batch in batches:
         value, gradient, of_batch = problem.value_and_gradient(state.params, batch, state.memory)
-        state = adam_step(state, gradient, learning_rate, step_scales, epsilon, map)
+        rate = state.learning_rate.at(state.n_steps)
+        state = adam_step(state, gradient, rate, step_scales, epsilon, map)
         state = problem.after_step(state, batch)
         sizes.append(batch.n_rows)
         values.append(value)
@@ -135,20 +139,28 @@ def adam_epoch(problem, state, batches, learning_rate, map=map):
 def minimize_adam(epoch, state, *, max_iter, patience, monitor):
     """Repeat ``epoch(state) -> (state, value, terms)``, for example an `adam_epoch`.
 
-    Return ``(Solution, state)``. An iterate's params are those at the end of its epoch. Raise
-    FloatingPointError as `adam_step` does.
+    When patience is exhausted, the learning rate begins to fall if it is to fall at all, and the
+    run ends with it. Return ``(Solution, state)``. An iterate's params are those at the end of its
+    epoch. Raise FloatingPointError as `adam_step` does.
     """
-    best, best_criterion, number, status = None, np.inf, 0, "max_iter"
+    best, best_criterion, number, last, status = None, np.inf, 0, max_iter, "max_iter"
     try:
-        for number in range(1, max_iter + 1):
+        while number < last:
+            number += 1
             state, value, terms = epoch(state)
             iterate = Iterate(number, state.params.copy(), value, terms)
             criterion, stop = monitor(iterate)
             if best is None or criterion < best_criterion:
                 best, best_criterion = iterate, criterion
-            if stop or patience.is_exhausted_by(criterion):
-                status = "stopped" if stop else "converged"
+            if stop:
+                status = "stopped"
                 break
+            rate = state.learning_rate
+            if not rate.is_falling(state.n_steps) and patience.is_exhausted_by(criterion):
+                status = "converged"
+                last = min(last, rate.last_epoch(number))
+                rate = rate._replace(n_steps=last * state.n_steps / number)
+                state = state._replace(learning_rate=rate)
     except KeyboardInterrupt:
         if best is None:
             raise

@@ -37,6 +37,7 @@ from skl_sparse_ae._topk.predict import (
 from skl_sparse_ae._topk.problem import TopKProblem, TopKSpec
 
 OF_USE = ("n_nonzero_coefs", "transform_algorithm", "sparse_output")  # read by methods of use
+MIN_BATCH, MAX_BATCH, MIN_BATCHES = 128, 256, 64  # of batch_size="auto"
 HUGE = float(np.finfo(np.float64).max)
 
 
@@ -89,13 +90,16 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
     max_iter : int, default=200
         Maximum number of epochs of Adam.
     tol : float >= 0, default=1e-4
-        Training stops when the objective has not improved by this share of the variance of X (with
-        `early_stopping`, the score by `tol`) in `n_iter_no_change` consecutive epochs. With 0, all
-        of `max_iter` are run.
+        The learning rate begins to fall when the objective has not improved by this share of the
+        variance of X (with `early_stopping`, the score by `tol`) in `n_iter_no_change` consecutive
+        epochs. Training stops when it has fallen. With 0, all of `max_iter` are run.
     learning_rate_init : float > 0, default=0.005
-        Adam's step size, for weights in a frame in which X is centred and has unit variance.
-    batch_size : int, default=256
-        Maximum number of rows in a mini-batch. Batches are made equal in size.
+        Adam's step size, for weights in a frame in which X is centred and has unit variance. It
+        falls to 0 over the last fifth of the steps: of those that `max_iter` allows, or of those
+        that there are if `tol` ends the constant part earlier.
+    batch_size : int or "auto", default="auto"
+        Maximum number of rows in a mini-batch. Batches are made equal in size. "auto" is a 64th of
+        the rows, but from 128 to 256.
     early_stopping : bool, default=False
         Hold out `validation_fraction` of the rows, and keep the weights that score best on them
         (see `score`).
@@ -163,10 +167,11 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
 
     Notes
     -----
-    Atoms start in the directions of random rows. A unit that no row uses while all rows are visited
-    once is replaced: its atom becomes the direction of what the others leave of a random row. After
-    each step of Adam, atoms are projected to unit norm. In training, units compete within a
-    mini-batch. In use a row's code never depends on the rows beside it.
+    The first atoms are directions of random rows, and of what orthogonal matching pursuit by other
+    atoms leaves of random rows. A unit that no row uses while all rows are visited once is
+    replaced, until the learning rate falls: its atom becomes the direction of what the others leave
+    of a random row. After each step of Adam, atoms are projected to unit norm. In training, units
+    compete within a mini-batch. In use a row's code never depends on the rows beside it.
 
     References
     ----------
@@ -203,12 +208,14 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         "n_nonzero_coefs": [Interval(Integral, 1, None, closed="left")],
         "selection": [StrOptions({"batch", "row"})],
         "nested_components": ["array-like", None],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "transform_algorithm": [StrOptions(set(ALGORITHMS))],
         "sparse_output": ["boolean"],
     }
 
     _terms = Terms._fields
     _frame_type = TopKFrame
+    _falling_share = 0.2
     _fitted_names = {
         "components_",
         "intercept_",
@@ -231,7 +238,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         max_iter: int = 200,
         tol: float = 1e-4,
         learning_rate_init: float = 0.005,
-        batch_size: int = 256,
+        batch_size: int | Literal["auto"] = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -259,7 +266,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
     # --- fitting
 
     def partial_fit(self, X: "ArrayLike", y: Any = None) -> Self:
-        """One epoch of Adam over X, from the current weights.
+        """One epoch of Adam over X, from the current weights, at a constant learning rate.
 
         The first call fixes the precision of the weights, and takes the first atoms from its rows:
         give it many. Later calls continue the optimiser where it stopped, also after `fit` or after
@@ -324,6 +331,11 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         algorithm = self.transform_algorithm
         spec = TopKSpec(selection, frame, shape, rows.dtype, algorithm, self._nested())
         return TopKProblem(spec, moments, rows)
+
+    def _rows_in_a_batch(self, n_rows):
+        if self.batch_size != "auto":
+            return self.batch_size
+        return int(np.clip(n_rows // MIN_BATCHES, MIN_BATCH, MAX_BATCH))
 
     def _memory(self, is_warm):
         return {"idle": np.zeros(self.n_components), "threshold": np.zeros(1)}

@@ -175,7 +175,7 @@ def test_an_epoch_over_a_partition_writes_to_nothing_it_was_given():
     state = adam_start(start, {"running_mean": np.full(6, 0.1)})
     for part in (*state[:3], state.memory["running_mean"]):
         part.flags.writeable = False
-    step, carried = partial(epoch_of_part, problem, 30, 0.01), (state, 10, 5.0, 0.0)
+    step, carried = partial(epoch_of_part, problem, 30), (state, 10, 5.0, 0.0)
     first, other = (_epoch_of_partition(step, carried, X[:100], 1) for _ in range(2))
     np.testing.assert_array_equal(first[0].params, other[0].params)
     assert (first[0].memory["running_mean"] != 0.1).all()

@@ -12,10 +12,12 @@ from skl_sparse_ae._estimator.optimizer_state import (
 )
 from skl_sparse_ae._rows.moments import Moments
 from skl_sparse_ae._solvers.adam import adam_start, adam_step
+from skl_sparse_ae._solvers.learning_rate import LearningRate
 
 X = np.random.default_rng(0).random((40, 6))
 SEEN = Moments(40, X.mean(axis=0), X.var(axis=0), 0.25)
 PARAMS = np.random.default_rng(1).normal(size=9)
+RATE = LearningRate(0.02)
 MEMORY = {"running_mean": np.full(4, 0.1)}
 
 
@@ -65,11 +67,12 @@ def test_steps_after_saving_are_the_same_steps():
     kept = saved(state)
     assert (kept["memory"]["running_mean"] != MEMORY["running_mean"]).all()
     assert all(isinstance(part, np.ndarray | float | int) for part in plain_parts(kept))
-    again = adam_state_from_dict(kept, state.params.copy(), MEMORY)
+    again = adam_state_from_dict(kept, state.params.copy(), MEMORY, RATE)
     straight, again = (some_steps(part, 4, seed=1) for part in (state, again))
     equal(again[:3], straight[:3])
     equal(again.memory.values(), straight.memory.values())
     assert again.n_steps == straight.n_steps == 8
+    assert again.learning_rate is RATE  # that of the estimator now, not that of the file
 
 
 def test_frame_seed_and_moments_come_back_as_copies():
@@ -83,7 +86,7 @@ def test_frame_seed_and_moments_come_back_as_copies():
 
 def test_the_state_that_goes_on_is_a_copy():
     kept = saved()
-    state = adam_state_from_dict(kept, PARAMS, MEMORY)
+    state = adam_state_from_dict(kept, PARAMS, MEMORY, RATE)
     state.first_moment[0] = state.memory["running_mean"][0] = 5
     assert (kept["first_moment"][0], kept["memory"]["running_mean"][0]) == (0, 0.1)
 
@@ -93,7 +96,7 @@ def test_files_without_a_memory_begin_with_another_and_have_seen_nothing():
     check(old)
     assert resume(old, Frame).seen is None
     other = {"running_mean": np.full(4, 0.2)}
-    equal(adam_state_from_dict(old, PARAMS, other).memory.values(), other.values())
+    equal(adam_state_from_dict(old, PARAMS, other, RATE).memory.values(), other.values())
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from skl_sparse_ae._estimator.solvers import SOLVERS, Run, epoch_of_part, epochs
 from skl_sparse_ae._rows.executor import MIN_FLOPS_PER_WORKER, Executor
 from skl_sparse_ae._rows.in_memory import ArrayRows
 from skl_sparse_ae._solvers.adam import adam_start
+from skl_sparse_ae._solvers.learning_rate import LearningRate
 from skl_sparse_ae._solvers.solution import Patience
 
 X = np.random.default_rng(0).random((40, 6))
@@ -23,7 +24,11 @@ def run(request, problem_of):
     monitor = FitMonitor(problem.terms, 0)
     patience = Patience(tol=0, n_iter_no_change=1)
     rng = np.random.default_rng(1)
-    return SOLVERS[request.param], problem, Run(start, MEMORY, rng, 10, 0.01, 9, patience, monitor)
+    return (
+        SOLVERS[request.param],
+        problem,
+        Run(start, MEMORY, rng, 10, 0.01, 0.0, 9, patience, monitor),
+    )
 
 
 def test_both_solvers_report_every_iteration_and_lower_the_objective(run):
@@ -38,6 +43,15 @@ def test_both_solvers_report_every_iteration_and_lower_the_objective(run):
     assert state.n_steps == 9 * 4
     assert (state.memory["running_mean"] != MEMORY["running_mean"]).all()
     np.testing.assert_array_equal(MEMORY["running_mean"], 0.1)
+
+
+def test_the_learning_rate_of_adam_falls_over_the_share_of_its_steps_that_is_asked_for(run):
+    solver, problem, options = run
+    if not solver.is_stochastic:
+        return
+    _, state = solver.solve(problem, ROWS, options._replace(falling_share=0.25))
+    assert state.learning_rate == LearningRate(0.01, 0.25, 9 * 4)
+    assert state.learning_rate.at(state.n_steps) == 0
 
 
 def test_a_solver_leaves_its_start_alone(run):
@@ -89,7 +103,7 @@ class ArrayBatch:
 def test_an_epoch_visits_the_rows_of_a_part_once_in_batches():
     problem, executor = Problem(), Executor()
     state, n_rows, value, terms = epoch_of_part(
-        problem, 16, 0.01, adam_start(np.zeros(3)), ROWS, executor, np.random.default_rng(0)
+        problem, 16, adam_start(np.zeros(3)), ROWS, executor, np.random.default_rng(0)
     )
     assert (n_rows, value, state.n_steps) == (40, pytest.approx(0.5), 3)
     np.testing.assert_allclose(terms, [0.2, 0.3])
@@ -102,6 +116,6 @@ def test_there_is_a_worker_for_so_many_multiplications_in_a_batch():
     with threadpool_limits(2, user_api="blas"):
         for share, n_workers in ((0.5, 1), (1.5, 1), (2.5, 2)):
             problem = Problem(int(share * MIN_FLOPS_PER_WORKER / 20))
-            with epochs(problem, ROWS, 20, 0.01) as epoch:
+            with epochs(problem, ROWS, 20) as epoch:
                 epoch(adam_start(np.zeros(3)), np.random.default_rng(0))
             assert {executor.n_workers for executor in problem.executors} == {n_workers}

@@ -6,6 +6,7 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 
 from skl_sparse_ae._solvers import adam
 from skl_sparse_ae._solvers.adam import adam_epoch, adam_start, adam_step, minimize_adam
+from skl_sparse_ae._solvers.learning_rate import LearningRate
 from skl_sparse_ae._solvers.solution import Patience, Verdict
 
 
@@ -34,10 +35,15 @@ ROWS = np.array([[1.0, 2.0], [3.0, 2.0], [2.0, 2.0]])
 BATCHES = [Batch(ROWS[:2]), Batch(ROWS[2:])]
 
 
-def run_adam(*, n_epochs=1000, learning_rate=0.05, patience=None, monitor=None):
+def start(learning_rate=0.05, memory=None, *falling):
+    """The state at 0, with this rate, falling or not."""
+    return adam_start(np.zeros(2), memory, LearningRate(learning_rate, *falling))
+
+
+def run_adam(*, n_epochs=1000, learning_rate=0.05, patience=None, monitor=None, falling=()):
     return minimize_adam(
-        lambda state: adam_epoch(Distance(), state, BATCHES, learning_rate),
-        adam_start(np.zeros(2)),
+        lambda state: adam_epoch(Distance(), state, BATCHES),
+        start(learning_rate, None, *falling),
         max_iter=n_epochs,
         patience=patience or Patience(0, 10),
         monitor=monitor or (lambda iterate: Verdict(iterate.value)),
@@ -147,7 +153,7 @@ def test_adam_comes_near_the_minimum():
 
 def test_an_epochs_value_and_terms_are_means_over_rows():
     batches = [Batch(np.zeros((3, 2))), Batch(np.full((1, 2), 4.0))]
-    _, value, terms = adam_epoch(Distance(), adam_start(np.zeros(2)), batches, 1e-12)
+    _, value, terms = adam_epoch(Distance(), start(1e-12), batches)
     assert value == pytest.approx((3 * 0 + 1 * 16) / 4)
     np.testing.assert_allclose(terms, [(3 * 3 + 1 * 1) / 4, 1])
 
@@ -174,6 +180,47 @@ def test_adam_converges_when_patience_ends():
     assert (solution.status, solution.n_iter, solution.best.number) == ("converged", 4, 2)
 
 
+@pytest.mark.parametrize(("max_iter", "last"), [(50, 8), (7, 7)])
+def test_when_patience_ends_the_rate_begins_to_fall_and_the_run_ends_with_it(max_iter, last):
+    """Patience ends after epoch 6, so that 8 epochs have a falling last quarter."""
+    judged, rates = [3, 2, 1, 1, 1, 1, 5, 4], []
+
+    def epoch(state):
+        rates.append([state.learning_rate.at(state.n_steps + i) for i in range(2)])
+        return adam_epoch(Distance(), state, BATCHES)
+
+    solution, state = minimize_adam(
+        epoch,
+        start(0.1, None, 0.25),
+        max_iter=max_iter,
+        patience=Patience(0.01, 3),
+        monitor=lambda iterate: Verdict(judged[iterate.number - 1]),
+    )
+    assert (solution.status, solution.n_iter, state.n_steps) == ("converged", last, 2 * last)
+    np.testing.assert_allclose(rates[:6], 0.1)
+    expected = {8: [[0.1, 0.075], [0.05, 0.025]], 7: [[0.2 / 3.5, 0.1 / 3.5]]}
+    np.testing.assert_allclose(rates[6:], expected[last])
+
+
+def test_while_the_rate_falls_patience_does_not_end_the_run():
+    solution, _ = run_adam(
+        n_epochs=20,
+        falling=(0.9, 40),
+        patience=Patience(0.01, 3),
+        monitor=lambda iterate: Verdict(1.0),
+    )
+    assert (solution.status, solution.n_iter) == ("max_iter", 20)
+
+
+def test_a_falling_rate_comes_nearer_to_the_minimum():
+    rows = np.random.default_rng(0).normal(size=(1000, 1, 2))
+    states = [start(0.1), start(0.1, None, 0.5, 1000)]
+    for state in states:
+        adam_epoch(Distance(), state, map(Batch, rows))  # in place
+    constant, falling = (abs(state.params).max() for state in states)
+    assert falling < 0.6 * constant
+
+
 def test_adam_stops_when_asked_to():
     def stop_at_the_third(iterate):
         return Verdict(iterate.value, stop=iterate.number == 3)
@@ -188,7 +235,7 @@ def test_adam_raises_on_a_function_that_is_not_finite():
             return np.nan, np.full(2, np.nan), 0.0
 
     with pytest.raises(FloatingPointError):
-        adam_epoch(NotFinite(), adam_start(np.zeros(2)), [Batch(np.zeros((1, 2)))], 0.1)
+        adam_epoch(NotFinite(), start(), [Batch(np.zeros((1, 2)))])
 
 
 @pytest.mark.parametrize(("criterion", "expected"), [(-1000.0, 2), (1000.0, 1)])
@@ -238,9 +285,8 @@ class Projected(Distance):
 
 
 def test_after_step_is_called_once_a_step_with_the_state_after_it():
-    problem, plain = Projected(), adam_start(np.zeros(2))
-    state = adam_start(np.zeros(2), {"n_rows": 0})
-    state, _, _ = adam_epoch(problem, state, BATCHES, 0.05)
+    problem, plain = Projected(), start()
+    adam_epoch(problem, start(0.05, {"n_rows": 0}), BATCHES)
     assert [n_steps for n_steps, _, _ in problem.seen] == [1, 2]
     assert [batch for _, _, batch in problem.seen] == BATCHES
     for (_, params, batch), gradient in zip(problem.seen, (-1, -1), strict=True):
@@ -250,9 +296,9 @@ def test_after_step_is_called_once_a_step_with_the_state_after_it():
 
 
 def test_after_step_may_change_params_and_memory():
-    state = adam_start(np.zeros(2), {"n_rows": 0})
+    state = start(0.05, {"n_rows": 0})
     for _ in range(200):
-        state, _, _ = adam_epoch(Projected(), state, BATCHES, 0.05)
+        state, _, _ = adam_epoch(Projected(), state, BATCHES)
     assert np.linalg.norm(state.params) == pytest.approx(1)
     assert state.memory["n_rows"] == 200 * 3
     assert state.n_steps == 400
@@ -261,10 +307,9 @@ def test_after_step_may_change_params_and_memory():
 def test_after_step_may_return_another_state():
     class Restarted(Distance):
         def after_step(self, state, batch):
-            return adam_start(state.params, state.memory)
+            return adam_start(state.params, state.memory, state.learning_rate)
 
-    state = adam_start(np.zeros(2))
-    state, _, _ = adam_epoch(Restarted(), state, BATCHES, 0.05)
+    state, _, _ = adam_epoch(Restarted(), start(), BATCHES)
     assert state.n_steps == 0
     np.testing.assert_allclose(state.params, 0.1)  # two first steps
     assert not state.first_moment.any()
@@ -276,11 +321,10 @@ def test_the_problem_sees_the_memory_of_the_state_and_may_overwrite_it():
             memory["mean"] += 0.5 * (batch.rows.mean(axis=0) - memory["mean"])
             return super().value_and_gradient(params, batch, memory)
 
-    start = {"mean": np.zeros(2)}
-    state = adam_start(np.zeros(2), start)
-    state, _, _ = adam_epoch(Remembers(), state, BATCHES, 0.05)
+    before = {"mean": np.zeros(2)}
+    state, _, _ = adam_epoch(Remembers(), start(0.05, before), BATCHES)
     np.testing.assert_array_equal(state.memory["mean"], [1.5, 1.5])
-    np.testing.assert_array_equal(start["mean"], 0)  # a copy
+    np.testing.assert_array_equal(before["mean"], 0)  # a copy
 
 
 def test_memory_is_kept_in_float64():
@@ -301,7 +345,6 @@ def test_epsilon_is_relative_to_the_scale_of_the_gradient(monkeypatch):
             return value, 1e-6 * gradient, terms
 
     ordinary, scaled = (
-        adam_epoch(problem, adam_start(np.zeros(2)), BATCHES, 0.05)[0].params
-        for problem in (Distance(), Scaled())
+        adam_epoch(problem, start(), BATCHES)[0].params for problem in (Distance(), Scaled())
     )
     np.testing.assert_allclose(scaled, ordinary, rtol=1e-9)

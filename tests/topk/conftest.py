@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skl_sparse_ae import TopKAutoencoderTransformer
-from skl_sparse_ae._topk import codes, frame, objective, predict, problem
+from skl_sparse_ae._topk import codes, frame, initial, objective, predict, problem
 from skl_sparse_ae.datasets import make_superposed_features
 
 
@@ -12,7 +12,12 @@ from skl_sparse_ae.datasets import make_superposed_features
 def topk():
     """The modules of the family that tests of its other modules are built from."""
     return SimpleNamespace(
-        codes=codes, frame=frame, objective=objective, predict=predict, problem=problem
+        codes=codes,
+        frame=frame,
+        initial=initial,
+        objective=objective,
+        predict=predict,
+        problem=problem,
     )
 
 

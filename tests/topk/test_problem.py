@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from skl_sparse_ae._solvers.learning_rate import LearningRate
 from skl_sparse_ae._topk import problem as module
-from skl_sparse_ae._topk.problem import TopKProblem, TopKSpec, atoms_from, normalize
+from skl_sparse_ae._topk.problem import TopKProblem, TopKSpec
 
 X = 5 + 3 * np.random.default_rng(7).normal(size=(200, 6))
 BOTH = pytest.mark.parametrize("by_row", [False, True])
@@ -123,11 +124,12 @@ def test_neither_unit_nor_offset_of_x_makes_a_difference_to_the_search(started, 
     np.testing.assert_allclose(same, gradient, rtol=0, atol=1e-8 * abs(gradient).max())
 
 
-def test_atoms_start_in_the_directions_of_rows(problem_of):
+def test_the_first_atom_has_the_direction_of_a_row(problem_of, topk):
     problem = problem_of()
     w = weights_of(problem, problem.initial_params(np.random.default_rng(0)))
-    rows = normalize(problem.spec.frame.standardized(X.copy()))
-    np.testing.assert_allclose((w.Wd @ rows.T).max(axis=1), 1)
+    rows = topk.initial.normalize(problem.spec.frame.standardized(X.copy()))
+    assert (w.Wd[0] @ rows.T).max() == pytest.approx(1)
+    np.testing.assert_allclose(np.linalg.norm(w.Wd, axis=1), 1)
     ratio = w.We / w.Wd
     np.testing.assert_allclose(ratio, ratio[0, 0])  # the encoder is the transpose, scaled
 
@@ -144,19 +146,6 @@ def test_the_first_encoder_has_the_scale_that_reconstructs_best(problem_of, topk
         return sum(problem.spec.summarize(problem.to_weights(flat), core.as_rows(X)).terms)
 
     assert error(1) < min(error(0.9), error(1.1))
-
-
-def test_directions_for_more_atoms_than_rows():
-    rows = np.array([[3.0, 0, 4], [0, 0, 0]])
-    atoms = atoms_from(rows, 5, np.random.default_rng(0))
-    np.testing.assert_allclose(np.linalg.norm(atoms, axis=1), 1)
-    np.testing.assert_allclose(atoms[0], [0.6, 0, 0.8])
-    assert atoms.shape == (5, 3)
-
-
-def test_zero_atoms_stay_zero_when_normalized():
-    atoms = np.array([[0.0, 0], [3, 4]])
-    np.testing.assert_array_equal(normalize(atoms), [[0, 0], [0.6, 0.8]])
 
 
 def test_atoms_have_norm_one_after_each_step(started):
@@ -198,6 +187,8 @@ def replaced(started):
         array[...] = 1
     w = weights_of(problem, state.params)
     w.be[4] = -100
+    for array in (state.first_moment, state.second_moment):
+        weights_of(problem, array).We[0] = 9
     problem.value_and_gradient(state.params, batch, state.memory)
     state.memory["idle"][4] = 10**6
     before = state.params.copy()
@@ -211,22 +202,63 @@ def test_a_unit_that_no_row_uses_is_replaced_by_what_is_left_of_a_row(replaced):
     z = before.We @ x + before.be
     left = x - (z * (z > w.threshold)) @ before.Wd - before.bd
     np.testing.assert_allclose(w.Wd[4], left / np.linalg.norm(left), rtol=1e-9)
-    norms = np.linalg.norm(before.We, axis=1)
-    assert np.linalg.norm(w.We[4]) == pytest.approx(norms.mean())
-    assert w.be[4] == 0
+    norms = np.linalg.norm(np.delete(before.We, 4, axis=0), axis=1)
+    np.testing.assert_allclose(w.We[4], norms.mean() * w.Wd[4], rtol=1e-9)
     assert state.memory["idle"][4] == 0
     np.testing.assert_array_equal(w.We[:4], before.We[:4])
 
 
-def test_its_moments_are_reset_and_those_of_others_kept(replaced):
+def test_it_is_active_on_as_many_rows_as_others_are_on_average(replaced):
+    problem, batch, state, _ = replaced
+    w = weights_of(problem, state.params)
+    Z = np.concatenate(batch.blocks.rows) @ w.We.T + w.be
+    assert w.be[4] < 0
+    assert (Z[:, 4] > w.threshold).mean() == pytest.approx(2 / 9, abs=1 / 200)
+
+
+def test_a_unit_that_few_rows_would_use_gets_no_bias(started):
+    problem, _, state = started()
+    w = weights_of(problem, state.params)
+    w.threshold[...] = 1
+    products = np.linspace([0, 0], [0.5, 50], 181)
+    biases = problem._bias_of_usual_use(w, products)
+    np.testing.assert_allclose(biases, [0, 1 - 50 * 7 / 9])
+
+
+def test_it_has_no_direction_yet_and_the_others_sizes_of_gradients(replaced):
     problem, _, state, _ = replaced
-    for moment in (state.first_moment, state.second_moment):
-        m = weights_of(problem, moment)
-        assert not m.Wd[4].any()
-        assert not m.We[4].any()
-        assert m.be[4] == 0
-        assert (m.Wd[5] == 1).all()
-        assert (m.bd == 1).all()
+    first, second = (weights_of(problem, m) for m in (state.first_moment, state.second_moment))
+    for m, v in zip(first[:3], second[:3], strict=True):
+        assert not m[4].any()
+        np.testing.assert_allclose(v[4], np.delete(v, 4, axis=0).mean(axis=0))
+        assert (m[5] == 1).all()
+        assert (v[5] == 1).all()
+    assert (second.We[4] == 2).all()  # one of eight is 9, the others are 1
+    assert (first.bd == 1).all()
+
+
+def test_a_network_without_any_active_unit_gets_new_ones(started):
+    """A warm start from an encoder of zeros, say."""
+    problem, batch, state = started()
+    w = weights_of(problem, state.params)
+    w.We[...] = w.be[...] = 0
+    problem.value_and_gradient(state.params, batch, state.memory)
+    state.memory["idle"][...] = 10**6
+    problem.after_step(state, batch)
+    np.testing.assert_allclose(np.linalg.norm(w.We, axis=1), 1)
+    Z = np.concatenate(batch.blocks.rows) @ w.We.T + w.be
+    assert (Z > 0).any(axis=0).all()
+
+
+def test_no_unit_is_replaced_while_the_learning_rate_falls(started):
+    problem, batch, state = started()
+    state.memory["idle"][4] = 10**6
+    before = weights_of(problem, state.params).We[4].copy()
+    for n_steps, is_replaced in ((80, False), (41, True)):
+        state = state._replace(n_steps=n_steps, learning_rate=LearningRate(0.1, 0.5, 100))
+        problem.after_step(state, batch)
+        now = weights_of(problem, state.params).We[4]
+        assert np.array_equal(now, before) != is_replaced
 
 
 @pytest.mark.parametrize("idle", [199, 1999])
@@ -247,6 +279,7 @@ def test_params_from_the_weights_are_those_that_the_weights_came_from(problem_of
 def test_calibrated_weights_have_the_exact_threshold(problem_of, core, topk):
     problem = problem_of()
     weights = problem.to_weights(problem.initial_params(np.random.default_rng(0)))
+    weights_of(problem, weights).threshold[...] += 1
     rows = core.as_rows(X)
     calibrated = problem.spec.calibrated(weights, rows)
     assert topk.predict.code_of(problem.spec.model(calibrated), rows).nnz == 2 * 200
