@@ -28,7 +28,7 @@ def make_superposed_features(
     correlation: float = 0.0,
     n_groups: int = 8,
     noise: float = 0.0,
-    dtype: "DTypeLike" = np.float64,
+    dtype: DTypeLike = np.float64,
     random_state: Any = None,
 ) -> tuple[np.ndarray, csr_matrix, np.ndarray]:
     """Make sparse, non-negative combinations of known atoms: ``X = codes @ atoms + noise``.

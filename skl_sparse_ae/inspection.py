@@ -71,10 +71,10 @@ def _joined(names, weights):
 
 def top_features(
     model: Any,
-    feature_names: "ArrayLike | None" = None,
+    feature_names: ArrayLike | None = None,
     n: int = 8,
     *,
-    units: "ArrayLike | None" = None,
+    units: ArrayLike | None = None,
     original_features: bool = False,
 ) -> TopFeatures:
     """List the features with the largest weights of each unit, which helps to name the units.

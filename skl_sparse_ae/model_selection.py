@@ -182,12 +182,12 @@ class SparseAutoencoderPath:
 
 
 def sparse_autoencoder_path(
-    X: "ArrayLike",
-    sparsity_weights: "ArrayLike",
+    X: ArrayLike,
+    sparsity_weights: ArrayLike,
     *,
     estimator: SparseAutoencoderTransformer | None = None,
     order: Literal["ascending", "descending"] = "ascending",
-    X_test: "ArrayLike | None" = None,
+    X_test: ArrayLike | None = None,
 ) -> SparseAutoencoderPath:
     """Fit one autoencoder for each `sparsity_weight`, starting from the weights of the last one.
 

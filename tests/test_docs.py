@@ -1,7 +1,6 @@
 """The snippets of the guide run in order, and print what stands below them."""
 
 import importlib
-import inspect
 import pkgutil
 import re
 import warnings
@@ -57,29 +56,6 @@ def test_every_public_name_is_in_the_reference(module):
         for word in re.findall(r"\w+", section)
     }
     assert set(importlib.import_module(name).__all__) <= listed
-
-
-def functions_of(module):
-    """The public functions, classes and methods of a module, by name."""
-    for name in module.__all__:
-        thing = getattr(module, name)
-        yield name, thing
-        if inspect.isclass(thing):
-            yield from (
-                (f"{name}.{key}", method)
-                for key, method in inspect.getmembers(thing)
-                if key[0] != "_" and (inspect.isfunction(method) or inspect.ismethod(method))
-            )
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_signatures_name_the_type_of_arrays_and_do_not_spell_it_out(module):
-    signatures = {
-        name: str(inspect.signature(thing))
-        for name, thing in functions_of(importlib.import_module(f"skl_sparse_ae{module}"))
-    }
-    assert signatures
-    assert [name for name, text in signatures.items() if "numpy._typing" in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -166,7 +166,7 @@ class BaseAutoencoder(
     # --- fitting
 
     @with_callbacks
-    def fit(self, X: "ArrayLike", y: Any = None) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Learn the weights from X.
 
         Parameters

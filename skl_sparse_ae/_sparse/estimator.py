@@ -299,7 +299,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     # --- fitting
 
     @available_if(_solver_is_stochastic)
-    def partial_fit(self, X: "ArrayLike", y: Any = None) -> Self:
+    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Train for one epoch of Adam on X, from the current weights; only for ``solver="adam"``.
 
         The first call determines the precision of the weights. Later calls continue where the
@@ -447,7 +447,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     # --- using a fitted model
 
     @reading
-    def transform(self, X: "ArrayLike") -> np.ndarray:
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the code of each row: ``expit(X @ components_.T + intercept_)``.
 
         Parameters
@@ -469,7 +469,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         return code_of(self._network(), self._check_rows(X))
 
     @reading
-    def inverse_transform(self, X: "ArrayLike") -> np.ndarray:
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Decode codes: ``X @ decoder_components_ + decoder_intercept_``, or the sigmoid of it.
 
         Parameters
@@ -494,7 +494,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         return rows_of(self._network(X.dtype), X)
 
     @reading
-    def reconstruct(self, X: "ArrayLike") -> np.ndarray:
+    def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """Return ``inverse_transform(transform(X))``, without storing the code of all rows.
 
         Parameters
@@ -511,7 +511,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         return np.concatenate(list(reconstructions(self._network(), self._check_rows(X))))
 
     @reading
-    def score(self, X: "ArrayLike", y: Any = None) -> float:
+    def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return the share of the variance of X that the reconstruction explains (R2).
 
         ``1 - sum((X - X_hat)^2) / sum((X - column means)^2)``, both sums over rows and features.
@@ -533,7 +533,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         return explained_variance(self._network(), self._check_targets(X))
 
     @reading
-    def score_samples(self, X: "ArrayLike") -> np.ndarray:
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the reconstruction error of each row: low for abnormal rows.
 
         A perfect reconstruction scores 0. With ``loss="cross_entropy"`` the error is the

@@ -232,7 +232,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         *,
         n_nonzero_coefs: int = 16,
         selection: Literal["batch", "row"] = "batch",
-        nested_components: "ArrayLike | None" = None,
+        nested_components: ArrayLike | None = None,
         transform_algorithm: Literal["threshold", "top_k", "least_squares", "omp"] = "threshold",
         sparse_output: bool = True,
         max_iter: int = 200,
@@ -265,7 +265,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
 
     # --- fitting
 
-    def partial_fit(self, X: "ArrayLike", y: Any = None) -> Self:
+    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
         """One epoch of Adam over X, from the current weights, at a constant learning rate.
 
         The first call fixes the precision of the weights, and takes the first atoms from its rows:
@@ -398,7 +398,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
     # --- using a fitted model
 
     @reading
-    def transform(self, X: "ArrayLike") -> csr_matrix | np.ndarray:
+    def transform(self, X: ArrayLike) -> csr_matrix | np.ndarray:
         """The sparse code of each row, by `transform_algorithm`.
 
         Parameters
@@ -422,7 +422,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         return code if self.sparse_output else code.toarray()
 
     @reading
-    def inverse_transform(self, X: "ArrayLike") -> np.ndarray:
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Decode codes: ``X @ decoder_components_ + decoder_intercept_``.
 
         Parameters
@@ -446,7 +446,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         return rows_of(self._model(), code)
 
     @reading
-    def reconstruct(self, X: "ArrayLike") -> np.ndarray:
+    def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """``inverse_transform(transform(X))``, without the code of all rows in memory.
 
         Parameters
@@ -463,7 +463,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         return reconstruct(self._model(), self._check_rows(X))
 
     @reading
-    def score(self, X: "ArrayLike", y: Any = None) -> float:
+    def score(self, X: ArrayLike, y: Any = None) -> float:
         """Variance-weighted R2 of the reconstruction: the share of the variance that it explains.
 
         One minus the fraction of variance unexplained. The variance is about the column means of
@@ -489,7 +489,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         return explained_variance(self._model(), self._check_rows(X))
 
     @reading
-    def score_samples(self, X: "ArrayLike") -> np.ndarray:
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Minus the reconstruction error of each row: low for rows unlike those seen in `fit`.
 
         Parameters

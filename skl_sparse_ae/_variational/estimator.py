@@ -215,7 +215,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         self,
         n_components: int = 2,
         *,
-        hidden_layer_sizes: "int | ArrayLike" = (100,),
+        hidden_layer_sizes: int | ArrayLike = (100,),
         activation: Literal["identity", "logistic", "tanh", "relu", "elu"] = "relu",
         loss: Literal["squared_error", "cross_entropy"] = "squared_error",
         kl_weight: float = 1.0,
@@ -248,7 +248,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     # --- fitting
 
-    def partial_fit(self, X: "ArrayLike", y: Any = None) -> Self:
+    def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Train for one epoch of Adam on X, from the current weights.
 
         The first call determines the precision of the weights. Later calls continue where the
@@ -376,7 +376,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     # --- using a fitted model
 
     @reading
-    def transform(self, X: "ArrayLike") -> np.ndarray:
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the posterior mean of each row's code.
 
         Parameters
@@ -397,7 +397,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         return self.posterior(X)[0]
 
     @reading
-    def posterior(self, X: "ArrayLike") -> tuple[np.ndarray, np.ndarray]:
+    def posterior(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and variance of each row's code: ``q(z | x) = N(mean, diag(variance))``.
 
         Parameters
@@ -418,7 +418,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def sample_posterior(
-        self, X: "ArrayLike", random_state: int | np.random.RandomState | None = None
+        self, X: ArrayLike, random_state: int | np.random.RandomState | None = None
     ) -> np.ndarray:
         """Draw a code for each row from its posterior. For more draws, repeat the rows.
 
@@ -441,7 +441,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         return draw(mean, log_variance, rng.standard_normal(mean.shape, dtype=mean.dtype))[0]
 
     @reading
-    def inverse_transform(self, X: "ArrayLike") -> np.ndarray:
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Decode codes: return the mean of p(x | z) for each code z.
 
         Parameters
@@ -466,7 +466,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         return rows_of(self._model(X.dtype), X)
 
     @reading
-    def reconstruct(self, X: "ArrayLike") -> np.ndarray:
+    def reconstruct(self, X: ArrayLike) -> np.ndarray:
         """Return ``inverse_transform(transform(X))``, without storing the code of all rows.
 
         Parameters
@@ -520,9 +520,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         return model.objective.likelihood.draw(X, model.networks.log_variance, rng)
 
     @reading
-    def interpolate(
-        self, x_start: "ArrayLike", x_end: "ArrayLike", n_samples: int = 10
-    ) -> np.ndarray:
+    def interpolate(self, x_start: ArrayLike, x_end: ArrayLike, n_samples: int = 10) -> np.ndarray:
         """Interpolate between two rows, along the line between their posterior means.
 
         Parameters
@@ -548,7 +546,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     @reading
     def score_samples(
         self,
-        X: "ArrayLike",
+        X: ArrayLike,
         *,
         bound: Literal["elbo", "importance_weighted"] = "elbo",
         n_draws: int = LOSS_DRAWS,
@@ -589,7 +587,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         X, expectation = self._check_targets(X), _expectation(n_draws, random_state)
         return evidence_bounds(self._model(X.dtype), X, expectation, BOUNDS[bound])
 
-    def score(self, X: "ArrayLike", y: Any = None) -> float:
+    def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return the mean of `score_samples`: the ELBO per row, in nats. Higher is better.
 
         Parameters

@@ -33,7 +33,7 @@ FIRST_STEP = {
 
 
 def to_mlp_classifier(
-    model: Any, X: "ArrayLike", y: "ArrayLike", **parameters: Any
+    model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any
 ) -> MLPClassifier | Pipeline:
     """Return a classifier whose hidden layers are the encoders of `model`, for fine-tuning.
 
@@ -109,7 +109,7 @@ def to_mlp_classifier(
 
 
 def to_mlp_regressor(
-    model: Any, X: "ArrayLike", y: "ArrayLike", **parameters: Any
+    model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any
 ) -> MLPRegressor | Pipeline:
     """Return a regressor whose hidden layers are the encoders of `model`, for fine-tuning.
 

@@ -16,7 +16,7 @@ from skl_sparse_ae._variational.diagnostics import MIN_ACTIVITY
 
 
 @ignore_fp_warnings
-def hoyer_sparsity(code: "ArrayLike", *, average: bool = True) -> float | np.ndarray:
+def hoyer_sparsity(code: ArrayLike, *, average: bool = True) -> float | np.ndarray:
     """Hoyer sparsity of each row: 0 if all units are equally active, 1 if only one is active.
 
     ``(sqrt(k) - sum_j |a_j| / sqrt(sum_j a_j^2)) / (sqrt(k) - 1)`` for the k units of a row.
@@ -56,7 +56,7 @@ def hoyer_sparsity(code: "ArrayLike", *, average: bool = True) -> float | np.nda
     return averaged(_zero_if_flat((root - sums / np.sqrt(squares)) / (root - 1), is_flat), average)
 
 
-def population_sparseness(code: "ArrayLike", *, average: bool = True) -> float | np.ndarray:
+def population_sparseness(code: ArrayLike, *, average: bool = True) -> float | np.ndarray:
     """Treves-Rolls sparseness of each row across units, normalised to [0, 1].
 
     It is 0 if all units are equally active and 1 if only one is active:
@@ -105,7 +105,7 @@ def population_sparseness(code: "ArrayLike", *, average: bool = True) -> float |
     return averaged(_sparseness(code, "population_sparseness", axis=1), average)
 
 
-def lifetime_sparseness(code: "ArrayLike", *, average: bool = True) -> float | np.ndarray:
+def lifetime_sparseness(code: ArrayLike, *, average: bool = True) -> float | np.ndarray:
     """Treves-Rolls sparseness of each unit across rows, normalised to [0, 1].
 
     It is 1 for a unit that is active in a single row: ``S = (1 - a) / (1 - 1/n)`` with
@@ -143,7 +143,7 @@ def lifetime_sparseness(code: "ArrayLike", *, average: bool = True) -> float | n
 
 
 def active_fraction(
-    code: "ArrayLike", threshold: float = 0.5, *, average: bool = True
+    code: ArrayLike, threshold: float = 0.5, *, average: bool = True
 ) -> float | np.ndarray:
     """Fraction of the rows in which a unit is active.
 
@@ -187,7 +187,7 @@ def active_fraction(
     return averaged(n_active / n_rows, average)
 
 
-def dead_units(code: "ArrayLike", threshold: float = 0.5) -> np.ndarray:
+def dead_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
     """Mask of the units that are not active in any row.
 
     Parameters
@@ -219,7 +219,7 @@ def dead_units(code: "ArrayLike", threshold: float = 0.5) -> np.ndarray:
     return n_active == 0
 
 
-def always_on_units(code: "ArrayLike", threshold: float = 0.5) -> np.ndarray:
+def always_on_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
     """Mask of the units that are active in every row.
 
     Like dead units, they do not distinguish the rows.
@@ -253,7 +253,7 @@ def always_on_units(code: "ArrayLike", threshold: float = 0.5) -> np.ndarray:
 
 
 @ignore_fp_warnings
-def active_latent_units(code: "ArrayLike", threshold: float = MIN_ACTIVITY) -> np.ndarray:
+def active_latent_units(code: ArrayLike, threshold: float = MIN_ACTIVITY) -> np.ndarray:
     """Mask of the units of a variational code whose posterior mean varies over rows.
 
     A unit is active if the variance of its posterior mean over rows is above `threshold`. The
@@ -298,7 +298,7 @@ def active_latent_units(code: "ArrayLike", threshold: float = MIN_ACTIVITY) -> n
 
 
 @ignore_fp_warnings
-def sparsity_divergence(code: "ArrayLike", target: float) -> np.ndarray:
+def sparsity_divergence(code: ArrayLike, target: float) -> np.ndarray:
     """Kullback-Leibler divergence of each unit's mean activation from the target, in nats.
 
     ``KL(p || q_j) = p log(p / q_j) + (1 - p) log((1 - p) / (1 - q_j))`` with p the target and q_j

@@ -16,7 +16,7 @@ from skl_sparse_ae.metrics._codes import element_index
 
 
 def matched_cosine(
-    atoms: "ArrayLike", other_atoms: "ArrayLike", *, average: bool = True, absolute: bool = False
+    atoms: ArrayLike, other_atoms: ArrayLike, *, average: bool = True, absolute: bool = False
 ) -> float | np.ndarray:
     """Cosines between the atoms of two dictionaries, matched one to one.
 
@@ -79,11 +79,7 @@ def matched_cosine(
 
 
 def atom_recovery(
-    atoms: "ArrayLike",
-    learned_atoms: "ArrayLike",
-    threshold: float = 0.9,
-    *,
-    absolute: bool = False,
+    atoms: ArrayLike, learned_atoms: ArrayLike, threshold: float = 0.9, *, absolute: bool = False
 ) -> float:
     """Fraction of the known atoms that a learned dictionary contains.
 

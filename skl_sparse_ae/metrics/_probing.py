@@ -16,8 +16,8 @@ from skl_sparse_ae.metrics._codes import averaged, check_code
 
 
 def k_sparse_probing(
-    code: "ArrayLike",
-    y: "ArrayLike",
+    code: ArrayLike,
+    y: ArrayLike,
     n_units: int = 1,
     *,
     test_size: float = 0.2,

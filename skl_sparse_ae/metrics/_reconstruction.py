@@ -17,7 +17,7 @@ from skl_sparse_ae._sparse.predict import MIN_SCORE
 
 
 @ignore_fp_warnings
-def explained_variance(X: "ArrayLike", X_hat: "ArrayLike") -> float:
+def explained_variance(X: ArrayLike, X_hat: ArrayLike) -> float:
     """Variance-weighted R2 of a reconstruction, like the estimator's `score`.
 
     ``1 - sum((X - X_hat)^2) / sum((X - column means)^2)``, both sums over rows and features. It is
@@ -67,7 +67,7 @@ def explained_variance(X: "ArrayLike", X_hat: "ArrayLike") -> float:
     return max(float(1 - error / total), MIN_SCORE) if total else 0.0
 
 
-def fraction_of_variance_unexplained(X: "ArrayLike", X_hat: "ArrayLike") -> float:
+def fraction_of_variance_unexplained(X: ArrayLike, X_hat: ArrayLike) -> float:
     """``1 - explained_variance(X, X_hat)``: 0 if perfect, exactly 1 for the column means.
 
     Parameters
@@ -97,7 +97,7 @@ def fraction_of_variance_unexplained(X: "ArrayLike", X_hat: "ArrayLike") -> floa
 
 
 @ignore_fp_warnings
-def relative_reconstruction_bias(X: "ArrayLike", X_hat: "ArrayLike") -> float:
+def relative_reconstruction_bias(X: ArrayLike, X_hat: ArrayLike) -> float:
     """Factor by which a reconstruction shrinks or stretches the rows: below 1 it shrinks them.
 
     ``sum(X_hat^2) / sum(X * X_hat)``, both sums over rows and features. X_hat divided by it is the
@@ -144,7 +144,7 @@ def relative_reconstruction_bias(X: "ArrayLike", X_hat: "ArrayLike") -> float:
     return float(np.divide(size, product)) if size else 0.0
 
 
-def row_errors(estimator: Any, X: "ArrayLike") -> np.ndarray:
+def row_errors(estimator: Any, X: ArrayLike) -> np.ndarray:
     """Squared reconstruction error of each row, mean over features: large for unusual rows.
 
     It is the squared error for every `loss`. With ``loss="squared_error"`` it equals minus the
@@ -189,7 +189,7 @@ def row_errors(estimator: Any, X: "ArrayLike") -> np.ndarray:
     return _finite(np.concatenate([block.mean(axis=1) for block in _squared_errors(estimator, X)]))
 
 
-def feature_errors(estimator: Any, X: "ArrayLike") -> np.ndarray:
+def feature_errors(estimator: Any, X: ArrayLike) -> np.ndarray:
     """Squared reconstruction error of each feature, mean over rows.
 
     It is large for features that are reconstructed poorly. For a single row, it shows which

@@ -59,7 +59,7 @@ class Scorer(Protocol[Score]):
 
     __name__: str
 
-    def __call__(self, estimator: Any, X: "ArrayLike", y: Any = None) -> Score: ...
+    def __call__(self, estimator: Any, X: ArrayLike, y: Any = None) -> Score: ...
 
 
 def _scorer(returns: str, example: str) -> Callable[[Callable[[Any, Any], Score]], Scorer[Score]]:
@@ -70,7 +70,7 @@ def _scorer(returns: str, example: str) -> Callable[[Callable[[Any, Any], Score]
     """
 
     def make(measure):
-        def scorer(estimator: Any, X: "ArrayLike", y: Any = None) -> Any:
+        def scorer(estimator: Any, X: ArrayLike, y: Any = None) -> Any:
             before, autoencoder = autoencoder_in(estimator)
             return measure(autoencoder, transform_before(before, X))
 

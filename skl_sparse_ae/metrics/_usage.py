@@ -7,7 +7,7 @@ from scipy.sparse import issparse
 from skl_sparse_ae.metrics._codes import averaged, check_code, element_index
 
 
-def l0_norm(code: "ArrayLike", *, average: bool = True) -> float | np.ndarray:
+def l0_norm(code: ArrayLike, *, average: bool = True) -> float | np.ndarray:
     """Number of units that a row uses: the L0 of a sparse code.
 
     ``#{j : a_ij != 0}`` for row i. Small activations count, stored zeros of a sparse matrix do not.
@@ -51,7 +51,7 @@ def l0_norm(code: "ArrayLike", *, average: bool = True) -> float | np.ndarray:
     return averaged(_count_used(check_code(code), axis=1), average)
 
 
-def unit_density(code: "ArrayLike") -> np.ndarray:
+def unit_density(code: ArrayLike) -> np.ndarray:
     """Fraction of the rows that use each unit.
 
     ``#{i : a_ij != 0} / n_samples`` for unit j. The densities add up to the mean `l0_norm`. They
@@ -93,7 +93,7 @@ def unit_density(code: "ArrayLike") -> np.ndarray:
     return _count_used(code, axis=0) / code.shape[0]
 
 
-def dead_fraction(code: "ArrayLike") -> tuple[float, int]:
+def dead_fraction(code: ArrayLike) -> tuple[float, int]:
     """Fraction of the units that are never used, and the number of rows.
 
     ``#{j : a_ij == 0 for all i} / n_components``. Report both numbers: with fewer rows, more units

@@ -87,9 +87,7 @@ class ActivationsDisplay:
         self.target = target
 
     @classmethod
-    def from_estimator(
-        cls, estimator: Any, X: "ArrayLike", *, ax: Any = None, **kwargs: Any
-    ) -> Self:
+    def from_estimator(cls, estimator: Any, X: ArrayLike, *, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the activations for X, and the estimator's `sparsity_target` if it has one.
 
         Parameters
@@ -120,7 +118,7 @@ class ActivationsDisplay:
 
     @classmethod
     def from_predictions(
-        cls, code: "ArrayLike", *, target: float | None = None, ax: Any = None, **kwargs: Any
+        cls, code: ArrayLike, *, target: float | None = None, ax: Any = None, **kwargs: Any
     ) -> Self:
         """Draw the activations in a code.
 

@@ -73,7 +73,7 @@ class DensityDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: "ArrayLike | None" = None, *, ax: Any = None, **kwargs: Any
+        cls, estimator: Any, X: ArrayLike | None = None, *, ax: Any = None, **kwargs: Any
     ) -> Self:
         """Draw the densities of the units of a fitted autoencoder.
 
@@ -106,7 +106,7 @@ class DensityDisplay:
         return cls.from_predictions(code, ax=ax, **kwargs)
 
     @classmethod
-    def from_predictions(cls, code: "ArrayLike", *, ax: Any = None, **kwargs: Any) -> Self:
+    def from_predictions(cls, code: ArrayLike, *, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the densities of the units of a code.
 
         Parameters

@@ -97,8 +97,8 @@ class LatentPlaneDisplay:
     def from_estimator(
         cls,
         estimator: Any,
-        X: "ArrayLike",
-        y: "ArrayLike | None" = None,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
         *,
         units: tuple[int, int] = (0, 1),
         ax: Any = None,

@@ -66,7 +66,7 @@ class ReconstructionsDisplay:
     def from_estimator(
         cls,
         estimator: Any,
-        X: "ArrayLike",
+        X: ArrayLike,
         image_shape: tuple[int, ...],
         *,
         n_rows: int = 10,
@@ -115,8 +115,8 @@ class ReconstructionsDisplay:
     @classmethod
     def from_predictions(
         cls,
-        X: "ArrayLike",
-        X_hat: "ArrayLike",
+        X: ArrayLike,
+        X_hat: ArrayLike,
         image_shape: tuple[int, ...],
         *,
         ax: Any = None,

@@ -67,7 +67,7 @@ class SamplesDisplay:
     def from_estimator(
         cls,
         estimator: Any,
-        X: "ArrayLike",
+        X: ArrayLike,
         image_shape: tuple[int, ...],
         *,
         n_samples: int = 25,

@@ -98,7 +98,7 @@ class TopRowsDisplay:
     def from_estimator(
         cls,
         estimator: Any,
-        X: "ArrayLike",
+        X: ArrayLike,
         unit: int,
         *,
         n_rows: int = 10,
@@ -152,8 +152,8 @@ class TopRowsDisplay:
     @classmethod
     def from_predictions(
         cls,
-        X: "ArrayLike",
-        code: "ArrayLike",
+        X: ArrayLike,
+        code: ArrayLike,
         unit: int,
         *,
         n_rows: int = 10,

@@ -87,12 +87,12 @@ class TradeOffDisplay:
 
     def __init__(
         self,
-        weights: "ArrayLike",
-        reconstruction: "ArrayLike",
-        sparsity: "ArrayLike",
+        weights: ArrayLike,
+        reconstruction: ArrayLike,
+        sparsity: ArrayLike,
         *,
-        reconstruction_error: "ArrayLike | None" = None,
-        sparsity_error: "ArrayLike | None" = None,
+        reconstruction_error: ArrayLike | None = None,
+        sparsity_error: ArrayLike | None = None,
         chosen: int | None = None,
         name: str = "sparsity weight",
         xlabel: str = "sparsity",
