@@ -247,10 +247,10 @@ def _path_of(rows_at):
 
 
 class _File:
-    """Reads rows from a file that holds nothing but rows after `offset` bytes.
+    """Reads rows from a file that contains only rows after `offset` bytes.
 
     Where rows are missing, a read is short; it does not crash. The file is opened once, so all rows
-    come from the same file, even if another one takes its name.
+    come from the same file, even if another file replaces it.
     """
 
     def __init__(self, path, offset, shape, dtype):

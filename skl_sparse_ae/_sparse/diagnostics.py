@@ -64,7 +64,7 @@ def poor_code(estimator, mean, variance, bounds, scale):
 def off_target(estimator, mean, scale):
     """The message for mean activations (n_components,) far from their target, or None.
 
-    One active unit per row is no excess, whatever the target: a few units cannot do with less.
+    One active unit per row is always allowed: a few units cannot code a row with less.
     """
     target, n_components = estimator.sparsity_target, len(mean)
     is_weak = estimator.sparsity_weight_ < scale.sparsity_weight / OFF_SCALE

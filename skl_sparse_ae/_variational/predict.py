@@ -45,7 +45,7 @@ class MonteCarlo(NamedTuple):
 
 
 def centred(model, dtype):
-    """``(model, origin)``: the model for rows less an origin, which is None if 0 will do.
+    """``(model, origin)``: the model for rows minus an origin, which is None if 0 is good enough.
 
     Only squared error allows an origin: the biases of the last layer then tell where the rows are.
     """
@@ -104,7 +104,7 @@ def evidence_bounds(model, rows, expectation, bound):
 
 
 def _apply(function, model, origin, expectation, X):
-    """A function with the arguments of a bound, for a block of rows, less an origin if needed."""
+    """A function with the arguments of a bound, for a block of rows, minus an origin if needed."""
     noise = expectation.noise(dense(X), model.architecture.n_components)
     X = X if origin is None else Centred(X, origin).read()
     return function(model, dense(X), *_encode(model, X), noise)

@@ -236,7 +236,7 @@ def _add_sparse(graph, model, X, outputs):
 
 
 def _centred(graph, model, X):
-    """The weights and X, less an origin if products would lose digits: as `transform` does it."""
+    """The weights and X, minus an origin if products would lose digits, as in `transform`."""
     w, origin = model._weights(), None
     if model._loss().is_quadratic:
         origin = origin_of_weights(w.We, w.be, w.bd, graph.dtype)
@@ -245,7 +245,7 @@ def _centred(graph, model, X):
 
 
 def _losses(graph, model, raw, X):
-    """The loss of each element of X, float64, less its minimum, from the decoder's raw output."""
+    """The loss of each element of X minus its minimum, float64, from the decoder's raw output."""
     if score_of(model) == "divergence":
         return _divergence(graph, raw, X)
     return _squared_error(graph, graph.activated(raw, output_activation(model)), X)
