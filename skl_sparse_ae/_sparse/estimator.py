@@ -213,6 +213,9 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     No noise is added to X during a fit, so this is not a denoising autoencoder. The weights of the
     encoder and the decoder are not tied.
 
+    A fit of 5,000 rows of 784 columns with 1,000 units takes half a minute on one core. To shorten
+    longer fits, pass float32, use ``tol=1e-2``, fewer units or, for many rows, ``solver="adam"``.
+
     References
     ----------
     Ng, A., Sparse autoencoder, CS294A lecture notes, Stanford (2011).
