@@ -268,22 +268,22 @@ STRANGE_CHUNKS = {
     "narrow": (
         lambda: as_chunks(lambda rows: rows[:, 1:], 150, -1),
         ValueError,
-        r"shape \(\d+, 29\), and 30 columns",
+        r"shape \(\d+, 29\), but 30 columns",
     ),
     "narrow of several": (
         lambda: as_chunks(lambda rows: rows[:, 1:], 150, 10),
         ValueError,
-        "9.*, and 10 columns",
+        "9.*, but 10 columns",
     ),
     "wide": (
         lambda: as_chunks(lambda rows: np.hstack([rows, rows]), 150, 10),
         ValueError,
-        "20.*, and 10 columns",
+        "20.*, but 10 columns",
     ),
     "one column": (
         lambda: as_chunks(lambda rows: rows[:, 0], 150, -1),
         ValueError,
-        ", and 30 columns",
+        ", but 30 columns",
     ),
     "short": (
         lambda: as_chunks(lambda rows, block_id: rows[block_id[1] :], 150, 10),
