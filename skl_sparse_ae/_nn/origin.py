@@ -8,7 +8,8 @@ import numpy as np
 # and ordinary tables lie within 20. In float64 the products alone would allow more, but the squares
 # in `_sparse.sparse_products` lose digits earlier.
 MAX_DEVIATIONS = {np.dtype(np.float32): 20.0, np.dtype(np.float64): 1e4}
-# The same for fitted weights: the largest term of a pre-activation, which the bias has to cancel.
+# The same for fitted weights: the largest term of a pre-activation, which the bias has to cancel,
+# in units of the pre-activation.
 MAX_TERM = {np.dtype(np.float32): 100.0, np.dtype(np.float64): 1e5}
 
 
@@ -24,12 +25,13 @@ def origin_of_moments(mean, variance, dtype):
     return np.where(np.square(mean) > limit * variance, mean, 0).astype(dtype)
 
 
-def origin_of_weights(We, be, bd, dtype):
+def origin_of_weights(We, be, bd, dtype, unit=1.0):
     """An origin (n_features,), or None, from weights alone.
 
     For squared error with an identity decoder, whose biases `bd` are close to the column means.
+    `unit` is the size of pre-activations that matter: about 1 for a sigmoid.
     """
-    limit = MAX_TERM[np.dtype(dtype)]
+    limit = unit * MAX_TERM[np.dtype(dtype)]
     if not np.abs(be).max() > limit:
         return None
     terms = np.abs(bd) * np.maximum(We.max(axis=0), -We.min(axis=0))

@@ -4,10 +4,10 @@
 MAX_DEAD = 0.2
 
 
-def many_dead_units(estimator, scale):
-    """The message if many units are dead, or None; `scale` is the standard deviation of X."""
+def many_dead_units(estimator):
+    """The message if many units are dead, or None."""
     n_units, n_dead = len(estimator.density_), estimator.n_dead_
-    if scale == 0 or n_dead <= MAX_DEAD * n_units:
+    if n_dead <= MAX_DEAD * n_units:
         return None
     return (
         f"{n_dead} of {n_units} units are dead: no row that was given to fit uses them. Lower "

@@ -37,7 +37,7 @@ from skl_sparse_ae._topk.predict import (
 from skl_sparse_ae._topk.problem import TopKProblem, TopKSpec
 
 OF_USE = ("n_nonzero_coefs", "transform_algorithm", "sparse_output")  # read by methods of use
-MIN_BATCH, MAX_BATCH, MIN_BATCHES = 128, 256, 64  # of batch_size="auto"
+MIN_BATCH, MAX_BATCH, MIN_BATCHES = 64, 256, 64  # of batch_size="auto"
 HUGE = float(np.finfo(np.float64).max)
 
 
@@ -99,7 +99,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         that there are if `tol` ends the constant part earlier.
     batch_size : int or "auto", default="auto"
         Maximum number of rows in a mini-batch. Batches are made equal in size. "auto" is a 64th of
-        the rows, but from 128 to 256.
+        the rows, but from 64 to 256.
     early_stopping : bool, default=False
         Hold out `validation_fraction` of the rows, and keep the weights that score best on them
         (see `score`).
@@ -518,10 +518,11 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         validate_parameter_constraints(constraints, values, type(self).__name__)
 
     def _messages(self, status, summary, rows, moments):
-        scale = float(np.sqrt(moments.variance.mean()))
+        if not moments.variance.any():
+            return  # rows that are all the same: there is nothing to learn but rounding
         if message := not_converged(self, self._solver, status):
             yield ConvergenceWarning, message
-        if message := many_dead_units(self, scale):
+        if message := many_dead_units(self):
             yield UserWarning, message
 
     @staticmethod

@@ -35,11 +35,19 @@ class TrainedModel(NamedTuple):
     weights: Weights
     n_nonzero: int
     algorithm: str  # one of `ALGORITHMS`
+    gram: np.ndarray | None = None  # products of all atoms, if they are used for several blocks
 
     def astype(self, dtype):
         """The same with weights in `dtype`."""
         parts = (part.astype(dtype, copy=False) for part in self.weights)
         return self._replace(weights=Weights(*parts))
+
+    def prepared(self, n_rows):
+        """The same for codes of so many rows: with the Gram matrix, if that pays."""
+        Wd = self.weights.Wd
+        if self.algorithm not in BY_GRAM or n_rows < len(Wd):
+            return self
+        return self._replace(gram=Wd @ Wd.T)
 
 
 class Summary(NamedTuple):
@@ -61,7 +69,7 @@ def by_top_k(model, X):
 
 def by_least_squares(model, X):
     """The non-negative code that reconstructs each row best with the units `by_threshold`."""
-    return refit(model.weights, X, by_threshold(model, X))
+    return refit(model.weights, X, by_threshold(model, X), model.gram)
 
 
 def by_pursuit(model, X):
@@ -69,7 +77,9 @@ def by_pursuit(model, X):
     w = model.weights
     products = (X @ w.Wd.T) - w.Wd @ w.bd
     _check_finite(products, X)
-    return refit(w, X, supports(w, products, model.n_nonzero))
+    gram = w.Wd @ w.Wd.T if model.gram is None else model.gram
+    n_steps = min(model.n_nonzero, *w.Wd.shape)  # no more atoms than that are independent
+    return refit(w, X, supports(gram, products, n_steps), gram)
 
 
 ALGORITHMS = {
@@ -78,6 +88,7 @@ ALGORITHMS = {
     "least_squares": by_least_squares,
     "omp": by_pursuit,
 }
+BY_GRAM = ("least_squares", "omp")
 
 
 def _code(model, X):
@@ -98,10 +109,19 @@ def _check_finite(Z, X):
 def centred(model, blocks):
     """The model in the dtype of the blocks, and the blocks: less an origin if products need one."""
     w = model.weights
-    origin = origin_of_weights(w.We, w.be, w.bd, blocks.dtype)
+    origin = origin_of(w, blocks.dtype)
     if origin is not None:
         w = w._replace(be=bias_at(w.We, w.be, origin), bd=w.bd - origin)
-    return model._replace(weights=w).astype(blocks.dtype), blocks.centred(origin)
+    model = model._replace(weights=w).astype(blocks.dtype).prepared(blocks.n_rows)
+    return model, blocks.centred(origin)
+
+
+def origin_of(w, dtype):
+    """An origin of the rows (n_features,), or None if 0 will do; see `origin_of_weights`.
+
+    Pre-activations have the unit of X, and those that matter are about the threshold.
+    """
+    return origin_of_weights(w.We, w.be, w.bd, dtype, unit=float(w.threshold[0]))
 
 
 def _blocks(model, rows):

@@ -28,14 +28,14 @@ MIN_NORM = 1e-3
 ROUNDINGS = 100
 
 
-def supports(w, products, n_nonzero):
-    """The atoms that at most `n_nonzero` steps take for each row: a code of ones, CSR.
+def supports(gram, products, n_steps):
+    """The atoms that at most `n_steps` steps take for each row: a code of ones, CSR.
 
-    `products` are the inner products of the rows, less the decoder's biases, with all atoms
-    (n_rows, n_components); they are overwritten.
+    `gram` are the inner products of the atoms (n_components, n_components). `products` are those of
+    the rows, less the decoder's biases, with all atoms (n_rows, n_components); they are
+    overwritten.
     """
-    gram, n_atoms = w.Wd @ w.Wd.T, len(w.Wd)
-    n_steps = min(n_nonzero, *w.Wd.shape)  # no more atoms than that are independent
+    n_atoms = len(gram)
     n_rows = max(1, PURSUED // (n_steps * n_atoms))
     starts = range(0, len(products), n_rows)
     taken = [_pursue(gram, products[start : start + n_rows], n_steps) for start in starts]

@@ -17,6 +17,7 @@ from skl_sparse_ae._nn.origin import bias_at, origin_of_weights
 from skl_sparse_ae._sparse.estimator import SparseAutoencoderTransformer
 from skl_sparse_ae._sparse.weights import of_centred
 from skl_sparse_ae._topk.estimator import TopKAutoencoderTransformer
+from skl_sparse_ae._topk.predict import origin_of
 from skl_sparse_ae._variational.estimator import VariationalAutoencoderTransformer
 from skl_sparse_ae._variational.predict import centred
 from skl_sparse_ae.export._model import (
@@ -269,7 +270,7 @@ def _add_topk(graph, model, X, outputs):
 def _centred_topk(graph, model, X):
     """`_centred`, of a TopK autoencoder."""
     w = model._weights(np.float64)
-    origin = origin_of_weights(w.We, w.be, w.bd, graph.dtype)
+    origin = origin_of(w, graph.dtype)
     if origin is None:
         return w, X
     w = w._replace(be=bias_at(w.We, w.be, origin), bd=w.bd - origin)

@@ -411,6 +411,15 @@ def test_fewer_rows_than_units(quick, X, n_rows):
     assert np.isfinite(model.reconstruct(X[:n_rows])).all()
 
 
+@DTYPES
+@pytest.mark.parametrize("value", [0, 5, 1e5])
+def test_constant_rows_are_reconstructed_without_a_warning(quick, value, dtype):
+    X = np.full((100, 5), value, dtype)
+    model = quick().fit(X)
+    np.testing.assert_allclose(model.reconstruct(X), X, rtol=1e-6)
+    assert model.score(X) == 0
+
+
 def test_constant_rows(quick):
     model = quick().fit(np.full((20, 5), 7.0))
     np.testing.assert_allclose(model.reconstruct(np.full((2, 5), 7.0)), 7)

@@ -3,7 +3,7 @@ import pytest
 from scipy.optimize import nnls
 
 from skl_sparse_ae._topk import least_squares
-from skl_sparse_ae._topk.least_squares import refit
+from skl_sparse_ae._topk.least_squares import refit, solve
 
 X = np.random.default_rng(5).normal(size=(60, 6))
 
@@ -61,6 +61,25 @@ def test_neither_does_it_depend_on_how_many_are_solved_at_a_time(code_of, monkey
     expected = refit(w, X, A).toarray()
     monkeypatch.setattr(least_squares, "SOLVED", 1)
     np.testing.assert_allclose(refit(w, X, A).toarray(), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_the_products_of_all_atoms_change_nothing(code_of):
+    w, A = code_of()
+    rows = A[:3]  # so few that some atoms are not used
+    expected = refit(w, X[:3], rows).toarray()
+    given = refit(w, X[:3], rows, w.Wd @ w.Wd.T)
+    np.testing.assert_allclose(given.toarray(), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_free_units_are_solved_for_and_others_are_0():
+    rng = np.random.default_rng(0)
+    atoms, is_free = rng.normal(size=(7, 4, 9)), rng.random((4, 7)) < 0.7
+    G, b = np.einsum("nid,njd->ijn", atoms, atoms), rng.normal(size=(4, 7))
+    x = solve(G, b, is_free)
+    for row, free in enumerate(is_free.T):
+        system = G[:, :, row][np.ix_(free, free)] + least_squares.RIDGE * np.eye(free.sum())
+        np.testing.assert_allclose(x[free, row], np.linalg.solve(system, b[free, row]))
+        assert not x[~free, row].any()
 
 
 def test_equal_atoms_share_the_code(topk, network):

@@ -53,6 +53,20 @@ def test_blocks_make_no_difference(model, rows, algorithm, core):
 
 
 @EVERY_ALGORITHM
+def test_products_of_atoms_are_shared_by_many_rows(model, core, algorithm):
+    """For a few rows they would cost more than the codes."""
+    w, is_used = model.weights, algorithm in ("least_squares", "omp")
+    model = model._replace(algorithm=algorithm)
+    many, few = (centred(model, core.as_rows(X[:n]).blocks(9))[0].gram for n in (9, 8))
+    assert few is None
+    assert (many is not None) == is_used
+    if is_used:
+        np.testing.assert_allclose(many, w.Wd @ w.Wd.T)
+        given, computed = (code_of(model, core.as_rows(X[:n])).toarray() for n in (9, 8))
+        np.testing.assert_allclose(given[:8], computed, rtol=1e-9)
+
+
+@EVERY_ALGORITHM
 def test_what_follows_from_the_codes(model, rows, algorithm):
     model = model._replace(algorithm=algorithm)
     A, w = code_of(model, rows), model.weights
@@ -105,16 +119,19 @@ def test_constant_columns_have_no_variance_to_explain(model, core):
     assert explained_variance(model, core.as_rows(np.ones((5, 6)))) == 0
 
 
-def test_float32_rows_far_from_zero_keep_their_digits(model, core):
+@pytest.mark.parametrize("unit", [2.0**-20, 1, 2.0**20])
+def test_float32_rows_far_from_zero_keep_their_digits(model, core, unit):
     w = model.weights
     offset = np.full(6, 4096.0)
-    far = model._replace(weights=w._replace(be=w.be - w.We @ offset, bd=w.bd + offset))
+    be, bd, threshold = w.be - w.We @ offset, w.bd + offset, w.threshold
+    far = w._replace(be=unit * be, bd=unit * bd, threshold=unit * threshold)
+    far = model._replace(weights=far)
     near = np.round(X * 64) / 64  # exact in float32 with the offset
-    rows = core.as_rows((near + offset).astype(np.float32))
+    rows = core.as_rows((unit * (near + offset)).astype(np.float32))
     expected = code_of(model, core.as_rows(near)).toarray()
-    np.testing.assert_allclose(code_of(far, rows).toarray(), expected, atol=1e-3)
+    np.testing.assert_allclose(code_of(far, rows).toarray(), unit * expected, atol=1e-3 * unit)
     _, blocks = centred(far, rows.blocks(9))
-    assert abs(blocks.first_row()).max() < 10
+    assert abs(blocks.first_row()).max() < 10 * unit
 
 
 def test_sparse_rows_have_the_codes_of_dense_ones(model, core):
