@@ -1,12 +1,8 @@
 """scikit-learn's own checks, and those that `check_estimator` never yields."""
 
-import numpy as np
-import pandas  # without pandas and polars, several checks pass without looking
+import pandas  # noqa: F401  without these two, several checks pass without looking
 import polars  # noqa: F401  likewise
 import pytest
-from sklearn.base import clone
-from sklearn.datasets import load_iris
-from sklearn.decomposition import PCA
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -63,14 +59,3 @@ def test_scikit_learn_checks(estimator, check):
 )
 def test_checks_that_are_never_yielded(estimator, check):
     getattr(estimator_checks, check)(type(estimator).__name__, estimator)
-
-
-@pytest.mark.parametrize("estimator", [*ESTIMATORS[::2], PCA(2)], ids=lambda e: type(e).__name__)
-def test_set_output_applies_to_transform_only_as_in_scikit_learn(estimator):
-    frame = load_iris(as_frame=True).data
-    model = clone(estimator).set_output(transform="pandas")
-    code = model.fit_transform(frame)
-    assert isinstance(code, pandas.DataFrame)
-    assert type(model.inverse_transform(code)) is np.ndarray
-    if not isinstance(model, PCA):
-        assert type(model.reconstruct(frame)) is np.ndarray
