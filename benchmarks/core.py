@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 
+from skl_sparse_ae import TopKAutoencoderTransformer
 from skl_sparse_ae._estimator.solvers import SOLVERS, Run, epochs
 from skl_sparse_ae._nn.activations import Logistic
 from skl_sparse_ae._nn.losses import CrossEntropy, SquaredError
@@ -32,6 +33,7 @@ from skl_sparse_ae._sparse.objective import Objective
 from skl_sparse_ae._sparse.objective import value_and_gradient as _value_and_gradient
 from skl_sparse_ae._sparse.one_pass import value_and_gradient_in_one_pass
 from skl_sparse_ae._sparse.weights import n_weights, unflatten
+from skl_sparse_ae._topk import initial as topk_initial
 from skl_sparse_ae.dask import rows as on_dask
 
 __all__ = ["BLOCK_BYTES", "adam_start", "adam_step", "n_weights", "row_blocks", "unflatten"]
@@ -222,6 +224,24 @@ def variational_epochs(model, X):
         while True:
             state, value, _ = epoch(state, np.random.default_rng([0, state.n_steps]))
             yield value
+
+
+@contextmanager
+def topk_trainer(falling_share=None, groups=None):
+    """Fits of `TopKAutoencoderTransformer` with other constants; None leaves one as it is.
+
+    `falling_share` is the share of the steps over which the learning rate falls. `groups` is the
+    number of groups of the first atoms: those after the first are directions of residuals.
+    """
+    before = TopKAutoencoderTransformer._falling_share, topk_initial.GROUPS
+    try:
+        if falling_share is not None:
+            TopKAutoencoderTransformer._falling_share = falling_share
+        if groups is not None:
+            topk_initial.GROUPS = groups
+        yield
+    finally:
+        TopKAutoencoderTransformer._falling_share, topk_initial.GROUPS = before
 
 
 # ------------------------------------------------------------------------------- threads and sizes

@@ -9,6 +9,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_sample_images
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.image import extract_patches_2d
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import normalize
 
 
 def digits():
@@ -28,6 +29,16 @@ def patches(n_patches=4000, size=8):
         for s, i in enumerate(images)
     ]
     return np.concatenate(rows).reshape(-1, size * size), None
+
+
+def colour_patches(n_patches, size=6):
+    """Patches of the same images in colour: a pixel's three values are three columns."""
+    parts = [
+        extract_patches_2d(image, (size, size), max_patches=n_patches // 2, random_state=2 + s)
+        for s, image in enumerate(load_sample_images().images)
+    ]
+    X = np.concatenate(parts).reshape(n_patches, -1) / 255
+    return np.random.default_rng(1).permutation(X), None
 
 
 def whitened(image):
@@ -68,10 +79,24 @@ def docstrings(packages=("numpy", "scipy", "sklearn"), n_columns=128):
     Latent semantic analysis: truncated SVD of their tf-idf. The rows depend on the versions of the
     packages.
     """
-    texts = sorted({text for package in packages for text in _paragraphs(package)})
-    counts = TfidfVectorizer(min_df=5, sublinear_tf=True).fit_transform(texts)
-    X = TruncatedSVD(n_columns, n_iter=3, random_state=0).fit_transform(counts)
+    X = TruncatedSVD(n_columns, n_iter=3, random_state=0).fit_transform(_term_counts(packages))
     return np.random.default_rng(0).permutation(X), None
+
+
+def words(packages=("numpy", "scipy", "sklearn"), n_columns=128):
+    """An embedding of the words of the same paragraphs, in random order.
+
+    A word's row is made of the paragraphs that contain it: truncated SVD of the transpose.
+    """
+    counts = _term_counts(packages, min_df=3).T.tocsr()
+    X = TruncatedSVD(n_columns, n_iter=3, random_state=0).fit_transform(normalize(counts))
+    return np.random.default_rng(0).permutation(X), None
+
+
+def _term_counts(packages, min_df=5):
+    """Tf-idf (n_paragraphs, n_words) of the paragraphs of docstrings."""
+    texts = sorted({text for package in packages for text in _paragraphs(package)})
+    return TfidfVectorizer(min_df=min_df, sublinear_tf=True).fit_transform(texts)
 
 
 def _paragraphs(package, n_characters=60):

@@ -139,7 +139,8 @@ def top_features(
     units = _checked_units(units, len(autoencoder.get_feature_names_out()))
     if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
         raise ValueError(f"n must be an int of at least 1, got {n!r}.")
-    weights = _weights(before if original_features else None, autoencoder, units, original_features)
+    steps = before if original_features else None
+    weights = weights_of(steps, autoencoder, units, original_features)
     seen = names_seen(autoencoder, model)
     if original_features and before is not None:
         seen = getattr(before, "feature_names_in_", None)
@@ -149,7 +150,7 @@ def top_features(
     return TopFeatures(units, np.where(largest == 0, "", names[order]), largest)
 
 
-def _weights(before, autoencoder, units, original_features):
+def weights_of(before, autoencoder, units, original_features):
     """The weights (n_units, n_features) of these units, see `top_features`."""
     if isinstance(autoencoder, VariationalAutoencoderTransformer):
         return _change(before, autoencoder, units, -1) / 2

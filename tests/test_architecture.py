@@ -17,6 +17,7 @@ LAYERS = [
     {"_rows", "_solvers"},
     {"_nn", "_estimator"},
     {"_sparse", "_variational", "_topk"},  # a family imports no other
+    {"_outliers"},
     {"__init__"},
     # the tools: `import skl_sparse_ae` loads none of them
     {"metrics", "dask", "export", "compat", "datasets", "inspection"},
@@ -24,7 +25,7 @@ LAYERS = [
 ]
 TOOLS = {"metrics", "dask", "export", "compat", "datasets", "inspection"}
 TOOLS |= {"model_selection", "plotting"}
-USES_SCIKIT_LEARN = {"_estimator", *TOOLS}  # and the `estimator` of each family
+USES_SCIKIT_LEARN = {"_estimator", "_outliers", *TOOLS}  # and the `estimator` of each family
 WARN = {"_estimator.base", "_estimator.persistence", "export._onnx"}
 # Modules whose `hasattr` is about objects of users, of other libraries or of the operating system.
 ASK_OTHERS = {"_rows.disk", "_rows.blas_threads", "_estimator.containers", "_estimator.unwrap"}

@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,56 @@ def test_each_place_of_a_table_has_its_end(page):
     assert marks
     assert marks[1::2] == ["end"] * (len(marks) // 2)
     assert len(set(marks[::2])) == len(marks[::2])
+
+
+@pytest.fixture
+def performance():
+    return (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+
+
+def test_a_page_is_filled_in_its_places_only(benchmark, performance):
+    tables = benchmark("speed.tables")
+    stored = tables.places(performance)
+    assert tables.filled(performance, {}) == performance
+    made = tables.table(["a", "b"], [[1, "x"], [2, ""]])
+    page = tables.filled(performance, {"growth": made})
+    assert tables.places(page).keys() == stored.keys()
+    assert tables.places(page)["jobs"] == stored["jobs"]
+    assert tables.columns_of(tables.places(page)["growth"]) == ["a", "b"]
+    assert tables.rows_of(tables.places(page)["growth"]) == [["1", "x"], ["2", ""]]
+    assert page.replace("\n".join(made), "") == performance.replace(
+        "\n".join(line for line in stored["growth"] if line), ""
+    )
+
+
+@pytest.mark.usefixtures("no_figure_left")
+def test_pictures_are_drawn_from_the_tables_of_the_page(benchmark, performance, tmp_path):
+    pictures, tables = (benchmark(f"speed.{name}") for name in ("pictures", "tables"))
+    stored = tables.places(performance)
+    pictures.draw(stored, [], tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == {"times", "jobs", "growth"}
+
+    one, two = pictures.draw_times(stored["times"]).axes
+    assert len(one.get_yticks()) == len(two.get_yticks()) == 7
+    rows = [row for row in tables.rows_of(stored["times"]) if row[1] == "1"]
+    (numpy,) = [line for line in one.lines if line.get_label() == "textbook NumPy"]
+    np.testing.assert_array_equal(numpy.get_xdata(), [float(row[4]) for row in rows])
+
+    digits, _ = pictures.draw_jobs(stored["jobs"]).axes
+    shown = dict(zip(*labels_and_values(digits), strict=True))
+    assert shown["pixels, no code"] == 0.9578
+    assert list(shown.values()) == sorted(shown.values(), reverse=True)
+
+    axes = pictures.draw_growth(stored["growth"]).axes
+    assert [axis.get_xlabel() for axis in axes] == ["rows", "features", "units"]
+    slope = pictures.slope(*axes[0].lines[0].get_data())
+    assert float(axes[0].get_title().removeprefix("slope ")) == pytest.approx(slope, abs=0.01)
+
+
+def labels_and_values(axis):
+    """The names of the ticks, and the first coordinates of the points."""
+    names = [label.get_text() for label in axis.get_yticklabels()]
+    return names, axis.collections[-1].get_offsets()[:, 0].tolist()
 
 
 @pytest.fixture
@@ -221,13 +272,70 @@ def test_the_twin_learns_with_as_many_active_units_as_asked(comparison):
     pytest.importorskip("torch")
     X = comparison.superposed(400)[0].astype(np.float32)
     task = comparison.Task(width=100, l0=8, epochs=5, seed=0)
-    network = importlib.import_module("benchmarks.study.topk_peers").twin(X, task, 0.01)
+    peers = importlib.import_module("benchmarks.study.topk_peers")
+    *_, network = peers.twin(X, task, (8,))
+    assert network.search["rate"] in peers.RATES
     code = network.code(X)
     assert np.count_nonzero(code) == pytest.approx(8 * len(X), abs=1)
     assert np.allclose(np.linalg.norm(network.atoms, axis=1), 1, atol=1e-5)
     assert comparison.unexplained(X, network.decode(code)) < 0.7
 
 
+def test_a_choice_of_the_trainer_changes_the_fit_and_is_undone(benchmark, monkeypatch):
+    study = benchmark("study.topk_defaults")
+    monkeypatch.setattr(study, "N_TEST", 50)
+    X = study.superposed(300)[0].astype(np.float32)
+    errors = [
+        study.figures(X, 40, 0, 3, **changed)[0]
+        for changed in ({}, {"falling_share": 0.9}, {"groups": 1}, {"batch_size": 50}, {})
+    ]
+    assert len(set(errors)) == 4
+    assert errors[0] == errors[-1]
+
+
 def test_unexplained_variance_of_the_mean_is_one(comparison):
     X = np.random.default_rng(0).normal(size=(50, 3))
     assert comparison.unexplained(X, np.broadcast_to(X.mean(axis=0), X.shape)) == pytest.approx(1)
+
+
+@pytest.fixture
+def outliers(tables, benchmark, monkeypatch):
+    """The study of the outlier detector, on one small table, whose anomalies are rows of 9."""
+    with warnings.catch_warnings(action="ignore"):  # optional tables may be missing
+        study, module = benchmark("study.outliers"), benchmark("study.outlier_tables")
+
+    def draw(split):
+        X = np.random.default_rng(split).normal(size=(120, 3))
+        X[100:] += 9
+        return X, np.arange(120) >= 100
+
+    table = module.Table("small", tables.REPORTED, draw)
+    monkeypatch.setitem(module.TABLES, "small", table)
+    monkeypatch.setattr(study, "with_role", lambda role: [table] if role == table.role else [])
+    monkeypatch.setattr(study, "SPLITS", [0])
+    module._load.cache_clear()
+    return study
+
+
+def test_the_share_of_anomalies_changes_no_number_of_rows(outliers):
+    [table] = outliers.with_role(outliers.REPORTED)
+    for share in (0, 0.05, 0.1):
+        X_train, X_test, is_anomaly = table.load(share)
+        assert (len(X_train), len(X_test)) == (60, 54)
+        assert np.count_nonzero(X_train.mean(axis=1) > 5) == round(60 * share)
+        assert np.array_equal(X_test.mean(axis=1) > 5, is_anomaly)
+        assert not {*map(tuple, X_train)} & {*map(tuple, X_test)}
+
+
+def test_detectors_are_compared_and_the_study_goes_on_from_its_file(outliers, tmp_path, capsys):
+    path = tmp_path / "fits.jsonl"
+    studies = {outliers.REPORTED: {"default": outliers.default, "PCA": outliers.PEERS["PCA"]}}
+    for _ in range(2):
+        outliers.run(path, studies)
+        records = outliers.read(path)
+        assert len(records) == 2 * 3
+    clean = [record for record in records if record["share"] == 0]
+    assert clean[0]["auc"] == clean[0]["auto, found"] == 1
+    assert "auto, found" not in clean[1]  # PCA has no threshold
+    outliers.print_tables(records)
+    assert "| default | 1.000 |" in capsys.readouterr().out

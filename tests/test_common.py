@@ -3,10 +3,13 @@
 import pandas  # noqa: F401  without these two, several checks pass without looking
 import polars  # noqa: F401  likewise
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skl_sparse_ae import (
+    AutoencoderOutlierDetector,
     SparseAutoencoderTransformer,
     TopKAutoencoderTransformer,
     VariationalAutoencoderTransformer,
@@ -46,9 +49,14 @@ NEVER_YIELDED = [
     "check_inplace_ensure_writeable",
     "check_estimators_partial_fit_n_features",
 ]
+DETECTORS = [
+    AutoencoderOutlierDetector(),
+    AutoencoderOutlierDetector(ESTIMATORS[0], trim=0, contamination=0.1),
+    AutoencoderOutlierDetector(make_pipeline(StandardScaler(), ESTIMATORS[2]), contamination=0.1),
+]
 
 
-@parametrize_with_checks(ESTIMATORS)
+@parametrize_with_checks(ESTIMATORS + DETECTORS)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 

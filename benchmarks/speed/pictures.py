@@ -1,6 +1,7 @@
-"""The pictures of `benchmarks.speed.report`.
+"""The pictures of `benchmarks.speed.report`, from its tables and from the curves of J.
 
-Lines differ by marker and dash, so that a grey print loses nothing.
+Lines and points differ by marker, dash and name, so that a grey print loses nothing. No PyTorch is
+needed.
 """
 
 from io import BytesIO
@@ -9,13 +10,12 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
-from benchmarks.speed.jobs import RAW
-from benchmarks.speed.rounds import FLOORS, floor, ratio
-from benchmarks.speed.time_to_objective import TEXTBOOK
+from benchmarks.speed.tables import columns_of, rows_of
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402 (after the choice of the backend)
 
+TEXTBOOK = "SciPy on PyTorch's gradient"
 STYLES = {  # line, marker, grey
     TEXTBOOK: ("--", "s", "0.6"),
     "PyTorch's L-BFGS": (":", "^", "0.6"),
@@ -24,58 +24,68 @@ STYLES = {  # line, marker, grey
     "ours, all weights": ("-", "D", "0.3"),
     "ours, without the decoder": ("-", "o", "black"),
 }
-MARKERS = {  # of the estimators of `jobs`, except the raw pixels
-    "ours, L-BFGS": "s",
-    "ours, brief L-BFGS": "D",
-    "ours, Adam": "v",
-    "PCA": "o",
-    "MiniBatchNMF": "s",
-    "BernoulliRBM": "^",
-    "MiniBatchDictionaryLearning": "p",
+MARKERS = {  # of the contenders of the table of times
+    "share of the products": ("|", "matrix products alone"),
+    "textbook NumPy / ours": ("s", "textbook NumPy"),
+    "PyTorch / ours": ("^", "PyTorch"),
+    "PyTorch compiled / ours": ("v", "PyTorch, compiled"),
+    "MLPRegressor, no penalty / ours": ("o", "MLPRegressor, without penalty"),
 }
+ACCENT = "#D55E00"
+NAMES = {"raw": "pixels, no code", "MiniBatchDictionaryLearning": "dictionary learning"}
 
 
-def draw(result, folder):
-    """Write the pictures in 16 greys: a third of the size, without a visible difference."""
+def draw(tables, curves, folder):
+    """Write the pictures, each with 64 colours of its own: a third of the size."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in figures(result):
+    for name, figure in figures(tables, curves):
         buffer = BytesIO()
         figure.savefig(buffer, dpi=110, bbox_inches="tight")
         plt.close(figure)
-        Image.open(buffer).convert("L").quantize(16).save(folder / f"{name}.png", optimize=True)
+        Image.open(buffer).convert("RGB").quantize(64, kmeans=2).save(folder / f"{name}.png")
 
 
-def figures(result):
-    if any(r["load"] == "quiet" for r in result["times"]):
-        yield "times", draw_times(result["times"])
-    first_starts = [r for r in result["time to objective"] if r["seed"] == 0]
-    for loss in dict.fromkeys(r["loss"] for r in first_starts):
-        yield f"objective_{loss}", draw_curves([r for r in first_starts if r["loss"] == loss])
-    if result["jobs"]:
-        yield "jobs", draw_jobs(result["jobs"])
-    if result["growth"]:
-        yield "growth", draw_growth(result["growth"])
+def figures(tables, curves):
+    """Yield (name, figure) for the tables that there are, and for the curves of the first start."""
+    for name, draw_table in (("times", draw_times), ("jobs", draw_jobs), ("growth", draw_growth)):
+        if tables.get(name):
+            yield name, draw_table(tables[name])
+    curves = [r for r in curves if r["seed"] == 0]
+    for loss in dict.fromkeys(r["loss"] for r in curves):
+        yield f"objective_{loss}", draw_curves([r for r in curves if r["loss"] == loss])
 
 
-def draw_times(records):
-    """Bars of time over floor, a panel for each case and number of threads, quiet."""
-    quiet = [r for r in records if r["load"] == "quiet"]
-    n_columns = min(2, len(quiet))
-    n_rows = -(-len(quiet) // n_columns)
-    size = {"figsize": (6.4 * n_columns, 2.2 * n_rows), "layout": "constrained"}
-    figure, axes = plt.subplots(n_rows, n_columns, squeeze=False, **size)
-    for axis in axes.flat[len(quiet) :]:
-        axis.remove()
-    for axis, r in zip(axes.flat, quiet, strict=False):
-        names = [name for name in r["seconds"] if name not in FLOORS][::-1]
-        widths = [1 / ratio(floor(r["seconds"]), r["seconds"][name]) for name in names]
-        colors = ["black" if name.startswith("ours") else "0.75" for name in names]
-        axis.barh(names, widths, color=colors, edgecolor="black")
-        axis.axvline(1, color="black", linestyle="--")
-        axis.set_title(f"{r['part']}: {r['case']}, {r['threads']} threads", fontsize=9)
-        axis.set_xlabel("time / matrix products alone", fontsize=8)
-        axis.tick_params(labelsize=8)
+def draw_times(lines):
+    """Times divided by ours: a panel for each number of threads."""
+    columns, rows = columns_of(lines), rows_of(lines)
+    threads = list(dict.fromkeys(row[1] for row in rows))
+    size = {"figsize": (10, 4.2), "layout": "constrained"}
+    figure, axes = plt.subplots(1, len(threads), squeeze=False, sharex=True, sharey=True, **size)
+    for axis, n in zip(axes.flat, threads, strict=True):
+        _draw_ratios(axis, columns, [row for row in rows if row[1] == n])
+        axis.set_title(f"{n} thread" + "s" * (n != "1"), fontsize="medium")
+    figure.suptitle("Times beside those of this package (right of the line: slower)")
+    _legend_below(figure, axes[0, 0])
     return figure
+
+
+def _draw_ratios(axis, columns, rows):
+    places = np.arange(len(rows))
+    axis.hlines(places, 0.2, 5, color="0.9", zorder=0)
+    axis.axvline(1, color=ACCENT, linewidth=2, label="this package")
+    for column, (marker, name) in MARKERS.items():
+        if column in columns:
+            texts = [row[columns.index(column)] for row in rows]
+            ratios = [float(text) if text else np.nan for text in texts]
+            style = {"color": "black", "markerfacecolor": "white", "markersize": 8}
+            axis.plot(ratios, places, marker, label=name, **style)
+    axis.set_yticks(places, [row[0] for row in rows])
+    axis.set(xscale="log", xlim=(0.22, 4.6), ylim=(len(rows) - 0.5, -0.5))
+    axis.set_xlabel("time / time of this package")
+    axis.set_xticks([0.25, 0.5, 1, 2, 4], ["1/4", "1/2", "1", "2", "4"])
+    axis.set_xticks([], minor=True)
+    axis.tick_params(axis="y", length=0)
+    axis.spines[["top", "right", "left"]].set_visible(False)
 
 
 def draw_curves(records):
@@ -111,65 +121,64 @@ def _set_limits(by_iteration, by_time, curves):
 
 def _legend_below(figure, axis):
     handles = axis.get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=8)
+    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize="small")
 
 
-def by_estimator(records):
-    """``{(problem, who): records}``."""
-    groups = {}
-    for r in records:
-        groups.setdefault((r["problem"], r["who"]), []).append(r)
-    return groups
-
-
-def draw_jobs(records):
-    """Ours are filled, the others hollow; chosen settings are grey."""
-    problems = list(dict.fromkeys(r["problem"] for r in records))
-    size = {"figsize": (4.2 * len(problems), 3.6), "layout": "constrained"}
+def draw_jobs(lines):
+    """Accuracy of each estimator with its default settings, the most accurate on top."""
+    rows = [row for row in rows_of(lines) if not row[1].endswith(", chosen")]
+    problems = list(dict.fromkeys(row[0] for row in rows))
+    size = {"figsize": (5.2 * len(problems), 3.6), "layout": "constrained"}
     figure, axes = plt.subplots(1, len(problems), squeeze=False, **size)
     for axis, problem in zip(axes.flat, problems, strict=True):
-        _draw_job(axis, by_estimator(r for r in records if r["problem"] == problem))
-        axis.set(xscale="log", xlabel="seconds to fit and transform", title=problem)
-        axis.set(ylabel="accuracy on test rows")
-    _legend_below(figure, axes[0, 0])
+        of_problem = [row for row in rows if row[0] == problem]
+        _draw_job(axis, sorted(of_problem, key=lambda row: -float(row[5])))
+        axis.set_title(problem, fontsize="medium")
+    figure.suptitle("Default settings: accuracy with each code, and seconds to compute it")
+    figure.supxlabel("accuracy (bar: lowest to highest of three seeds)", fontsize="medium")
     return figure
 
 
-def _draw_job(axis, groups):
-    for (_, who), group in groups.items():
-        scores = [r["accuracy"] for r in group]
-        if who == RAW:
-            axis.axhline(scores[0], color="0.5", linestyle="--", label="raw, no code")
-            continue
-        seconds = [r["fit"] + r["transform"] for r in group]
-        marker = MARKERS[who.removesuffix(", chosen")]
-        color = "0.5" if who.endswith(", chosen") else "black"
-        filled = "full" if who.startswith("ours") else "none"
-        axis.plot(seconds, scores, marker, color=color, fillstyle=filled, label=who)
+def _draw_job(axis, rows):
+    accuracy = np.array([row[5] for row in rows], float)
+    seconds = [float(row[3]) + float(row[4]) for row in rows]
+    low, high = np.array([row[6].split(",") for row in rows], float).T
+    places = np.arange(len(rows))
+    axis.hlines(places, low.min(), high.max(), color="0.9", zorder=0)
+    axis.hlines(places, low, high, color="black")
+    colours = [ACCENT if row[1].startswith("ours") else "white" for row in rows]
+    axis.scatter(accuracy, places, c=colours, edgecolors="black", zorder=3)
+    names = [NAMES.get(row[1], row[1]) for row in rows]
+    axis.set_yticks(places, [_with_seconds(*pair) for pair in zip(names, seconds, strict=True)])
+    axis.invert_yaxis()
+    axis.tick_params(axis="y", length=0)
+    axis.spines[["top", "right", "left"]].set_visible(False)
 
 
-def slope(record):
+def _with_seconds(name, seconds):
+    return f"{name}, {seconds:.2g} s" if seconds else name
+
+
+def slope(sizes, times):
     """The slope of the logarithm of time against that of size: 1 is linear."""
-    return np.polyfit(np.log(record["sizes"]), np.log(record["milliseconds"]), 1)[0]
+    return np.polyfit(np.log(sizes), np.log(times), 1)[0]
 
 
-def draw_growth(records):
-    """A log-log panel for rows, features and units.
-
-    Each has the fitted line, and a line of slope 1 through the largest size.
-    """
-    size = {"figsize": (8, 2.8), "layout": "constrained"}
-    figure, axes = plt.subplots(1, len(records), squeeze=False, sharey=True, **size)
-    for axis, r in zip(axes.flat, records, strict=True):
-        sizes, times = np.array(r["sizes"]), np.array(r["milliseconds"])
-        offset = np.mean(np.log(times)) - slope(r) * np.mean(np.log(sizes))
-        axis.plot(sizes, times, "o", color="black", label="measured")
-        axis.plot(sizes, np.exp(offset) * sizes ** slope(r), "-", color="0.3", label="fitted")
-        axis.plot(sizes, times[-1] * sizes / sizes[-1], ":", color="0.5", label="linear")
-        axis.set(xscale="log", yscale="log", xlabel=r["grows"])
-        axis.set_xticks(sizes[::2], map(str, sizes[::2]))
+def draw_growth(lines):
+    """A log-log panel for rows, features and units, with a line of slope 1 through the last."""
+    rows = rows_of(lines)
+    size = {"figsize": (9, 3.2), "layout": "constrained"}
+    figure, axes = plt.subplots(1, len(rows), squeeze=False, sharey=True, **size)
+    for axis, (grows, *cells, steepness) in zip(axes.flat, rows, strict=True):
+        sizes, times = np.array([cell.split(":") for cell in cells], dtype=float).T
+        axis.plot(sizes, times, "o-", color="black", label="measured")
+        axis.plot(sizes, times[-1] * sizes / sizes[-1], ":", color=ACCENT, label="linear")
+        axis.set(xscale="log", yscale="log", xlabel=grows)
+        axis.set_xticks(sizes[::2], [f"{n:g}" for n in sizes[::2]])
         axis.set_xticks([], minor=True)
-        axis.set_title(f"slope {slope(r):.2f}", fontsize=10)
-    axes[0, 0].set(ylabel="ms an evaluation")
-    axes[0, 0].legend(fontsize=8)
+        axis.set_title(f"slope {steepness}", fontsize="medium")
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0, 0].set(ylabel="ms per evaluation", yticks=(1, 10), yticklabels=(1, 10))
+    axes[0, 0].legend(frameon=False)
+    figure.suptitle("Time of one evaluation: every slope is below 1")
     return figure

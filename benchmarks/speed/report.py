@@ -1,11 +1,12 @@
 """Which goals of the speed study are met, and what do its tables and pictures look like?
 
     python -m benchmarks.speed.report speed.json --docs docs    # seconds
+    python -m benchmarks.speed.report --docs docs    # only the pictures, from the tables
 
 It reads the files of `benchmarks.speed`, `time_to_objective`, `jobs` and `growth`, prints the
 tables and the goals, and writes the pictures to --out. With --docs, both go into the pages of the
-documentation. Such a page has a table between ``<!-- its name -->`` and ``<!-- end -->``, whose
-contents are replaced.
+documentation: see `benchmarks.speed.tables`. The pictures of times, jobs and growth are drawn from
+the tables. Tables that the files do not have are those of the pages.
 
 Times are medians. Ratios are medians of the ratios within a round, so a disturbance of a whole
 round does not count. The floor is the faster, in each round, of the two ways to compute NumPy's
@@ -14,7 +15,6 @@ matrix products. "share" is floor / time.
 
 import argparse
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks.speed import pictures
 from benchmarks.speed.goals import goals, median_of
 from benchmarks.speed.rounds import floor, ratio
+from benchmarks.speed.tables import filled, places, table
 from benchmarks.speed.time_to_objective import TEXTBOOK, time_to_target
 
 PAGES = ("performance.md", "solvers.md")
@@ -29,7 +30,7 @@ PAGES = ("performance.md", "solvers.md")
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="+", help="JSON files, whose contents are joined")
+    parser.add_argument("files", nargs="*", help="JSON files, whose contents are joined")
     parser.add_argument("--out", default=".", help="folder for the pictures")
     parser.add_argument("--docs", type=Path, help="folder of the pages to fill")
     args = parser.parse_args()
@@ -37,11 +38,11 @@ def main():
     tables = {name: lines for name, table in TABLES.items() if (lines := list(table(result)))}
     for name, lines in tables.items():
         print(f"\n{name}\n\n" + "\n".join(lines))
-    pictures.draw(result, args.docs / "images" if args.docs else Path(args.out))
+    curves = result["time to objective"]
     if args.docs:
-        for page in PAGES:
-            path = args.docs / page
-            path.write_text(filled(path.read_text(encoding="utf-8"), tables), encoding="utf-8")
+        pictures.draw(filled_pages(args.docs, tables), curves, args.docs / "images")
+    else:
+        pictures.draw(tables, curves, Path(args.out))
     print("\n| goal | measured | met |\n|---|---|---|")
     for goal, measured, is_met in goals(result):
         print(f"| {goal} | {measured} | {'yes' if is_met else 'NO'} |")
@@ -59,13 +60,14 @@ def read(paths):
     return result
 
 
-def filled(page, tables):
-    """The text of a page with the tables in their places."""
-    for name, lines in tables.items():
-        place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", flags=re.DOTALL)
-        text = "\n".join([*lines, "", ""])
-        page = place.sub(lambda found, text=text: f"{found[1]}\n{text}{found[2]}", page)
-    return page
+def filled_pages(docs, tables):
+    """Fill the places of the pages in the folder. Return what stands in them now."""
+    found = {}
+    for path in (docs / page for page in PAGES):
+        page = filled(path.read_text(encoding="utf-8"), tables)
+        path.write_text(page, encoding="utf-8")
+        found |= places(page)
+    return found
 
 
 def picture(name, says):
@@ -73,27 +75,23 @@ def picture(name, says):
     return f"![{says}](images/{name}.png)"
 
 
-def table(columns, rows):
-    """Lines of Markdown; none without rows."""
-    lines = [f"| {' | '.join(map(str, row))} |" for row in rows]
-    return [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)] + lines if lines else []
-
-
 # -------------------------------------------------------------------------- steps and evaluations
 
 
 def times_table(result):
-    others = dict.fromkeys(name for r in result["times"] for name in r["seconds"] if is_other(name))
-    columns = ["case", "threads", "machine", "ours, ms", "share of the products"]
+    """Times on a quiet machine. `busy_table` has those beside a competitor."""
+    quiet = [r for r in result["times"] if r["load"] == "quiet"]
+    others = dict.fromkeys(name for r in quiet for name in r["seconds"] if is_other(name))
+    columns = ["case", "threads", "ours, ms", "share of the products"]
     columns += [f"{name} / ours" for name in others]
 
     def row(r):
         seconds, ours = r["seconds"], r["seconds"]["ours"]
         own = [f"{1e3 * np.median(ours):.3g}", f"{ratio(floor(seconds), ours):.2f}"]
         ratios = [f"{ratio(seconds[n], ours):.2f}" if n in seconds else "" for n in others]
-        return [f"{r['part']}, {r['case']}", r["threads"], r["load"], *own, *ratios]
+        return [f"{r['part']}, {r['case']}", r["threads"], *own, *ratios]
 
-    return table(columns, map(row, result["times"]))
+    return table(columns, map(row, quiet))
 
 
 def is_other(name):
@@ -105,14 +103,14 @@ def busy_table(result):
     records = {(r["case"], r["threads"], r["load"]): r["seconds"] for r in result["times"]}
     busy = [r for r in result["times"] if r["load"] == "busy"]
     names = dict.fromkeys(name for r in busy for name in r["seconds"])
+    names = [name for name in names if name == "ours" or is_other(name)]
 
     def row(r):
         before, now = records[r["case"], r["threads"], "quiet"], r["seconds"]
         slower = [f"{ratio(now[n], before[n]):.2f}" if n in before else "" for n in names]
         return [f"{r['part']}, {r['case']}", r["threads"], *slower]
 
-    lines = table(["case", "threads", *names], map(row, busy))
-    return ["Time beside it over the time without:", "", *lines] if lines else []
+    return table(["case", "threads", *names], map(row, busy))
 
 
 def memory_of_evaluations(result):
@@ -164,23 +162,31 @@ def jobs_table(result):
     def row(problem, who, group):
         names = ("choose", "fit", "transform", "accuracy")
         choose, fit, transform, accuracy = (median_of(group, name) for name in names)
-        own = [f"{choose:.1f}" if choose else "", f"{fit:.2f}", f"{transform:.3f}"]
+        own = [f"{choose:.1f}" if choose else "", f"{fit:.3f}", f"{transform:.3f}"]
         scores = [r["accuracy"] for r in group]
         spread = f"{min(scores):.4f}, {max(scores):.4f}"
         settings = ", ".join(f"{k}={v}" for k, v in group[0]["settings"].items())
         return [problem, who, *own, f"{accuracy:.4f}", spread, settings]
 
-    groups = pictures.by_estimator(result["jobs"])
+    groups = by_estimator(result["jobs"])
     return table(columns, (row(*who, group) for who, group in groups.items()))
 
 
+def by_estimator(records):
+    """``{(problem, who): records}``."""
+    groups = {}
+    for r in records:
+        groups.setdefault((r["problem"], r["who"]), []).append(r)
+    return groups
+
+
 def times_picture(result):
-    says = "Times of steps, evaluations and transform over that of the matrix products alone"
+    says = "Times of the other libraries divided by those of this package"
     return [picture("times", says)] if result["times"] else []
 
 
 def jobs_picture(result):
-    says = "Accuracy against the seconds to fit and transform"
+    says = "Accuracy of each estimator, with its seconds"
     return [picture("jobs", says)] if result["jobs"] else []
 
 
@@ -195,7 +201,7 @@ def growth_picture(result):
 def growth_table(result):
     def row(r):
         cells = (f"{size}: {t:.1f}" for size, t in zip(r["sizes"], r["milliseconds"], strict=True))
-        return [r["grows"], *cells, f"{pictures.slope(r):.2f}"]
+        return [r["grows"], *cells, f"{pictures.slope(r['sizes'], r['milliseconds']):.2f}"]
 
     columns = ["grows", "from, ms", "", "", "", "", "to, ms", "slope"]
     return table(columns, map(row, result["growth"]))

@@ -14,11 +14,10 @@ from sklearn.model_selection import train_test_split
 
 from skl_sparse_ae import SparseAutoencoderTransformer, TopKAutoencoderTransformer
 
-# Among which a learning rate is searched: the recipe's rows have a mean square of 1 / n_features.
+# Among which the twin's rate is searched: the recipe's rows have a mean square of 1 / n_features.
 RATES = (0.001, 0.003, 0.01, 0.03)
-OUR_RATE = TopKAutoencoderTransformer().learning_rate_init
-RATES_OF_TWIN = (0.003, 0.01, 0.03, 0.1)
 MAX_BATCHES = 150  # of MiniBatchDictionaryLearning, which takes about a second for each
+ROUNDS = 20  # of K-SVD, as its authors' examples have it
 
 
 class Task(NamedTuple):
@@ -57,8 +56,6 @@ def unexplained(X, X_hat):
 
 def searched(fit, X, task, rates):
     """The rate whose fit is best on a tenth of the rows, and what the search took."""
-    if len(rates) == 1:
-        return {"rate": rates[0], "search": 0.0}
     X_train, X_held = train_test_split(X, test_size=0.1, random_state=0)
     errors = {}
     start = time.process_time()
@@ -78,28 +75,37 @@ class Network(NamedTuple):
     atoms: np.ndarray
     code: Callable
     decode: Callable
-    refitted: Callable | None = None  # the code by least squares on the same support
 
 
-def ours(X, task, rate, **parameters):
-    """A `Network` by `TopKAutoencoderTransformer`, without a stopping rule."""
-    settings = {"batch_size": 256, "max_iter": task.epochs, "tol": 0, "random_state": task.seed}
-    model = TopKAutoencoderTransformer(
-        task.width, n_nonzero_coefs=task.l0, learning_rate_init=rate, **settings | parameters
-    ).fit(X)
-    atoms = model.decoder_components_
-    by = partial(_code_by, model)
-    return Network(
-        atoms, partial(by, "threshold"), model.inverse_transform, partial(by, "least_squares")
-    )
+def ours(X, task, l0s):
+    """TopK without a stopping rule, and three ways to compute its codes."""
+    for l0 in l0s:
+        model = TopKAutoencoderTransformer(
+            task.width, n_nonzero_coefs=l0, max_iter=task.epochs, tol=0, random_state=task.seed
+        )
+        seconds, model = timed(model.fit, X)
+        atoms, decode = model.decoder_components_, model.inverse_transform
+        for name, algorithm in CODES.items():
+            yield Fitted(name, l0, seconds, atoms, partial(_code_by, model, algorithm), decode, {})
+
+
+CODES = {"TopK": "threshold", "TopK, least squares": "least_squares", "TopK, OMP": "omp"}
 
 
 def _code_by(model, algorithm, X):
     return model.set_params(transform_algorithm=algorithm).transform(X)
 
 
-def twin(X, task, rate):
-    """A `Network` by the recipe in PyTorch."""
+def twin(X, task, l0s):
+    """The recipe in PyTorch. Its rate is searched once, at the L0 of the task."""
+    search = searched(_twin, X, task, RATES)
+    for l0 in l0s:
+        seconds, model = timed(_twin, X, task._replace(l0=l0), search["rate"])
+        yield Fitted("PyTorch twin", l0, seconds, model.atoms, model.code, model.decode, search)
+
+
+def _twin(X, task, rate):
+    """The twin as a `Network`."""
     from benchmarks.study import topk_torch
 
     *weights, threshold = topk_torch.fit(X, task.width, task.l0, task.epochs, task.seed, rate)
@@ -110,17 +116,6 @@ def twin(X, task, rate):
 def _dense_code(We, be, threshold, X):
     Z = X @ We.T + be
     return np.where(threshold < Z, Z, 0)
-
-
-def networks(fit, name, rates, X, task, l0s):
-    """Yield the networks of each L0. The rate is searched once, at the L0 of the task."""
-    search = searched(fit, X, task, rates)
-    for l0 in l0s:
-        seconds, model = timed(fit, X, task._replace(l0=l0), search["rate"])
-        yield Fitted(name, l0, seconds, model.atoms, model.code, model.decode, search)
-        if model.refitted:
-            refitted = f"{name}, least squares"
-            yield Fitted(refitted, l0, seconds, model.atoms, model.refitted, model.decode, search)
 
 
 # -------------------------------------------------------------------------------------- others
@@ -152,6 +147,26 @@ def dictionary(X, task, l0s):
         yield Fitted(
             "MiniBatchDictionaryLearning", l0, seconds, model.components_, code, decode, {}
         )
+
+
+def k_svd(X, task, l0s):
+    """Approximate K-SVD of the package dictlearn, coded by its own pursuit, compiled by numba."""
+    from dictlearn import DictionaryLearning
+
+    mean = X.mean(axis=0)
+    for l0 in l0s:
+        model = DictionaryLearning(
+            task.width, n_nonzero_coefs=l0, max_iter=ROUNDS, random_state=task.seed
+        )
+        seconds, model = timed(model.fit, X - mean)
+
+        def code(X, model=model):
+            return model.transform(X - mean)
+
+        def decode(A, model=model):
+            return A @ model.components_ + mean
+
+        yield Fitted("dictlearn", l0, seconds, model.components_, code, decode, {})
 
 
 def sigmoid(X, task, l0s):
@@ -197,9 +212,9 @@ def principal(X, task, l0s):
 
 
 CONTENDERS = {
-    "ours": partial(networks, ours, "TopK", (OUR_RATE,)),
-    "ours, searched": partial(networks, ours, "TopK, rate searched", RATES),
-    "twin": partial(networks, twin, "PyTorch twin", RATES_OF_TWIN),
+    "ours": ours,
+    "twin": twin,
+    "dictlearn": k_svd,
     "sigmoid": sigmoid,
     "principal": principal,
     "dictionary": dictionary,

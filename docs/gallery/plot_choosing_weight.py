@@ -48,16 +48,14 @@ for weight, (r2, hoyer, mean) in zip(weights, rows, strict=True):
     print(f"{weight:10}: {figures}, mean activation {mean:.2f}")
 
 # %%
-# Points to the right are sparser. Points above reconstruct better. The numbers
-# beside the points are the weights that the multiples stand for here. At first,
-# a larger weight makes the code much sparser and costs little R2. Then it costs
-# more. At the end the points crowd together: the mean activations have reached
-# their target, and a larger weight changes almost nothing. There, change
-# ``sparsity_target`` and the weight decays instead. "scale" is just before that
-# region.
-display = TradeOffDisplay.from_path(path)
-
-# %%
+# At first, a larger weight makes the code much sparser and costs little R2.
+# Then it costs more. At the end the mean activations have reached their target,
+# and a larger weight changes almost nothing. There, change ``sparsity_target``
+# and the weight decays instead. "scale" is just before that region.
+# :meth:`TradeOffDisplay.from_path
+# <skl_sparse_ae.plotting.TradeOffDisplay.from_path>` draws a path. Below, the
+# results of a search are drawn in the same way.
+#
 # A search with a rule
 # --------------------
 #
@@ -78,8 +76,9 @@ with warnings.catch_warnings(action="ignore"):  # as above
 print("chosen:", search.best_params_)
 
 # %%
-# The ring marks the choice. The bars show one standard error over the folds.
-# Most of them are hidden by the dots.
+# Points to the right are sparser. Points above reconstruct better. The ring
+# marks the choice: the sparsest model above the dashed line. The bars show one
+# standard error over the folds. Most of them are hidden by the dots.
 display = TradeOffDisplay.from_cv_results(
     search.cv_results_, chosen=search.best_index_
 )
@@ -88,7 +87,9 @@ display.ax_.axhline(best - 0.07, color="#D55E00", linestyle="--")
 display.ax_.annotate(
     "0.07 below the best R2",
     (0.02, best - 0.07),
+    (0, 3),
     xycoords=("axes fraction", "data"),
+    textcoords="offset points",
     va="bottom",
 )
 
@@ -100,8 +101,9 @@ display.ax_.annotate(
 # on the rows that were set aside at the start. The images show what each unit
 # adds to the reconstruction.
 by_r2 = path.models[0]
-figure, axes = plt.subplots(1, 2, figsize=(10, 3), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.3), layout="constrained")
 figure.get_layout_engine().set(wspace=0.08)
+figure.suptitle("What each unit adds to the reconstruction")
 compared = {
     "best R2": by_r2,
     "SparsestWithin(tolerance=0.07)": search.best_estimator_,
@@ -115,5 +117,5 @@ for ax, (name, fitted) in zip(axes, compared.items(), strict=True):
     )
     ax.set_title(f"{name}: weight {fitted.sparsity_weight_:.2g}\n{figures}")
 
-# sphinx_gallery_thumbnail_number = 2
+# sphinx_gallery_thumbnail_number = 1
 plt.show()

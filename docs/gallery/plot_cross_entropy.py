@@ -94,28 +94,30 @@ for (solver, case, loss), curve in curves.items():
     print(f"{solver:6}{case:18}{loss:25}{figures}")
 
 # %%
-# The same as curves:
-styles = {
-    "color": ["#555555", "#D55E00", "#0072B2"],
-    "linestyle": [":", "--", "-"],
-    "linewidth": [2.5, 2, 1.5],
-}
-ticks = [1, 3, 10, 30, 60]
-figure, axes = plt.subplots(
-    2, 3, figsize=(11, 6), sharex=True, sharey=True, layout="constrained"
+# The picture shows the figures after 20 epochs or iterations. With the same
+# network, cross-entropy (diamond) is far ahead of the squared error (circle)
+# in the middle only.
+styles = zip(losses, "sod", ("white", "black", "#D55E00"), strict=True)
+figure, ax = plt.subplots(figsize=(8, 4.6), layout="constrained")
+names = {"adam": "Adam", "lbfgs": "L-BFGS"}
+lines = [(case, solver) for case in cases for solver in solvers]
+places = [0, 1, 3, 4, 5.5, 6.5]
+ax.hlines(places, 0, 1, color="0.9", zorder=0)
+for loss, marker, fill in styles:
+    values = [curves[solver, case, loss][19] for case, solver in lines]
+    style = {"color": "black", "markerfacecolor": fill, "markersize": 9}
+    ax.plot(values, places, marker, **style)
+    ax.text(values[2], 2.6, loss.replace(", ", ",\n"), ha="center")
+ax.set_yticks(places, [f"{case}, {names[solver]}" for case, solver in lines])
+ax.invert_yaxis()
+ax.set_xlim(0.4, 1)
+ax.set_xlabel("R2 of held-out rows after 20 epochs (Adam) or iterations")
+ax.set_title(
+    "The same network: cross-entropy (diamond) is far ahead of\n"
+    "the squared error (circle) only where its penalties are weaker"
 )
-for line, solver in zip(axes, solvers, strict=True):
-    for ax, case in zip(line, cases, strict=True):
-        for i, loss in enumerate(losses):
-            curve = curves[solver, case, loss]
-            style = {name: values[i] for name, values in styles.items()}
-            ax.plot(range(1, len(curve) + 1), curve, label=loss, **style)
-        ax.set(xscale="log", xticks=ticks, xticklabels=ticks, ylim=(0, 1))
-        ax.set_title(f"{solver}, {case}")
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.set_xlabel("epoch" if solver == "adam" else "iteration")
-    line[0].set_ylabel("R2 of held-out rows")
-axes[0, 0].legend(loc="lower right", frameon=False)
+ax.tick_params(axis="y", length=0)
+ax.spines[["top", "right", "left"]].set_visible(False)
 
 # %%
 # Results
@@ -133,9 +135,9 @@ axes[0, 0].legend(loc="lower right", frameon=False)
 # then the gradient of the squared error through the sigmoid vanishes, and the
 # gradient of the cross-entropy does not. This example does not measure that
 # case. Second, one method does converge faster: L-BFGS on the squared error
-# with an identity decoder and a positive ``decoder_alpha`` (dotted, lower row,
-# middle and right). It computes the best decoder of each code, and searches
-# only the encoder.
+# with an identity decoder and a positive ``decoder_alpha``. In the table it is
+# far ahead after 5 iterations. It computes the best decoder of each code, and
+# searches only the encoder.
 
 # sphinx_gallery_thumbnail_number = 1
 plt.show()

@@ -81,6 +81,7 @@ for (sd, name), values in error.items():
 figure, axes = plt.subplots(
     1, 2, figsize=(10, 4), sharey=True, layout="constrained"
 )
+figure.suptitle("With many units, the autoencoder removes more noise than PCA")
 for ax, sd in zip(axes, noisy, strict=True):
     for name, style in zip(models, ("^:", "o--", "s-"), strict=True):
         ax.plot(
@@ -119,7 +120,7 @@ lines = {
     "autoencoder, 128": cleaned(wide, strong),
 }
 figure, axes = plt.subplots(
-    len(lines), 1, figsize=(7.5, 3.2), layout="constrained"
+    len(lines), 1, figsize=(9, 4.2), layout="constrained"
 )
 figure.suptitle("Noise of 0.3, before and after cleaning")
 for ax, (name, images) in zip(axes, lines.items(), strict=True):

@@ -11,8 +11,8 @@ the code instead of on raw pixels.
 # Fit
 # ---
 #
-# The images have 8 x 8 pixels between 0 and 1. A quarter of them is set aside
-# for tests. The autoencoder does not use the labels.
+# The images have 8 x 8 pixels between 0 and 1. A quarter of the rows is kept
+# for testing. The autoencoder does not use the labels.
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -45,7 +45,6 @@ print(f"Hoyer sparsity of the pixels {hoyer_sparsity(X_test):.2f}")
 # pixels lowers it. Some units respond to a single spot. Most respond to ink in
 # a few places and no ink beside them.
 display = FeaturesDisplay.from_estimator(model, (8, 8))
-display.figure_.suptitle("Best input of each of the 64 units")
 display.figure_.savefig("digits_features.png")
 
 # %%

@@ -2,10 +2,10 @@
 Edge detectors from image patches
 =================================
 
-This is a classic example of the field. A sparse autoencoder that is fitted to
-small patches of natural images learns edges at several places, orientations and
-widths, similar to cells of the visual cortex. It is the first exercise of the
-UFLDL tutorial, with scikit-learn's two photographs.
+A sparse autoencoder that is fitted to small patches of natural images learns
+edges at several places, orientations and widths. Cells of the visual cortex
+respond to similar edges. This is the first exercise of the UFLDL tutorial, with
+scikit-learn's two photographs.
 """
 
 # %%
@@ -14,9 +14,9 @@ UFLDL tutorial, with scikit-learn's two photographs.
 #
 # Neighbouring pixels of a photograph are nearly equal, and patches differ
 # mostly in their brightness. A code for brightness would say little about
-# edges. So the spectrum is flattened first: frequencies are amplified in
-# proportion, up to a limit. Above the limit there is mostly noise (Olshausen
-# and Field, 1996). UFLDL's images are prepared in the same way.
+# edges. So the spectrum is flattened first: each frequency is amplified in
+# proportion to itself, up to a limit. Above the limit there is mostly noise
+# (Olshausen and Field, 1996). UFLDL's images are prepared in the same way.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_sample_images
@@ -92,9 +92,6 @@ print(f"{model.n_iter_} iterations, R2 {model.score(X):.2f}, mean {mean:.3f}")
 display = FeaturesDisplay.from_estimator(
     model, image_shape=(8, 8), order="norm"
 )
-display.figure_.suptitle(
-    "Best input of each of the 25 units", fontsize="medium"
-)
 
 
 # %%
@@ -135,6 +132,7 @@ for height, (name, values) in enumerate(groups.items()):
         markeredgewidth=2.5,
     )
 ax.set_yticks(range(3), groups)
+ax.set_title("The features are edges: most have a single orientation")
 ax.set(
     xlim=(0, 1),
     ylim=(2.6, -0.6),
@@ -143,10 +141,15 @@ ax.set(
 ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# The patches that activate one of the units most, with their activations. All
-# contain its edge, whatever else they contain.
+# The patches that activate one of the units most, with their activations. The
+# first image is what the unit adds to a reconstruction: vertical stripes. Most
+# of the patches have stripes at the same places. Some of these are slanted.
 display = TopRowsDisplay.from_estimator(
-    model, X, unit=int(np.argmax(groups["features"])), image_shape=(8, 8)
+    model,
+    X,
+    unit=int(np.argmax(groups["features"])),
+    image_shape=(8, 8),
+    feature=True,
 )
 
 # sphinx_gallery_thumbnail_number = 2

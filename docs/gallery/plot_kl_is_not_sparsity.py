@@ -71,15 +71,19 @@ for multiple, (model, messages) in fits.items():
 # Distribution of the activations
 # -------------------------------
 #
-# The histograms show all activations of the test rows: the share in each bin,
-# on a logarithmic axis. The means, the dashed lines, are nearly the same. One
-# histogram is a heap around the mean. The other has most of its activations
-# near 0, and a tail that reaches 1.
+# The upper images show the codes of 24 test rows: white is 0, black is 1. The
+# histograms show all activations of the test rows: the share in each bin, on a
+# logarithmic axis. The means, the dashed lines, are nearly the same. But on the
+# left all units hover around the mean, and on the right most are near 0 and
+# some are near 1.
 figure, axes = plt.subplots(
-    1, 2, figsize=(10, 4), sharex=True, sharey=True, layout="constrained"
+    2, 2, figsize=(10, 6), height_ratios=[1, 1.2], layout="constrained"
 )
-for ax, (multiple, (model, _)) in zip(axes, fits.items(), strict=True):
+figure.suptitle("The same mean activation, but only one sparse code")
+for (multiple, (model, _)), above, ax in zip(fits.items(), *axes, strict=True):
     code = model.transform(X_test)
+    above.imshow(code[:24], cmap="gray_r", vmin=0, vmax=1, aspect="auto")
+    above.set(xlabel="unit", yticks=[], ylabel="24 rows")
     share = np.full(code.size, 1 / code.size)
     ax.hist(
         code.ravel(),
@@ -97,13 +101,16 @@ for ax, (multiple, (model, _)) in zip(axes, fits.items(), strict=True):
         label=f"mean {code.mean():.2f}",
     )
     hoyer = hoyer_sparsity(code)
-    ax.set_title(
+    above.set_title(
         f"decoder_alpha: {multiple:g} scale\nHoyer sparsity {hoyer:.2f}"
     )
-    ax.set(xlabel="activation", xlim=(0, 1))
+    ax.axvspan(0.5, 1, color="0.94", zorder=0)
+    high = f"{active_fraction(code):.1%} above 0.5"
+    ax.annotate(high, (0.75, 0.1), ha="center", fontsize="large")
+    ax.set(xlabel="activation", xlim=(0, 1), ylim=(1e-4, 1))
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(loc="upper right", frameon=False)
-axes[0].set_ylabel("share of all activations")
+axes[1, 0].set_ylabel("share of all activations")
 
 # %%
 # From one to the other

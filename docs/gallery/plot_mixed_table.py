@@ -108,28 +108,34 @@ for name in categories:
 # Each column of the picture is a unit, and each row is a column of the table.
 # For each unit, take the tenth of the training rows in which it is most active.
 # A cell is the mean of these rows minus the mean of all rows, in standard
-# deviations. Orange is above the mean, blue is below.
+# deviations. Orange is above the mean, blue is below, and white is the mean.
+# Units are ordered by the column in which their rows differ most.
 X_train = pipeline[:-1].transform(train)
 code = pipeline[-1].transform(X_train).to_numpy()
 top = np.argsort(-code, axis=0)[: len(train) // 10]
 standardised = (X_train - X_train.mean()) / X_train.std()
 profile = np.stack([standardised.iloc[rows].mean() for rows in top.T], axis=1)
-for unit, differences in enumerate(profile.T):
+units = np.argsort(np.abs(profile).argmax(axis=0), kind="stable")
+for unit in units:
+    differences = profile[:, unit]
     largest = np.argsort(-np.abs(differences))[:3]
     named = (f"{seen.columns[i]} {differences[i]:+.1f}" for i in largest)
     print(f"unit {unit:2}:", ", ".join(named))
 
 figure, ax = plt.subplots(figsize=(9, 5.4), layout="constrained")
 colors = LinearSegmentedColormap.from_list("", ["#0072B2", "w", "#D55E00"])
-ax.imshow(profile, cmap=colors, vmin=-2.5, vmax=2.5, aspect="auto")
-for (row, unit), value in np.ndenumerate(profile):
+shown = profile[:, units]
+ax.imshow(shown, cmap=colors, vmin=-2.5, vmax=2.5, aspect="auto")
+for (row, column), value in np.ndenumerate(shown):
     if abs(value) >= 0.5:
-        ax.text(unit, row, f"{value:+.1f}", ha="center", va="center")
-ax.set_xticks(range(profile.shape[1]))
+        ax.text(column, row, f"{value:+.1f}", ha="center", va="center")
+ax.set_xticks(range(len(units)), units)
+ax.tick_params(length=0)
+ax.spines[:].set_visible(False)
 ax.set_yticks(range(len(seen.columns)), seen.columns)
 ax.set_xlabel("unit")
 ax.set_title(
-    "Mean of the rows that activate a unit most, minus the mean of all"
+    "The rows that activate a unit most: differences from the mean of all rows"
 )
 
 # %%

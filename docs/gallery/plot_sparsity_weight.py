@@ -3,9 +3,9 @@ Effect of the sparsity weight
 =============================
 
 Textbooks describe the weight of the sparsity penalty as follows. If it is too
-low, the units are not sparse. If it is too high, they keep to their target, but
-the reconstruction is poor. This example shows both, and how much of the second
-effect is due to mini-batches.
+low, the units are not sparse. If it is too high, they meet their target, but
+the reconstruction is poor. This example shows both effects, and how much of the
+second one is due to mini-batches.
 """
 
 # %%
@@ -80,6 +80,7 @@ for (multiple, name), above, below in zip(names.items(), *axes, strict=True):
     )
     ActivationsDisplay.from_estimator(model, X_test, ax=below)
     above.set_title(f"weight {multiple:g} scale: {name}\n{figures(model)}")
+    below.set_title("")
 for ax in axes[1, :2]:
     ax.get_legend().remove()
 for ax in axes[1, 1:]:
@@ -112,6 +113,7 @@ titles = {"R2 of the reconstruction": r2, "Hoyer sparsity of the code": hoyer}
 figure, axes = plt.subplots(
     1, 2, figsize=(10, 3.8), sharex=True, sharey=True, layout="constrained"
 )
+figure.suptitle("A very high weight ruins the code of Adam, not that of L-BFGS")
 for ax, (title, curves) in zip(axes, titles.items(), strict=True):
     styles = zip(curves.items(), ("o--", "s-"), strict=True)
     for (solver, curve), style in styles:

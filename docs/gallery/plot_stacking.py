@@ -47,13 +47,13 @@ r2 = explained_variance(X_test, X_back)
 print(f"both: R2 of the pixels from the second's code {r2:.2f}")
 
 # %%
-# What does a unit of the second layer represent? It has no weights on pixels,
-# so look at the rows that activate it most. These rows were found without
-# labels.
-figure, axes = plt.subplots(3, 1, figsize=(6.5, 4), layout="constrained")
+# What does a unit of the second layer represent? It has no weights on pixels.
+# So look at the rows that activate it most, and, at the left, at what it adds
+# to the reconstruction. These rows were found without labels.
+figure, axes = plt.subplots(3, 1, figsize=(7.5, 3.6), layout="constrained")
 for unit, ax in enumerate(axes):
     TopRowsDisplay.from_estimator(
-        stack, X_test, unit=unit, image_shape=(8, 8), ax=ax
+        stack, X_test, unit, image_shape=(8, 8), feature=True, ax=ax
     )
 
 # %%

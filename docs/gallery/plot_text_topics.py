@@ -27,6 +27,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from skl_sparse_ae import SparseAutoencoderTransformer
+from skl_sparse_ae.inspection import top_features
 
 MODULES = """
 argparse array asyncio base64 bisect calendar codecs collections
@@ -81,35 +82,44 @@ print(f"{X.shape[0]} documents, {X.shape[1]} words, {stored:.1%} stored")
 # ---------------
 #
 # The decoder weights of a unit are what it adds to a document when it is
-# active. The words with the largest weights are its topic. The right column
+# active. The words with the largest weights are its topic, and
+# :func:`~skl_sparse_ae.inspection.top_features` lists them. The right column
 # shows the module from which most of the unit's 30 strongest documents come. No
 # fit has used the modules.
 model = SparseAutoencoderTransformer(24, sparsity_target=0.05, random_state=0)
-model.fit(X)
+code = model.fit_transform(X)
 words = vectorizer.get_feature_names_out()
-code = model.transform(X)
 modules = np.array(list(documents.values()))
 
-order = np.argsort(code.std(axis=0))[::-1]
-module_of = {}
-for unit in order[:12]:
-    strongest = modules[np.argsort(code[:, unit])[::-1][:30]]
-    where, counts = np.unique(strongest, return_counts=True)
-    module_of[unit] = where[counts.argmax()]
-    top = words[np.argsort(model.decoder_components_[unit])[::-1][:7]]
-    print(f"{', '.join(top):<70} {module_of[unit]}")
+
+def module_of(unit):
+    """The module of most of the 30 documents that activate the unit most."""
+    strongest = modules[np.argsort(-code[:, unit])[:30]]
+    names, counts = np.unique(strongest, return_counts=True)
+    return names[counts.argmax()]
+
+
+units = np.argsort(-code.std(axis=0))[:12]
+table = top_features(model, words, n=7, units=units)
+for unit, line in zip(units, str(table).splitlines(), strict=True):
+    print(f"{line:<75.75} {module_of(unit)}")
 
 # %%
-# Six of the units as bar charts, with the decoder weights of their first eight
-# words:
-figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained")
-for ax, unit in zip(axes.flat, order, strict=False):
-    weights = model.decoder_components_[unit]
-    top = np.argsort(weights)[-8:]
-    ax.barh(words[top], weights[top], color="0.75", edgecolor="black")
-    ax.set_title(f"unit {unit}: {module_of[unit]}", fontsize="medium")
+# The picture shows six of the units, with the weights of their words.
+figure, axes = plt.subplots(2, 3, figsize=(9, 5.4), layout="constrained")
+figure.suptitle("The words of six units, and the module of their documents")
+for ax, unit, names, weights in zip(
+    axes.flat, units, table.names, table.weights, strict=False
+):
+    ax.barh(names, weights, color="0.75")
+    ax.axvline(0, color="black", linewidth=0.8)
+    ax.invert_yaxis()
+    ax.set_title(
+        f"unit {unit}: {module_of(unit)}", fontsize="medium", loc="left"
+    )
     ax.set_xticks([])
-    ax.spines[["top", "right", "bottom"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[:].set_visible(False)
 
 # %%
 # How sparse is the code? Most documents activate only one or two units.

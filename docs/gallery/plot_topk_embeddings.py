@@ -2,10 +2,10 @@
 Features of text embeddings, and search by sparse codes
 =======================================================
 
-An embedding is a row of numbers of which no single one means anything.
-:class:`~skl_sparse_ae.TopKAutoencoderTransformer` writes it as a sum of a few
-directions out of many, and these can often be named. The same sparse code is a
-small index for nearest neighbours.
+The single numbers of an embedding mean nothing.
+:class:`~skl_sparse_ae.TopKAutoencoderTransformer` writes an embedding as a sum
+of a few directions out of many, and these can often be named. The same sparse
+code is a small index for nearest neighbours.
 
 The texts are the docstrings of three installed packages, so nothing is
 downloaded. Their embeddings are made here, by latent semantic analysis.
@@ -74,7 +74,7 @@ print(f"{X.shape[0]} embeddings of {X.shape[1]} numbers")
 # Fit
 # ---
 #
-# 256 units, of which 8 are active on average. The code is a CSR matrix.
+# The model has 256 units. On average, 8 are active. The code is a CSR matrix.
 # ``transform_algorithm="least_squares"`` solves for the values of the active
 # units, which reconstructs better than the encoder's values do.
 shuffled = np.random.RandomState(0).permutation(len(X))
@@ -83,7 +83,7 @@ names = names[shuffled[500:]]
 
 
 def fitted(n_nonzero_coefs):
-    """A model with so many active units in a row."""
+    """A model with this number of active units per row."""
     return TopKAutoencoderTransformer(
         256,
         n_nonzero_coefs=n_nonzero_coefs,
@@ -110,8 +110,8 @@ display = DensityDisplay.from_estimator(model)
 # An atom is a direction of the embedding, and each number of the embedding is a
 # weighted sum of words. So ``top_features`` can list the words with the largest
 # weights of each unit. To the right are the two docstrings that activate the
-# unit most. The ten units are evenly spaced from the most used on. Not all of
-# them have a clear subject.
+# unit most. The list has ten units, from the most used to rarely used ones. Not
+# all of them have a clear subject.
 words = vectorizer.get_feature_names_out()
 units = np.argsort(-model.density_)[:200:20]
 table = top_features(
@@ -128,20 +128,20 @@ for unit, line in zip(units, str(table).splitlines(), strict=True):
     print(f"{line:<75.75} {', '.join(names[top_rows(unit)])}")
 
 # %%
-# Four of the units with the weights of their words. The title names the
-# function or class with the highest activation.
-figure, axes = plt.subplots(2, 2, figsize=(8, 5), layout="constrained")
+# The picture shows four of the units with the weights of their words. The
+# titles name the function or class with the highest activation.
+figure, axes = plt.subplots(2, 2, figsize=(8, 5.4), layout="constrained")
+figure.suptitle("The words of four units, and the docstring that fits best")
 for ax, row in zip(axes.flat, (2, 4, 6, 8), strict=True):
     unit = units[row]
-    ax.barh(
-        table.names[row], table.weights[row], color="0.75", edgecolor="black"
-    )
+    ax.barh(table.names[row], table.weights[row], color="0.75")
     strongest = names[top_rows(unit)[0]].rpartition(".")[2]
     ax.set_title(f"unit {unit}: {strongest}", fontsize="medium", loc="left")
     ax.axvline(0, color="black", linewidth=0.8)
     ax.invert_yaxis()
     ax.set_xticks([])
-    ax.spines[["top", "right", "bottom"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[:].set_visible(False)
 
 # %%
 # Search with sparse codes
@@ -201,6 +201,7 @@ for (name, points), marker, style in zip(
 ax.set_xscale("log", base=2)
 ax.set_xticks([32, 64, 128, 256, 512], [32, 64, 128, 256, "512 (exact)"])
 ax.set(xlabel="bytes of a row", ylabel="recall@10", ylim=(0, 1))
+ax.set_title("At equal memory, sparse codes find more of the neighbours")
 ax.spines[["top", "right"]].set_visible(False)
 
 # sphinx_gallery_thumbnail_number = 3

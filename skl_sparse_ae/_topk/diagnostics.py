@@ -1,7 +1,7 @@
 """Messages for suspicious TopK fits, which the estimator issues as warnings."""
 
 # A few units that no row uses are no loss; more than this share is memory and time for nothing.
-MAX_DEAD = 0.2
+MAX_DEAD = 0.25
 
 
 def many_dead_units(estimator):

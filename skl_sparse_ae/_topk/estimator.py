@@ -157,7 +157,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         If the objective was still falling at `max_iter`, if Adam diverged, or if Ctrl-C ended
         `fit` after its first epoch: the best weights so far are kept.
     UserWarning
-        If more than a fifth of the units are dead.
+        If more than a quarter of the units are dead.
 
     See Also
     --------

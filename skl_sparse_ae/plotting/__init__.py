@@ -1,8 +1,8 @@
 """Plots of fitted autoencoders, as Display classes in the style of scikit-learn.
 
-They need matplotlib: ``pip install "skl_sparse_ae[plots]"``. No information is in colour alone:
-images are grey unless they have colour channels, and curves differ by line style and marker and
-carry their names. If you pass your own axes, create their figure by
+They need matplotlib: ``pip install matplotlib``. No information depends on colour alone: images
+are grey unless they have colour channels, and curves differ in line style and marker and carry
+their names. If you pass your own axes, create their figure with
 ``plt.subplots(..., layout="constrained")``, which leaves room for the names.
 """
 

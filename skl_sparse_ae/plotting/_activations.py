@@ -7,7 +7,15 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 
 from skl_sparse_ae._estimator.unwrap import transform_before
-from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
+from skl_sparse_ae.plotting._calls import check_calls
+from skl_sparse_ae.plotting._canvas import (
+    ACCENT,
+    SMALL,
+    axes_of,
+    entitle,
+    remove_spines,
+    require_matplotlib,
+)
 from skl_sparse_ae.plotting._checks import checked, fitted_autoencoder
 from skl_sparse_ae.plotting._docstrings import fill_docstrings
 
@@ -22,9 +30,10 @@ MEAN = {
     "label": "mean",
 }
 DOTS_WIDTH = 250  # in points, of the dots of all units together
-TARGET = {"color": "#D55E00", "linestyle": "--", "linewidth": 1.5, "label": "target of the mean"}
+TARGET = {"color": ACCENT, "linestyle": "--", "linewidth": 1.5, "label": "target of the mean"}
 
 
+@check_calls
 @fill_docstrings
 class ActivationsDisplay:
     """The distribution of each unit's activations over rows, and the sparsity target.
@@ -32,8 +41,8 @@ class ActivationsDisplay:
     Units are drawn side by side, the most variable first. In a sparse code most activations are
     near 0 and some are high: the bands reach far above the target, while the means lie on it. In a
     collapsed code each unit has the same value for every row: the bands are a thin line at the
-    target. A unit that fewer than 5% of the rows use has a line at 0: to see such units apart, draw
-    a `DensityDisplay`.
+    target. A unit that fewer than 5% of the rows use has a line at 0. Use `DensityDisplay` to
+    distinguish such units.
 
     Parameters
     ----------
@@ -58,7 +67,7 @@ class ActivationsDisplay:
 
     See Also
     --------
-    DensityDisplay : How many rows use each unit, for codes of which most elements are 0.
+    DensityDisplay : How many rows use each unit, for codes whose elements are mostly 0.
     LossCurveDisplay : How the fit converged.
 
     Examples
@@ -182,7 +191,8 @@ class ActivationsDisplay:
         self.target_ = None if self.target is None else ax.axhline(self.target, **TARGET | line_kw)
         ax.set(xlim=(0, len(self.means)), xlabel="units, most variable first", ylabel="activation")
         ax.set_ylim(min(0, self.quantiles.min()), max(1, self.quantiles.max()))
-        self.legend_ = ax.legend(loc="upper right", frameon=False, fontsize="small")
+        self.legend_ = ax.legend(loc="upper right", frameon=False, fontsize=SMALL)
+        entitle(ax, "Distribution of the activations of each unit")
         remove_spines(ax)
         return self
 

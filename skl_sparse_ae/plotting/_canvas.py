@@ -3,17 +3,23 @@
 import numpy as np
 from scipy.optimize import isotonic_regression
 
+# The look of all displays. It is set on each artist, because rcParams belong to the user.
+ACCENT = "#D55E00"  # of what the eye should find; always with a dash or a shape of its own
+BARS = {"color": "0.75", "edgecolor": "black", "linewidth": 0.5}
+SMALL = "small"  # size of captions, legends and names of curves
+TITLE_INCHES = 0.3
+
 LABEL_GAP = 0.02  # between a curve and its name, as a fraction of the axes' width
 LINE_HEIGHT = 1.25  # of a name, in font sizes
 
 
 def require_matplotlib(caller):
-    """Raise ImportError, naming the extra to install, before any work is done."""
+    """Raise ImportError, naming what to install, before any work is done."""
     try:
         import matplotlib  # noqa: F401  only to see whether it is installed
     except ImportError as error:
         raise ImportError(
-            f'{caller} requires matplotlib. Install it by: pip install "skl_sparse_ae[plots]"'
+            f"{caller} requires matplotlib. Install it by: pip install matplotlib"
         ) from error
 
 
@@ -26,6 +32,12 @@ def axes_of(display, ax, figsize=None):
         _, ax = plt.subplots(figsize=figsize, layout="constrained")
     display.ax_, display.figure_ = ax, ax.figure
     return ax
+
+
+def entitle(ax, title, pad=None):
+    """Write the title over axes that have none, `pad` points above them."""
+    if not ax.get_title():
+        ax.set_title(title, fontsize="medium", pad=pad)
 
 
 def plain(name):
@@ -43,6 +55,13 @@ def remove_spines(ax):
     ax.spines[["top", "right"]].set_visible(False)
 
 
+def whole_ticks(ax):
+    """Put the ticks of the x axis at whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+
+
 def name_ends(ax, x, heights, names):
     """Write each name to the right of its curve's end (x, height), without overlaps.
 
@@ -51,7 +70,7 @@ def name_ends(ax, x, heights, names):
     heights = np.clip(heights, *ax.get_ylim())  # a logarithmic axis has no 0
     ends = ax.transData.transform([(x, height) for height in heights])
     ends = ax.transAxes.inverted().transform(ends)[:, 1]
-    style = {"transform": ax.transAxes, "va": "center", "fontsize": "small"}
+    style = {"transform": ax.transAxes, "va": "center", "fontsize": SMALL}
     texts = [ax.text(0, 0, name, **style) for name in names]
     extent = ax.get_window_extent()
     line = texts[0].get_fontsize() * LINE_HEIGHT * ax.figure.dpi / 72 / extent.height

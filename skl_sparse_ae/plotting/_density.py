@@ -7,27 +7,37 @@ from numpy.typing import ArrayLike
 
 from skl_sparse_ae._estimator.unwrap import transform_before
 from skl_sparse_ae.metrics import unit_density
-from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
+from skl_sparse_ae.plotting._calls import check_calls
+from skl_sparse_ae.plotting._canvas import (
+    ACCENT,
+    BARS,
+    SMALL,
+    axes_of,
+    entitle,
+    remove_spines,
+    require_matplotlib,
+)
 from skl_sparse_ae.plotting._checks import fitted_autoencoder, fitted_with
 from skl_sparse_ae.plotting._docstrings import fill_docstrings
 
 BINS_PER_DECADE = 5
 MAX_DECADES = 5  # that all have a label; of more, every other one has
-BARS = {"color": "0.75", "edgecolor": "black", "linewidth": 0.5}
 DEAD = {"color": "white", "hatch": "////", "width": 1 / BINS_PER_DECADE, "label": "dead units"}
 LEGEND = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "borderaxespad": 0}
-LEGEND |= {"frameon": False, "fontsize": "small"}  # above the axes: a bar can be anywhere
-EVEN = {"color": "#D55E00", "linestyle": "--", "linewidth": 1.5, "label": "mean of all units"}
+TITLE_PAD = 22  # the title is above the legend
+LEGEND |= {"frameon": False, "fontsize": SMALL}  # above the axes: a bar can be anywhere
+EVEN = {"color": ACCENT, "linestyle": "--", "linewidth": 1.5, "label": "mean of all units"}
 
 
+@check_calls
 @fill_docstrings
 class DensityDisplay:
     """The histogram of the densities of units: the share of rows that use each of them.
 
     The axis of the densities is logarithmic. Units that no row uses, dead units, have no logarithm:
-    they are a hatched bar of their own at the left. In a good code most units lie in one hill. A
-    second hill at 100% holds units that nearly every row uses: they stand for no feature. Many dead
-    units are memory and time for nothing.
+    a hatched bar at the left counts them. In a good code the histogram has one peak. A second peak
+    at 100% consists of units that nearly every row uses: they represent no feature. Many dead units
+    waste memory and time.
 
     Parameters
     ----------
@@ -160,7 +170,7 @@ class DensityDisplay:
         self.dead_ = None
         if n_dead:
             self.dead_ = ax.bar(_place_of_dead(lowest), n_dead, **_style(BARS | DEAD, bar_kw))
-            ax.bar_label(self.dead_, [str(n_dead)], fontsize="small")
+            ax.bar_label(self.dead_, [str(n_dead)], fontsize=SMALL)
         mean = max(density.mean(), 10.0**lowest)
         self.mean_ = ax.axvline(np.log10(mean), **EVEN)
         self._label(ax, lowest, n_dead)
@@ -176,6 +186,7 @@ class DensityDisplay:
         rows = "rows" if self.n_rows is None else f"{self.n_rows:,} rows"
         ax.set(xlabel=f"share of the {rows} that use the unit", ylabel="units")
         self.legend_ = ax.legend(**LEGEND)
+        entitle(ax, "How many rows use a unit", TITLE_PAD)
         remove_spines(ax)
 
     def _checked_density(self):

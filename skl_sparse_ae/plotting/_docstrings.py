@@ -24,11 +24,11 @@ figure_ : matplotlib Figure
 """,
     "image_shape": """\
 image_shape : tuple of int
-    ``(height, width)``, or ``(height, width, 3)`` if rows hold red, green and blue of each pixel.
+    ``(height, width)``, or ``(height, width, 3)`` for pixels of red, green and blue.
 """,
     "optional_image_shape": """\
 image_shape : tuple of int or None, default=None
-    ``(height, width)``, or ``(height, width, 3)`` if rows hold red, green and blue of each pixel.
+    ``(height, width)``, or ``(height, width, 3)`` for pixels of red, green and blue.
 """,
     "estimator": """\
 estimator : estimator instance

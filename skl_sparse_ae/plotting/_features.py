@@ -4,7 +4,8 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
+from skl_sparse_ae.plotting._calls import check_calls
+from skl_sparse_ae.plotting._canvas import TITLE_INCHES, axes_of, entitle, require_matplotlib
 from skl_sparse_ae.plotting._checks import check_choice, check_count, chosen_units, fitted_with
 from skl_sparse_ae.plotting._docstrings import fill_docstrings
 from skl_sparse_ae.plotting._images import (
@@ -20,9 +21,16 @@ from skl_sparse_ae.plotting._images import (
 # Relative to the largest norm. Weight decay has shrunk the weights of unused units below it.
 MIN_RELATIVE_NORM = 0.01
 
+TITLES = {
+    "encoder": "What activates each unit most",
+    "decoder": "What each unit adds to the reconstruction",
+}
+TITLE_WIDTH = 3.2  # inches
+
 SORTED_BY = {"mean_activation": "mean_activations_", "density": "density_"}
 
 
+@check_calls
 @fill_docstrings
 class FeaturesDisplay:
     """Learned features as images: for each unit, the input that activates it most.
@@ -39,6 +47,8 @@ class FeaturesDisplay:
     units : ndarray of shape (n_units,)
         Index of each row's unit.
     {image_shape}
+    weights : {"encoder", "decoder"}, default="encoder"
+        The weights that the features are, for the title.
 
     Attributes
     ----------
@@ -69,10 +79,18 @@ class FeaturesDisplay:
     (16, 64)
     """
 
-    def __init__(self, features: np.ndarray, *, units: np.ndarray, image_shape: tuple[int, ...]):
+    def __init__(
+        self,
+        features: np.ndarray,
+        *,
+        units: np.ndarray,
+        image_shape: tuple[int, ...],
+        weights: Literal["encoder", "decoder"] = "encoder",
+    ):
         self.features = features
         self.units = units
         self.image_shape = image_shape
+        self.weights = weights
 
     @classmethod
     def from_estimator(
@@ -97,10 +115,11 @@ class FeaturesDisplay:
         units : int or sequence of int, default=None
             The number of units, or their indices; None draws all.
         order : {"norm", "mean_activation", "density"} or None, default=None
-            Draw the units with the largest weights first, those with the highest mean activation
-            in training, or those that most rows used in training. The mean activation is known of
-            a `SparseAutoencoderTransformer`, the density of a `TopKAutoencoderTransformer`. None
-            keeps the order of `units`. If `units` is an int, units are counted after sorting.
+            Sort the units, in descending order, by the norm of their weights, by their mean
+            activation in training, or by the share of the training rows that use them.
+            "mean_activation" needs a `SparseAutoencoderTransformer`, "density" needs a
+            `TopKAutoencoderTransformer`. None keeps the order of `units`. If `units` is an int,
+            units are counted after sorting.
         weights : {"encoder", "decoder"}, default="encoder"
             "encoder" draws what activates a unit, "decoder" what it adds to the reconstruction.
             If neighbouring pixels hardly differ, as in photographs, "decoder" is far less noisy.
@@ -133,7 +152,8 @@ class FeaturesDisplay:
         units = _sorted_units(units, _sort_keys(estimator, order, norms), len(W))
         is_used = (norms > MIN_RELATIVE_NORM * norms.max())[:, None]
         features = np.divide(W, norms[:, None], out=np.zeros_like(W), where=is_used)
-        return cls(features[units], units=units, image_shape=image_shape).plot(ax, **kwargs)
+        options = {"units": units, "image_shape": image_shape, "weights": weights}
+        return cls(features[units], **options).plot(ax, **kwargs)
 
     def plot(
         self,
@@ -169,9 +189,11 @@ class FeaturesDisplay:
         n_columns, gap = square(len(tiles)) if n_columns is None else n_columns, gap_of(tiles)
         check_count("n_columns", n_columns)
         gaps = (max(gap, tiles.shape[2] // 3), gap) if numbers else (gap, gap)
-        ax = axes_of(self, ax, figsize(tiles, n_columns, gaps, (0, CAPTION_INCHES * numbers)))
+        margins = 0, CAPTION_INCHES * numbers + TITLE_INCHES
+        ax = axes_of(self, ax, figsize(tiles, n_columns, gaps, margins, TITLE_WIDTH))
         captions = [str(unit) for unit in self.units] if numbers else None
         self.image_, self.text_ = draw(ax, tiles, n_columns, gaps, captions, **imshow_kw)
+        entitle(ax, TITLES[self.weights])
         return self
 
 

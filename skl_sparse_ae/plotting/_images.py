@@ -5,9 +5,13 @@ from numbers import Integral
 
 import numpy as np
 
+from skl_sparse_ae.plotting._calls import kind
+from skl_sparse_ae.plotting._canvas import SMALL
+
 TILE_INCHES = 0.6
 MAX_INCHES = 12
-CAPTION_INCHES = 0.2  # height of the captions below the last row of tiles
+CAPTION_INCHES = 0.25  # height of the captions below the last row of tiles
+MIN_INCHES = 1
 LAYOUT_PAD = 0.1  # around the axes in a new figure
 CLEAR = (1, 1, 1, 0)  # of gaps: transparent, or white for viewers that ignore transparency
 
@@ -34,7 +38,7 @@ def check_image_shape(image_shape):
     )
     if not (are_sizes and (len(image_shape) == 2 or tuple(image_shape[2:]) in [(1,), (3,)])):
         raise ValueError(
-            f"image_shape must be (height, width) or (height, width, 3), got {image_shape!r}."
+            f"image_shape must be (height, width) or (height, width, 3), got {kind(image_shape)}."
         )
 
 
@@ -84,15 +88,17 @@ def square(n):
     return ceil(sqrt(n))
 
 
-def figsize(tiles, n_columns, gaps, margins=(0, 0)):
+def figsize(tiles, n_columns, gaps, margins=(0, 0), least=MIN_INCHES):
     """(width, height) in inches of a figure with a mosaic and margins (width, height) for text.
 
-    Tiles have the same size in all figures, unless the mosaic would be larger than a page.
+    Tiles have the same size in all figures, unless the mosaic would be larger than a page. `least`
+    is the width that the title needs.
     """
     n_rows, (height, width) = -(-len(tiles) // n_columns), tiles.shape[1:3]
     pixels = n_columns * (width + gaps[1]) - gaps[1], n_rows * (height + gaps[0]) - gaps[0]
     size = np.array(pixels) * TILE_INCHES / width
-    return tuple(np.maximum(size * min(1, MAX_INCHES / size.max()) + margins + LAYOUT_PAD, 1))
+    size = size * min(1, MAX_INCHES / size.max()) + margins + LAYOUT_PAD
+    return tuple(np.maximum(size, (least, MIN_INCHES)))
 
 
 def draw(ax, tiles, n_columns, gaps, captions=None, **imshow_kw):
@@ -108,5 +114,5 @@ def draw(ax, tiles, n_columns, gaps, captions=None, **imshow_kw):
     for i, caption in enumerate(captions):
         row, column = divmod(i, n_columns)
         x, y = column * width + (tiles.shape[2] - 1) / 2, row * height + tiles.shape[1]
-        texts.append(ax.text(x, y, caption, ha="center", va="top", fontsize="x-small"))
+        texts.append(ax.text(x, y, caption, ha="center", va="top", fontsize=SMALL))
     return image, texts

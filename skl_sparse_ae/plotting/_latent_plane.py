@@ -4,10 +4,18 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from skl_sparse_ae._estimator.unwrap import inverse_transform_before, transform_before
-from skl_sparse_ae.plotting._canvas import axes_of, plain, remove_spines, require_matplotlib
+from skl_sparse_ae.plotting._calls import check_calls
+from skl_sparse_ae.plotting._canvas import (
+    TITLE_INCHES,
+    axes_of,
+    entitle,
+    plain,
+    remove_spines,
+    require_matplotlib,
+)
 from skl_sparse_ae.plotting._checks import (
     check_count,
     check_same_length,
@@ -18,23 +26,29 @@ from skl_sparse_ae.plotting._checks import (
 from skl_sparse_ae.plotting._docstrings import fill_docstrings
 from skl_sparse_ae.plotting._images import draw, figsize, painted, tiles_of
 
-# Okabe and Ito's colours, which colour-blind readers can distinguish, ordered so that neighbours
-# also differ in lightness. The markers work without any colour.
+# A colour for each class: Okabe and Ito's eight, which colour-blind readers can distinguish, and
+# five of Tol's. Neighbours differ in lightness. The markers and the labels work without any colour.
 COLOURS = ("#0072B2", "#E69F00", "#000000", "#56B4E9", "#D55E00", "#009E73", "#CC79A7", "#F0E442")
+COLOURS += ("#882255", "#999999", "#332288", "#999933", "#661100")
 MARKERS = "osv^D<>pPX*hd"
+LABEL = {"ha": "center", "va": "center", "fontsize": "large", "fontweight": "bold", "zorder": 3}
+LABEL_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "0.4", "alpha": 0.85}
 MAX_CLASSES = len(MARKERS)
 FIGURE_INCHES = (5.6, 4.6)
+TICKS = np.arange(-3, 4)
 GAP = 1  # pixels between images
 MARGIN = 0.02  # probability of the prior that the grid leaves out at each end
 
 
+@check_calls
 @fill_docstrings
 class LatentPlaneDisplay:
     """Codes of two units as points, or the images that a grid of codes decodes to.
 
-    Each class has its own marker and colour. Codes with a standard normal prior fill the plane
-    around 0, without gaps, and without overlaps if the units separate the classes. The grid has
-    equal probabilities of the prior between its lines, so all of its images are equally likely.
+    Each class has a marker and a colour of its own, and its name stands at its centre, the median.
+    Codes with a standard normal prior fill the plane around 0, without gaps, and without overlaps
+    if the units separate the classes. Neighbouring lines of the grid enclose equal probabilities of
+    the prior, so all of its images are equally likely.
 
     Parameters
     ----------
@@ -56,6 +70,8 @@ class LatentPlaneDisplay:
         The codes, one collection per class; None for a grid.
     legend_ : matplotlib Legend or None
         The legend of the classes.
+    text_ : list of matplotlib Text
+        The names of the classes at their centres; empty without classes.
     image_ : matplotlib AxesImage or None
         The grid, as a single image.
 
@@ -216,6 +232,7 @@ class LatentPlaneDisplay:
         {raises_matplotlib}
         """
         self.points_ = self.legend_ = self.image_ = None
+        self.text_: list[Any] = []
         if self.grid is None:
             ax = self._plot_points(ax, **kwargs)
         else:
@@ -230,14 +247,16 @@ class LatentPlaneDisplay:
         ax.set_aspect("equal", adjustable="datalim")
         remove_spines(ax)
         options = {"s": 14, "linewidths": 0.3, "edgecolors": "white"} | scatter_kw
+        entitle(ax, "The code of each row")
         if self.y is None:
             self.points_ = [ax.scatter(*self.codes.T, **{"c": "0.3"} | options)]
             return ax
         self.points_ = []
-        for i, label in enumerate(np.unique(self.y)):
-            style = {"c": COLOURS[i % len(COLOURS)], "marker": MARKERS[i]} | options
-            points = ax.scatter(*self.codes[self.y == label].T, **style, label=plain(label))
-            self.points_.append(points)
+        for label, colour, marker in zip(np.unique(self.y), COLOURS, MARKERS, strict=False):
+            codes, style = self.codes[self.y == label], {"c": colour, "marker": marker} | options
+            self.points_.append(ax.scatter(*codes.T, **style, label=plain(label)))
+            centre = np.median(codes, axis=0)
+            self.text_.append(ax.text(*centre, plain(label), bbox=LABEL_BOX, **LABEL))
         self.legend_ = ax.legend(
             loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, markerscale=1.6
         )
@@ -246,22 +265,28 @@ class LatentPlaneDisplay:
     def _plot_grid(self, ax, limits, **imshow_kw):
         tiles = painted(tiles_of(self.grid, self.image_shape), *limits)
         n_lines, gaps = round(np.sqrt(len(tiles))), (GAP, GAP)
-        ax = axes_of(self, ax, figsize(tiles, n_lines, gaps, (0.6, 0.6)))
+        ax = axes_of(self, ax, figsize(tiles, n_lines, gaps, (0.6, 0.6 + TITLE_INCHES)))
         self.image_, _ = draw(ax, tiles, n_lines, gaps, **imshow_kw)
         ax.set_axis_on()
         ax.spines[:].set_visible(False)
-        shown = np.unique(np.linspace(0, n_lines - 1, min(n_lines, 5)).round().astype(int))
-        names = [f"{place:.1f}" for place in _grid_places(n_lines)[shown]]
+        ticks, lines = _grid_ticks(n_lines)
         height, width = tiles.shape[1:3]
-        ax.set_xticks(shown * (width + GAP) + (width - 1) / 2, names)
-        ax.set_yticks((n_lines - 1 - shown) * (height + GAP) + (height - 1) / 2, names)
-        ax.tick_params(length=0)
+        ax.set_xticks(lines * (width + GAP) + (width - 1) / 2, ticks)
+        ax.set_yticks((n_lines - 1 - lines) * (height + GAP) + (height - 1) / 2, ticks)
+        entitle(ax, "Rows decoded from a grid of codes")
         return ax
 
 
 def _grid_places(n_lines):
     """Values of a unit with equal probabilities of the standard normal distribution between."""
     return ndtri(np.linspace(MARGIN, 1 - MARGIN, n_lines)) if n_lines > 1 else np.zeros(1)
+
+
+def _grid_ticks(n_lines):
+    """The integers within the grid, and where they stand, counted in lines from the first."""
+    share = (ndtr(TICKS) - MARGIN) / (1 - 2 * MARGIN)
+    inside = (share >= 0) & (share <= 1) if n_lines > 1 else TICKS == 0
+    return TICKS[inside], share[inside] * (n_lines - 1)
 
 
 def _two(units, n_units):

@@ -5,21 +5,32 @@ from typing import Any, Self
 
 import numpy as np
 
-from skl_sparse_ae.plotting._canvas import axes_of, name_ends, remove_spines, require_matplotlib
+from skl_sparse_ae.plotting._calls import check_calls
+from skl_sparse_ae.plotting._canvas import (
+    ACCENT,
+    axes_of,
+    entitle,
+    name_ends,
+    remove_spines,
+    require_matplotlib,
+    whole_ticks,
+)
 from skl_sparse_ae.plotting._checks import check_choice, fitted_autoencoder
 from skl_sparse_ae.plotting._docstrings import fill_docstrings
 
 STYLES = {  # they differ in line style, marker and lightness as well as in colour
     "loss": {"color": "black", "linestyle": "-", "linewidth": 2},
     "reconstruction": {"color": "#0072B2", "linestyle": "--", "marker": "o"},
-    "sparsity": {"color": "#D55E00", "linestyle": "-.", "marker": "s"},
-    "kl_divergence": {"color": "#D55E00", "linestyle": "-.", "marker": "s"},
+    "sparsity": {"color": ACCENT, "linestyle": "-.", "marker": "s"},
+    "kl_divergence": {"color": ACCENT, "linestyle": "-.", "marker": "s"},
     "weight_decay": {"color": "#555555", "linestyle": ":", "marker": "^"},
 }
+NAMES = {"kl_divergence": "KL divergence"}  # the others are words already
 N_MARKERS = 8
 LOG_RANGE = 10  # ratio of the largest to the smallest value, above which the axis is logarithmic
 
 
+@check_calls
 @fill_docstrings
 class LossCurveDisplay:
     """The loss and its terms against iterations (L-BFGS) or epochs (Adam).
@@ -124,9 +135,11 @@ class LossCurveDisplay:
         ax.set_yscale(_scale(curves.values()) if yscale == "auto" else yscale)
         last = len(self.loss_curve)
         ax.set(xlabel=self.xlabel, ylabel="loss and its terms", xlim=(min(1, last - 1), last))
+        entitle(ax, f"Loss during the fit, by {self.xlabel}")
         remove_spines(ax)
+        whole_ticks(ax)
         ax.set_ylim(ax.get_ylim())
-        names = [name.replace("_", " ") for name in curves]
+        names = [NAMES.get(name, name.replace("_", " ")) for name in curves]
         self.text_ = name_ends(ax, last, [curve[-1] for curve in curves.values()], names)
         return self
 

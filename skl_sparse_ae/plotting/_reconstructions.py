@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skl_sparse_ae._estimator.unwrap import inverse_transform_before, transform_before
+from skl_sparse_ae.plotting._calls import check_calls
 from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
 from skl_sparse_ae.plotting._checks import (
     check_count,
@@ -20,6 +21,7 @@ from skl_sparse_ae.plotting._images import draw, figsize, gap_of, painted, stack
 NAMES_INCHES = 1.35  # width of "reconstruction" and its distance from the images
 
 
+@check_calls
 @fill_docstrings
 class ReconstructionsDisplay:
     """Original images above their reconstructions.

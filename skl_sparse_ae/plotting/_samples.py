@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skl_sparse_ae._estimator.unwrap import inverse_transform_before
-from skl_sparse_ae.plotting._canvas import axes_of, require_matplotlib
+from skl_sparse_ae.plotting._calls import check_calls
+from skl_sparse_ae.plotting._canvas import TITLE_INCHES, axes_of, require_matplotlib
 from skl_sparse_ae.plotting._checks import (
     check_count,
     dense,
@@ -17,9 +18,8 @@ from skl_sparse_ae.plotting._checks import (
 from skl_sparse_ae.plotting._docstrings import fill_docstrings
 from skl_sparse_ae.plotting._images import CLEAR, draw, figsize, gap_of, painted, tiles_of
 
-TITLE_INCHES = 0.35
 
-
+@check_calls
 @fill_docstrings
 class SamplesDisplay:
     """Rows of the data set at the left and samples from the model at the right, as images.

@@ -8,8 +8,17 @@ from numpy.typing import ArrayLike
 from skl_sparse_ae._estimator.unwrap import transform_before
 from skl_sparse_ae._rows.blocks import row_blocks
 from skl_sparse_ae._rows.moments import column_moments
-from skl_sparse_ae.inspection import names_seen
-from skl_sparse_ae.plotting._canvas import axes_of, plain, remove_spines, require_matplotlib
+from skl_sparse_ae.inspection import names_seen, weights_of
+from skl_sparse_ae.plotting._calls import check_calls
+from skl_sparse_ae.plotting._canvas import (
+    BARS,
+    TITLE_INCHES,
+    axes_of,
+    entitle,
+    plain,
+    remove_spines,
+    require_matplotlib,
+)
 from skl_sparse_ae.plotting._checks import (
     check_count,
     check_index,
@@ -20,19 +29,30 @@ from skl_sparse_ae.plotting._checks import (
     some_rows,
 )
 from skl_sparse_ae.plotting._docstrings import fill_docstrings
-from skl_sparse_ae.plotting._images import CAPTION_INCHES, draw, figsize, gap_of, painted, tiles_of
+from skl_sparse_ae.plotting._images import (
+    CAPTION_INCHES,
+    CLEAR,
+    draw,
+    figsize,
+    gap_of,
+    painted,
+    signed,
+    tiles_of,
+)
 
-TITLE_INCHES = 0.3
-BARS = {"color": "0.75", "edgecolor": "black", "linewidth": 0.5}
+TITLE_WIDTH = 2.5  # inches
 
 
+@check_calls
 @fill_docstrings
 class TopRowsDisplay:
     """The rows that activate a unit most.
 
     With `image_shape`, they are drawn as images, the most active one first, each with its
-    activation below. Without it, there is a bar for each of the features in which these rows differ
-    most from all rows. A bar is the mean difference in standard deviations; each mark is a row.
+    activation below. What the unit adds to the reconstruction can be drawn before them, with 0 as
+    mid-grey. Without `image_shape`, there is a bar for each of the features in which these rows
+    differ most from the mean of all rows. A bar is the mean difference in standard deviations;
+    each mark is a row.
 
     Parameters
     ----------
@@ -49,6 +69,8 @@ class TopRowsDisplay:
         None draws bars.
     feature_names : sequence of str or None, default=None
         Names beside the bars; None means x0, x1, ...
+    feature : ndarray of shape (n_features,) or None, default=None
+        What the unit adds to a row, to be drawn before the images.
 
     Attributes
     ----------
@@ -56,7 +78,8 @@ class TopRowsDisplay:
     image_ : matplotlib AxesImage
         The mosaic of rows; only with `image_shape`.
     text_ : list of matplotlib Text
-        The activations below the rows; only with `image_shape`.
+        The captions: the activations below the rows, and "feature" below the feature; only with
+        `image_shape`.
     bars_ : matplotlib BarContainer
         The mean differences, the largest on top; only without `image_shape`.
 
@@ -86,6 +109,7 @@ class TopRowsDisplay:
         unit: int,
         image_shape: tuple[int, ...] | None = None,
         feature_names: Any = None,
+        feature: np.ndarray | None = None,
     ):
         self.rows = rows
         self.activations = activations
@@ -93,6 +117,7 @@ class TopRowsDisplay:
         self.unit = unit
         self.image_shape = image_shape
         self.feature_names = feature_names
+        self.feature = feature
 
     @classmethod
     def from_estimator(
@@ -104,6 +129,7 @@ class TopRowsDisplay:
         n_rows: int = 10,
         image_shape: tuple[int, ...] | None = None,
         feature_names: Any = None,
+        feature: bool = False,
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
@@ -124,6 +150,10 @@ class TopRowsDisplay:
             None draws bars.
         feature_names : sequence of str or None, default=None
             Names beside the bars; None takes the names from the fit, if any.
+        feature : bool, default=False
+            Draw what the unit adds to a row before the images: the change of the reconstruction
+            when its activation goes from 0 to 1. In a pipeline, the steps before the autoencoder
+            need `inverse_transform`. Bars ignore it.
         {ax}
         {plot_kwargs}
 
@@ -146,8 +176,10 @@ class TopRowsDisplay:
         code = autoencoder.transform(X_seen)
         names = names_seen(autoencoder, estimator) if feature_names is None else feature_names
         options = {"n_rows": n_rows, "image_shape": image_shape, "feature_names": names, "ax": ax}
-        X = X_seen if image_shape is None else X
-        return cls.from_predictions(X, code, unit, **options, **kwargs)
+        if image_shape is None:
+            return cls.from_predictions(X_seen, code, unit, **options, **kwargs)
+        added = weights_of(before, autoencoder, [unit], True)[0] if feature else None
+        return cls.from_predictions(X, code, unit, feature=added, **options, **kwargs)
 
     @classmethod
     def from_predictions(
@@ -159,6 +191,7 @@ class TopRowsDisplay:
         n_rows: int = 10,
         image_shape: tuple[int, ...] | None = None,
         feature_names: Any = None,
+        feature: ArrayLike | None = None,
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
@@ -178,6 +211,8 @@ class TopRowsDisplay:
             None draws bars.
         feature_names : sequence of str or None, default=None
             Names beside the bars; None means x0, x1, ...
+        feature : array-like of shape (n_features,), default=None
+            What the unit adds to a row, to be drawn before the images.
         {ax}
         {plot_kwargs}
 
@@ -200,8 +235,9 @@ class TopRowsDisplay:
         indices = np.argsort(-activations, kind="stable")[:n_rows]
         draws_bars = image_shape is None
         rows = _standardised(X, indices) if draws_bars else dense(some_rows(X, indices))
-        options = {"unit": unit, "image_shape": image_shape, "feature_names": feature_names}
-        return cls(rows, activations[indices], indices, **options).plot(ax, **kwargs)
+        feature = None if feature is None else np.asarray(feature)
+        options = {"image_shape": image_shape, "feature_names": feature_names, "feature": feature}
+        return cls(rows, activations[indices], indices, unit=unit, **options).plot(ax, **kwargs)
 
     def plot(
         self, ax: Any = None, *, n_columns: int = 10, n_features: int = 10, **artist_kw: Any
@@ -234,15 +270,20 @@ class TopRowsDisplay:
             ax = self._plot_bars(ax, n_features, artist_kw)
         else:
             ax = self._plot_images(ax, n_columns, artist_kw)
-        ax.set_title(f"top rows of unit {self.unit}", loc="left", fontsize="medium")
+        entitle(ax, f"Rows that activate unit {self.unit} most")
         return self
 
     def _plot_images(self, ax, n_columns, imshow_kw):
         tiles = painted(tiles_of(self.rows, self.image_shape), self.rows.min(), self.rows.max())
-        n_columns, gap = min(n_columns, len(tiles)), gap_of(tiles)
-        gaps = max(gap, tiles.shape[2] // 3), gap
-        ax = axes_of(self, ax, figsize(tiles, n_columns, gaps, (0, CAPTION_INCHES + TITLE_INCHES)))
         captions = [f"{activation:.2f}" for activation in self.activations]
+        n_columns, gap = min(n_columns, len(tiles)), gap_of(tiles)
+        if self.feature is not None:
+            added = signed(tiles_of(self.feature[None], self.image_shape, "the unit"))
+            tiles, captions = _beside(added[0], tiles, captions, n_columns)
+            n_columns += 2
+        gaps = max(gap, tiles.shape[2] // 3), gap
+        margins = 0, CAPTION_INCHES + TITLE_INCHES
+        ax = axes_of(self, ax, figsize(tiles, n_columns, gaps, margins, TITLE_WIDTH))
         self.image_, self.text_ = draw(ax, tiles, n_columns, gaps, captions, **imshow_kw)
         return ax
 
@@ -270,6 +311,16 @@ class TopRowsDisplay:
         if len(names) != n_features:
             raise ValueError(f"feature_names has {len(names)} names, X has {n_features} features.")
         return names
+
+
+def _beside(feature, tiles, captions, n_columns):
+    """(tiles, captions) of a mosaic with the feature and a clear tile before the first line."""
+    clear = np.full_like(tiles[:1], CLEAR)
+    shown, written = [], []
+    for start in range(0, len(tiles), n_columns):
+        shown += [clear if start else feature[None], clear, tiles[start : start + n_columns]]
+        written += ["" if start else "feature", "", *captions[start : start + n_columns]]
+    return np.concatenate(shown), written
 
 
 def _standardised(X, indices):

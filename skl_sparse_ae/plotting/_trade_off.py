@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skl_sparse_ae._sparse.scale import factor_of
-from skl_sparse_ae.plotting._canvas import axes_of, remove_spines, require_matplotlib
+from skl_sparse_ae.plotting._calls import check_calls
+from skl_sparse_ae.plotting._canvas import axes_of, entitle, remove_spines, require_matplotlib
 from skl_sparse_ae.plotting._checks import check_index
 from skl_sparse_ae.plotting._docstrings import fill_docstrings
 
@@ -24,6 +25,7 @@ POINTS = {
 }
 
 ACTIVE_UNITS = {"l0", "n nonzero coefs"}  # low values are sparse
+NAMES = {"r2": "R2 of the reconstruction", "hoyer": "Hoyer sparsity"}
 LABEL_SIZE = 8
 LABEL_OFFSET = 5  # between a point and its label, in each direction
 LABEL_CLEARANCE = 3  # between a label and anything else
@@ -38,9 +40,10 @@ BAR_STEPS = (-1, -0.7, -0.4, 0.4, 0.7, 1)
 SIDES = np.array([(1, 1), (-1, -1), (-1, 1), (1, -1), (0, 1), (0, -1), (1, 0), (-1, 0)])
 
 
+@check_calls
 @fill_docstrings
 class TradeOffDisplay:
-    """The trade-off between reconstruction and sparsity: a labelled point per sparsity weight.
+    """The trade-off between reconstruction and sparsity: one point for each sparsity weight.
 
     Parameters
     ----------
@@ -166,7 +169,7 @@ class TradeOffDisplay:
             chosen=chosen,
             name=_parameter_name(parameter),
             xlabel=_sparsity_name(x),
-            ylabel=f"reconstruction ({_metric_name(y)})",
+            ylabel=_reconstruction_name(y),
         )
         return display.plot(ax, **kwargs)
 
@@ -197,7 +200,7 @@ class TradeOffDisplay:
         {raises_matplotlib}
         """
         require_matplotlib(cls.__name__)
-        labels = {"xlabel": "sparsity (hoyer)", "ylabel": "reconstruction (r2)"}
+        labels = {"xlabel": NAMES["hoyer"], "ylabel": NAMES["r2"]}
         return cls(path.sparsity_weights, path.r2, path.hoyer, chosen=chosen, **labels).plot(
             ax, **kwargs
         )
@@ -235,7 +238,7 @@ class TradeOffDisplay:
         self.text_ = _label_points(ax, x[order], y[order], labels, bars)
         self.chosen_ = None if self.chosen is None else _ring(ax, x[self.chosen], y[self.chosen])
         ax.set(xlabel=self.xlabel, ylabel=self.ylabel)
-        ax.set_title(f"{self.name} beside each point", loc="left", fontsize="medium")
+        entitle(ax, f"Reconstruction against sparsity, by {self.name}")
         remove_spines(ax)
         return self
 
@@ -327,4 +330,11 @@ def _parameter_name(key):
 
 def _sparsity_name(key):
     name = _parameter_name(key) if key.startswith("param_") else _metric_name(key)
-    return f"active units of a row ({name})" if name in ACTIVE_UNITS else f"sparsity ({name})"
+    if name in ACTIVE_UNITS:
+        return f"active units of a row ({name})"
+    return NAMES.get(name, f"sparsity ({name})")
+
+
+def _reconstruction_name(key):
+    name = _metric_name(key)
+    return NAMES.get(name, f"reconstruction ({name})")

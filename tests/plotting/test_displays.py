@@ -51,6 +51,8 @@ DISPLAYS = FROM_ESTIMATOR | {
     "trade-off": lambda model, X, **kw: TradeOffDisplay([1, 2], [0.9, 0.8], [0.3, 0.5]).plot(**kw),
     "samples": lambda model, X, **kw: SamplesDisplay(X[:8], X[8:16], image_shape=(8, 8)).plot(**kw),
 }
+# Their lines or halves have names instead.
+UNTITLED = {DISPLAYS["reconstructions"], DISPLAYS["samples"]}
 every_display = pytest.mark.parametrize("draw", DISPLAYS.values(), ids=DISPLAYS)
 every_estimator_display = pytest.mark.parametrize(
     "draw", FROM_ESTIMATOR.values(), ids=FROM_ESTIMATOR
@@ -125,19 +127,45 @@ def test_neither_rows_nor_estimator_are_touched(autoencoder, images, draw):
         np.testing.assert_array_equal(getattr(autoencoder, name), value)
 
 
+@pytest.fixture
+def without(monkeypatch):
+    """Refuse to import a package."""
+
+    def refuse_package(package):
+        import_module = builtins.__import__
+
+        def refuse(name, *args):
+            if name.split(".")[0] == package:
+                raise ImportError(name)
+            return import_module(name, *args)
+
+        monkeypatch.setattr(builtins, "__import__", refuse)
+
+    return refuse_package
+
+
 @every_display
-def test_without_matplotlib_the_error_names_the_extra(autoencoder, images, draw, monkeypatch):
-    import_module = builtins.__import__
+def test_a_title_says_what_the_picture_shows_and_gives_way_to_a_title_of_the_user(
+    autoencoder, images, draw
+):
+    title = draw(autoencoder, images).ax_.get_title()
+    assert title[:1].isupper() or draw in UNTITLED
+    _, ax = plt.subplots()
+    ax.set_title("mine")
+    assert draw(autoencoder, images, ax=ax).ax_.get_title() == "mine"
 
-    def refuse(name, *args):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return import_module(name, *args)
 
-    monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(
-        ImportError, match=r'Display requires matplotlib\. .*pip install "skl_sparse_ae\[plots\]"'
-    ):
+@every_display
+def test_pandas_is_not_needed(autoencoder, images, draw, without):
+    without("pandas")
+    draw(autoencoder, images).figure_.draw_without_rendering()
+
+
+@every_display
+def test_without_matplotlib_the_error_says_what_to_install(autoencoder, images, draw, without):
+    without("matplotlib")
+    message = r"Display requires matplotlib\. .*pip install matplotlib"
+    with pytest.raises(ImportError, match=message):
         draw(autoencoder, images)
 
 

@@ -55,6 +55,21 @@ def test_named_units_are_ordered_among_themselves(autoencoder):
     assert (np.diff(np.linalg.norm(autoencoder.components_[units], axis=1)) <= 0).all()
 
 
+@pytest.mark.parametrize(
+    ("weights", "title"),
+    [
+        ("encoder", "What activates each unit most"),
+        ("decoder", "What each unit adds to the reconstruction"),
+    ],
+)
+def test_the_title_says_what_is_drawn_and_fits_a_small_figure(autoencoder, weights, title):
+    display = features(autoencoder, weights=weights, units=1)
+    assert display.ax_.get_title() == title
+    display.figure_.draw_without_rendering()
+    box = display.ax_.title.get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= display.figure_.bbox.width
+
+
 def test_named_units_without_order_stay_as_they_are(autoencoder):
     display = features(autoencoder, units=[5, 1], numbers=True)
     np.testing.assert_array_equal(display.units, [5, 1])

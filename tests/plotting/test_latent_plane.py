@@ -2,6 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -23,23 +24,32 @@ def test_points_are_codes_a_collection_for_each_class(generator, images):
     assert display.image_ is None
 
 
-def test_no_two_classes_share_colour_and_marker(generator, images):
+def test_each_class_has_its_name_at_its_centre(generator, images):
+    y = np.arange(400) % 3
+    display = LatentPlaneDisplay.from_estimator(generator, images, y)
+    assert [text.get_text() for text in display.text_] == ["0", "1", "2"]
+    for label, text in enumerate(display.text_):
+        np.testing.assert_allclose(
+            text.get_position(), np.median(display.codes[y == label], axis=0)
+        )
+
+
+def test_no_two_classes_share_a_colour_or_a_marker(generator, images):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         display = LatentPlaneDisplay.from_estimator(
             generator, images, np.arange(400) % len(MARKERS)
         )
-    looks = {
-        (points.get_paths()[0].vertices.tobytes(), points.get_facecolor().tobytes())
-        for points in display.points_
-    }
-    assert len(looks) == len({shape for shape, _ in looks}) == len(MARKERS)
+    shapes = {points.get_paths()[0].vertices.tobytes() for points in display.points_}
+    colours = {points.get_facecolor().tobytes() for points in display.points_}
+    assert len(shapes) == len(colours) == len(MARKERS)
 
 
-def test_without_classes_there_is_no_legend(generator, images):
+def test_without_classes_there_are_no_names(generator, images):
     display = LatentPlaneDisplay.from_estimator(generator, images)
     assert len(display.points_) == 1
     assert display.legend_ is None
+    assert display.text_ == []
 
 
 def test_the_grid_is_what_codes_at_equal_shares_of_the_prior_stand_for(generator):
@@ -49,11 +59,24 @@ def test_the_grid_is_what_codes_at_equal_shares_of_the_prior_stand_for(generator
     code[:, 1] = -2.0537489, 0  # the 2% quantile, and the median
     code[:, 2] = 2.0537489, 0
     np.testing.assert_allclose(display.grid[[0, 12]], generator.inverse_transform(code), rtol=1e-6)
-    names = {label.get_text() for label in display.ax_.get_xticklabels()}
-    assert names == {"-2.1", "-0.6", "0.0", "0.6", "2.1"}
-    y = {label.get_text(): label.get_position()[1] for label in display.ax_.get_yticklabels()}
-    assert y["2.1"] == 3.5
-    assert y["-2.1"] == 4 * 9 + 3.5
+
+
+@pytest.mark.parametrize(("n_lines", "shown"), [(1, [0]), (2, range(-2, 3)), (12, range(-2, 3))])
+def test_ticks_of_the_grid_are_whole_numbers_at_their_shares_of_the_prior(
+    generator, n_lines, shown
+):
+    display = LatentPlaneDisplay.from_grid(generator, (8, 8), n_lines=n_lines)
+    x = {
+        int(label.get_text().replace("\N{MINUS SIGN}", "-")): label.get_position()[0]
+        for label in display.ax_.get_xticklabels()
+    }
+    assert list(x) == list(shown)
+    assert x[0] == pytest.approx((9 * n_lines - 1) / 2 - 0.5)  # in the middle
+    y = [label.get_position()[1] for label in display.ax_.get_yticklabels()]
+    np.testing.assert_allclose(y, list(x.values())[::-1])
+    if n_lines > 1:  # the first line is at the 2% quantile, the last at the 98% quantile
+        shares = (np.array(list(x.values())) - 3.5) / (9 * (n_lines - 1))
+        np.testing.assert_allclose(0.02 + 0.96 * shares, ndtr(list(shown)))
 
 
 def test_a_pipelines_grid_is_in_the_unit_of_its_input(generator, images):

@@ -29,6 +29,18 @@ def test_curves_are_told_apart_without_colour(autoencoder):
     ]
 
 
+def test_the_divergence_is_written_as_readers_know_it(generator):
+    names = [text.get_text() for text in LossCurveDisplay.from_estimator(generator).text_]
+    assert names == ["loss", "reconstruction", "KL divergence"]
+
+
+@pytest.mark.parametrize("last", [1, 2, 3, 5, 23, 400])
+def test_ticks_are_whole_numbers(last):
+    ticks = LossCurveDisplay(np.linspace(2, 1, last), {}).plot().ax_.get_xticks()
+    assert len(ticks)
+    assert (ticks == np.round(ticks)).all()
+
+
 def test_names_stand_at_the_height_of_their_curves():
     display = LossCurveDisplay([5.0, 3], {"reconstruction": [4.0, 1], "sparsity": [1.0, 2]}).plot()
     heights = {

@@ -27,6 +27,46 @@ def test_the_rows_with_the_highest_activation_come_first(autoencoder, images):
     np.testing.assert_allclose(display.activations, np.sort(activations)[::-1][:4])
     np.testing.assert_array_equal(display.rows, images[display.indices])
     assert [text.get_text() for text in display.text_] == [f"{a:.2f}" for a in display.activations]
+    assert display.ax_.get_title() == "Rows that activate unit 2 most"
+
+
+def test_what_the_unit_adds_can_stand_before_its_rows(autoencoder, images):
+    display = TopRowsDisplay.from_estimator(
+        autoencoder, images, 2, n_rows=5, image_shape=(8, 8), feature=True, n_columns=3
+    )
+    code = np.zeros((2, 7))
+    code[1, 2] = 1
+    off, on = autoencoder.inverse_transform(code)
+    np.testing.assert_allclose(display.feature, on - off)
+    picture, added = display.image_.get_array(), (on - off).reshape(8, 8)
+    # Five columns of 9 pixels: the feature, a gap and three rows. Lines are 10 pixels apart.
+    np.testing.assert_allclose(picture[:8, :8, 0], 0.5 + added / (2 * np.abs(added).max()))
+    shown, (low, high) = display.rows[3].reshape(8, 8), (display.rows.min(), display.rows.max())
+    np.testing.assert_allclose(picture[10:18, 18:26, 0], (shown - low) / (high - low))
+    assert not picture[:, 9:17, 3].any()
+    assert not picture[10:, :8, 3].any()
+    captions = [text.get_text() for text in display.text_]
+    assert captions[:3] == ["feature", "", f"{display.activations[0]:.2f}"]
+    assert captions[5:8] == ["", "", f"{display.activations[3]:.2f}"]
+
+
+def test_the_feature_of_a_pipeline_is_in_the_unit_of_its_input(autoencoder, generator, images):
+    scaler = StandardScaler().fit(images)
+    for model in (autoencoder, generator):
+        feature = [
+            TopRowsDisplay.from_estimator(
+                estimator, images, 1, image_shape=(8, 8), feature=True
+            ).feature
+            for estimator in (make_pipeline(scaler, model), model)
+        ]
+        np.testing.assert_allclose(feature[0], feature[1] * scaler.scale_, atol=1e-12)
+
+
+def test_a_feature_of_another_width_is_refused(images):
+    with pytest.raises(ValueError, match="has 64 pixels, the unit has 3 features"):
+        TopRowsDisplay.from_predictions(
+            images, images[:, :1], 0, image_shape=(8, 8), feature=np.ones(3)
+        )
 
 
 def test_images_are_shown_as_they_were_before_scaling(autoencoder, images):

@@ -66,8 +66,17 @@ def test_the_chosen_point_has_a_ring(results):
 def test_names_come_from_the_keys(results):
     results["param_sae__decoder_alpha"] = results["param_sparsity_weight"]
     ax = TradeOffDisplay.from_cv_results(results, parameter="param_sae__decoder_alpha").ax_
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("sparsity (hoyer)", "reconstruction (r2)")
-    assert ax.get_title(loc="left") == "decoder alpha beside each point"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Hoyer sparsity", "R2 of the reconstruction")
+    assert ax.get_title() == "Reconstruction against sparsity, by decoder alpha"
+
+
+def test_other_metrics_have_the_names_of_their_keys(results):
+    results["mean_test_median_error"] = results["mean_test_gini"] = results["mean_test_hoyer"]
+    display = TradeOffDisplay.from_cv_results(
+        results, x="mean_test_gini", y="mean_test_median_error"
+    )
+    labels = display.ax_.get_xlabel(), display.ax_.get_ylabel()
+    assert labels == ("sparsity (gini)", "reconstruction (median error)")
 
 
 def test_points_of_one_weight_are_not_joined():
