@@ -5,8 +5,15 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 from skl_sparse_ae._estimator.containers import as_one_row, in_memory, refuse_times
 from skl_sparse_ae.metrics import explained_variance, hoyer_sparsity
 
@@ -213,3 +220,24 @@ def test_measures_refuse_times():
         TypeError, match="measure of reconstructions does not support dtype datetime64"
     ):
         explained_variance(NUMBERS.reshape(4, 5), days)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SparseAutoencoderTransformer(5, max_iter=5),
+        VariationalAutoencoderTransformer(5, max_iter=5),
+        TopKAutoencoderTransformer(5, n_nonzero_coefs=2, max_iter=5, sparse_output=False),
+        PCA(2),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_set_output_applies_to_transform_only_as_in_scikit_learn(estimator):
+    frame = load_iris(as_frame=True).data
+    model = clone(estimator).set_output(transform="pandas")
+    code = model.fit_transform(frame)
+    assert isinstance(code, pd.DataFrame)
+    assert type(model.inverse_transform(code)) is np.ndarray
+    if not isinstance(model, PCA):
+        assert type(model.reconstruct(frame)) is np.ndarray
