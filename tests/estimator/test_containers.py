@@ -39,7 +39,7 @@ def test_tensors_of_torch_share_their_memory_with_an_array(images):
         TypeError("Got unsupported ScalarType BFloat16."),
         RuntimeError("Can't call numpy() on Tensor"),
     ):
-        with pytest.raises(TypeError, match=r"Model expects what NumPy can read.*detach"):
+        with pytest.raises(TypeError, match=r"Model cannot convert this torch tensor.*detach"):
             in_memory(Tensor(images, error), "Model")
 
 
