@@ -45,6 +45,7 @@ FLAGS = (
 SEARCHES = {  # words that a reader may type, and a page that must be among the first results
     "install": "getting_started",
     "Keras": "coming_from",
+    "which class": "which_one",
     "outlier": "anomalies",
     "topics": "plot_text_topics",
     "large data": "scale",

@@ -1,8 +1,8 @@
-"""Translators for the constants of other implementations.
+"""Parameters from the constants of other implementations.
 
-Their objectives differ from this package's by constant factors. `ufldl_parameters` and
-`matlab_parameters` convert constants that work there into parameters of
-`SparseAutoencoderTransformer` with the same minimum.
+Their objectives differ from that of this package by constant factors. `ufldl_parameters` and
+`matlab_parameters` return parameters of `SparseAutoencoderTransformer` for which the objective has
+the same minimum.
 """
 
 from numbers import Integral
@@ -32,24 +32,24 @@ def ufldl_parameters(
     decoder: Literal["sigmoid", "linear"] = "sigmoid",
     max_iter: int = 400,
 ) -> dict[str, Any]:
-    """Parameters for the objective of Ng's lecture notes and the UFLDL tutorial.
+    """Return parameters for the objective of Ng's lecture notes and the UFLDL tutorial.
 
     That objective is ``mean over rows of 1/2 ||x_hat - x||^2 + lambda/2 (||W1||^2 + ||W2||^2) +
-    beta sum_j KL_j``, with the squared error summed over features. With the returned parameters it
-    is ``n_features / 2`` times J. So `beta` is not a `sparsity_weight`: `beta` is multiplied by
-    ``2 / n_features``, and `lambda` by 2.
+    beta sum_j KL_j``, with the squared error summed over features. It is ``n_features / 2`` times J
+    with the returned parameters: `sparsity_weight` is ``2 * beta / n_features``, and the two alphas
+    are ``2 * lambda``.
 
     Parameters
     ----------
     n_features : int
-        Number of columns of X, called `visibleSize` there. The constants depend on it.
+        Number of columns of X, `visibleSize` in the tutorial.
     hidden_size, sparsity_param, lambda_, beta : int, float, float, float
-        The constants of the same names there. The defaults are those of the first exercise, on
-        patches of 8 x 8 pixels.
+        The constants with these names. The defaults are those of the first exercise, on patches of
+        8 x 8 pixels.
     decoder : {"sigmoid", "linear"}, default="sigmoid"
         "linear" for the exercise on linear decoders.
     max_iter : int, default=400
-        Called `options.maxIter` there.
+        `options.maxIter` in the tutorial.
 
     Returns
     -------
@@ -92,22 +92,22 @@ def matlab_parameters(
     encoder_transfer_function: Literal["logsig"] = "logsig",
     decoder_transfer_function: Literal["logsig", "purelin"] = "logsig",
 ) -> dict[str, Any]:
-    """Parameters for the objective of MATLAB's `trainAutoencoder`.
+    """Return parameters for the objective of MATLAB's `trainAutoencoder`.
 
     According to its documentation that objective is ``mean over rows of ||x_hat - x||^2 +
     L2WeightRegularization * Omega_weights + SparsityRegularization * sum_j KL_j`` with
     ``Omega_weights = 1/2 sum of the squared weights`` and the squared error summed over features.
-    With the returned parameters it is ``n_features`` times J. So `SparsityRegularization` is not a
-    `sparsity_weight`: it is divided by `n_features`.
+    It is ``n_features`` times J with the returned parameters: `sparsity_weight` is
+    ``SparsityRegularization / n_features``.
 
-    MATLAB has samples in columns, and rescales X to the range of the decoder unless `ScaleData` is
-    false: apply `MinMaxScaler` for "logsig". It optimises by scaled conjugate gradients, this
-    package by L-BFGS: an epoch there corresponds to an iteration.
+    MATLAB has samples in columns. It rescales X to the range of the decoder unless `ScaleData` is
+    false: apply `MinMaxScaler` for "logsig". It uses scaled conjugate gradients, and this package
+    uses L-BFGS: an epoch in MATLAB corresponds to an iteration.
 
     Parameters
     ----------
     n_features : int
-        Number of columns of X here, of rows there. The constants depend on it.
+        Number of columns of X (rows in MATLAB).
     hidden_size : int, default=10
         `hiddenSize`.
     max_epochs : int, default=1000

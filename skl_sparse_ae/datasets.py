@@ -33,7 +33,7 @@ def make_superposed_features(
     dtype: DTypeLike = np.float64,
     random_state: Any = None,
 ) -> tuple[np.ndarray, csr_matrix, np.ndarray]:
-    """Sparse, non-negative combinations of known atoms: ``X = codes @ atoms + noise``.
+    """Make sparse, non-negative combinations of known atoms: ``X = codes @ atoms + noise``.
 
     With more atoms than columns the atoms cannot be orthogonal: the features are superposed. A
     method that finds features should find `atoms`, each with cosine near 1. See
@@ -50,7 +50,7 @@ def make_superposed_features(
       independent. The probabilities `p_j` do not change, but the number of active atoms varies
       more from row to row.
 
-    Split the rows for held-out rows with the same atoms: another seed draws other atoms.
+    To get test rows with the same atoms, split the rows: another seed draws other atoms.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Tables that say what the units of a fitted autoencoder stand for."""
+"""Tables that help to interpret the units of a fitted autoencoder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNITS_AT_ONCE = 64
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TopFeatures:
-    """The features with the largest weights of each unit: what `top_features` returns.
+    """The features with the largest weights of each unit, as returned by `top_features`.
 
     ``print`` shows one line for each unit. ``pandas.DataFrame(table.names, index=table.units)``
     makes a DataFrame.
@@ -30,14 +30,14 @@ class TopFeatures:
     units : ndarray of shape (n_units,)
         Indices of the units.
     names : ndarray of shape (n_units, n), object
-        Names of the features, those of the largest absolute weights first. A name is empty where
-        the weight is 0.
+        Names of the features, sorted by decreasing absolute weight. A name is empty if the weight
+        is 0.
     weights : ndarray of shape (n_units, n)
         Their weights.
 
     See Also
     --------
-    top_features : Makes this table.
+    top_features : Returns such a table.
 
     Examples
     --------
@@ -79,12 +79,12 @@ def top_features(
     units: ArrayLike | None = None,
     original_features: bool = False,
 ) -> TopFeatures:
-    """The features that each unit contributes most to: a table that helps to name units.
+    """List the features with the largest weights of each unit, which helps to name the units.
 
-    The weight of a feature is its decoder weight: what the unit adds to the reconstruction of that
-    feature for each unit of activation. With ``loss="cross_entropy"`` it adds that much to the
-    logit. A variational autoencoder has no such matrix: its weight is half the difference between
-    the reconstructions of +1 and -1 of that latent variable, with all others at 0.
+    The weight of a feature is its decoder weight: the change of the feature's reconstruction (or of
+    its logit, with ``loss="cross_entropy"``) per unit of activation. For a variational autoencoder
+    it is half the difference between the reconstructions for latent values of +1 and -1, with all
+    other latent variables at 0.
 
     Parameters
     ----------
@@ -98,23 +98,22 @@ def top_features(
     units : array-like of int of shape (n_units,), default=None
         Indices of the units, in the order of the table. None lists all.
     original_features : bool, default=False
-        False lists the features that reach the autoencoder. True lists the columns of the input of
-        the pipeline: the weight is the change of the reconstruction when the activation goes from
-        0 to 1, in the unit of the column. The steps before the autoencoder need
-        `inverse_transform`. This names units by words if a `TruncatedSVD` comes first.
+        False lists the features that reach the autoencoder. True lists the input columns of the
+        pipeline, for example words in front of a `TruncatedSVD`. The weight is then the change of
+        the reconstruction, in the unit of the column, when the activation goes from 0 to 1. The
+        steps before the autoencoder need `inverse_transform`.
 
     Returns
     -------
     table : TopFeatures
-        With the attributes `units`, `names` and `weights`. The largest absolute weights come
-        first.
+        It has the attributes `units`, `names` and `weights`, sorted by decreasing absolute weight.
 
     Raises
     ------
     NotFittedError
         If the model is not fitted.
     TypeError
-        If the model is not an autoencoder and contains none.
+        If the model is not an autoencoder and does not contain one.
     ValueError
         If the number of names is not the number of features, a unit does not exist, or `n` is not
         a positive integer.

@@ -1,8 +1,8 @@
-"""Choosing `sparsity_weight`: a rule for searches, and the whole trade-off as a path.
+"""Tools to choose `sparsity_weight`: a rule for searches, and a path over the weights.
 
-A search by reconstruction alone always picks the least sparse model, because the penalty can only
-make the reconstruction worse. `SparsestWithin` is a rule for the `refit` of searches that weighs
-both. `sparse_autoencoder_path` computes the whole trade-off at the cost of a few fits.
+A search by reconstruction alone always chooses the least sparse model, because the penalty always
+increases the error. `SparsestWithin` is a rule for the `refit` of searches that considers both.
+`sparse_autoencoder_path` computes the trade-off between the two.
 """
 
 from __future__ import annotations
@@ -34,20 +34,19 @@ ORDERS = {"ascending": 1, "descending": -1}
 class SparsestWithin(BaseEstimator):
     """A rule for the `refit` of a search: the sparsest model whose score is close to the best.
 
-    By default, close means within one standard error of the best mean score, the rule of Breiman et
-    al.: a loss that small could be chance. The standard error is that of the best candidate's mean
-    over the splits: the sample standard deviation (``ddof=1``) of its scores, divided by the square
-    root of the number of splits.
+    By default, "close" means within one standard error of the best mean score (the rule of Breiman
+    et al.), because such a difference may be due to chance. The standard error is the sample
+    standard deviation (``ddof=1``) of the best candidate's scores over the splits, divided by the
+    square root of the number of splits.
 
     Parameters
     ----------
     score : str, default="r2"
-        Name of the metric, among those of `scoring`, that must stay close to its best value.
-        Higher is better.
+        Name of the metric in `scoring` that must be close to its best value. Higher is better.
     sparsity : str, default="hoyer"
-        Name of the metric to maximise. Ties are broken by the better score, then by order.
+        Name of the metric to maximise. Ties are broken by the score, then by order.
     tolerance : "one_standard_error" or float >= 0, default="one_standard_error"
-        A number is the loss of mean score to accept, in the score's own units: 0.02 means 0.02 of
+        A number is the accepted loss of mean score, in the unit of the score: 0.02 means 0.02 of
         R2.
 
     See Also
@@ -96,7 +95,7 @@ class SparsestWithin(BaseEstimator):
         Parameters
         ----------
         cv_results : dict of ndarrays
-            Like `cv_results_` of `GridSearchCV`. Candidates whose fits failed, with scores of NaN,
+            The `cv_results_` of `GridSearchCV` or similar. Candidates with NaN scores (failed fits)
             are ignored.
 
         Returns
@@ -124,7 +123,7 @@ class SparsestWithin(BaseEstimator):
         return int(next(i for i in order if close[i]))
 
     def _slack(self, cv_results, best):
-        """How far below the best mean score is close enough."""
+        """The accepted difference from the best mean score."""
         if not isinstance(self.tolerance, str):
             return check_real(self.tolerance, "tolerance", min_val=0)
         if self.tolerance != "one_standard_error":
@@ -144,7 +143,7 @@ class SparsestWithin(BaseEstimator):
 
 @dataclass(frozen=True)
 class SparseAutoencoderPath:
-    """The trade-off between reconstruction and sparsity, as `sparse_autoencoder_path` returns it.
+    """The trade-off between reconstruction and sparsity, from `sparse_autoencoder_path`.
 
     Every array has one entry per weight, in the order in which the weights were given.
 
@@ -194,22 +193,21 @@ def sparse_autoencoder_path(
 ) -> SparseAutoencoderPath:
     """Fit one autoencoder for each `sparsity_weight`, starting from the weights of the last one.
 
-    In either order, a path takes about half the time of separate fits. The objective has many local
-    minima, so a path need not find those of separate fits.
+    A path takes about half the time of separate fits. The objective has many local minima, so a
+    path may find other minima than separate fits.
 
-    Measured by ``python -m benchmarks.path``: 8 weights from 0.03 to 10 times the scale, 32 units,
-    medians of 5 seeds, on the digits scaled to [0, 1] and standardised. Ascending paths take 54 %
-    and 51 % of the iterations of separate fits, descending ones 57 % and 57 %. J is never above
-    that of separate fits, and up to 2.5 % below.
+    Measured by ``python -m benchmarks.study.path`` on the digits, scaled to [0, 1] and standardised
+    (8 weights from 0.03 to 10 times the scale, 32 units, medians of 5 seeds): ascending paths take
+    54% and 51% of the iterations of separate fits, descending paths 57% and 57%. J is never above
+    that of separate fits, and up to 2.5% below.
 
     Parameters
     ----------
     X : array-like or sparse matrix of shape (n_samples, n_features)
         Rows to fit, as for the estimator.
     sparsity_weights : array-like of shape (n_weights,)
-        Numbers >= 0, or multiples such as "0.5*scale", but not both; in any order. A geometric
-        series, e.g. ``[f"{m:g}*scale" for m in np.geomspace(0.03, 10, 6)]``, is a good start for
-        any X.
+        Either numbers >= 0, or multiples such as "0.5*scale", in any order. A geometric series such
+        as ``[f"{m:g}*scale" for m in np.geomspace(0.03, 10, 6)]`` is a good start.
     estimator : SparseAutoencoderTransformer or None, default=None
         Template for all other parameters. It is not changed; its `sparsity_weight` and
         `warm_start` are ignored. None means default parameters.
@@ -228,12 +226,12 @@ def sparse_autoencoder_path(
     TypeError
         If `estimator` is not a SparseAutoencoderTransformer.
     ValueError
-        If a weight is negative or not finite, or `order` is unknown; and whatever `fit` raises.
+        If a weight is negative or not finite, if `order` is unknown, or if `fit` raises it.
 
     Warns
     -----
     ConvergenceWarning, UserWarning
-        Whatever the fits warn of. A weight that is too small to reach the target causes one.
+        If a fit warns, for example because a weight is too small to reach the target.
 
     Examples
     --------
@@ -268,7 +266,7 @@ def _mean_of(cv_results, name):
         names = sorted(key.removeprefix(prefix) for key in cv_results if key.startswith(prefix))
         raise ValueError(
             f"The search has no metric {name!r}, only {names}. Search with "
-            "scoring=skl_sparse_ae.metrics.reconstruction_and_sparsity_scorer, or name metrics of "
+            "scoring=skl_sparse_ae.metrics.reconstruction_and_sparsity_scorer, or use metrics of "
             "the search."
         )
     return np.asarray(cv_results[prefix + name], dtype=np.float64)
@@ -315,7 +313,7 @@ def _check_estimator(estimator):
     if not isinstance(estimator, SparseAutoencoderTransformer):
         raise TypeError(
             f"estimator must be a SparseAutoencoderTransformer, got {type(estimator).__name__}. "
-            "Apply the steps before it in a Pipeline to X yourself."
+            "Apply the earlier steps of a Pipeline to X first."
         )
     return clone(estimator)
 

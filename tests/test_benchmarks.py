@@ -257,7 +257,7 @@ def comparison(benchmark, monkeypatch):
     return module
 
 
-@pytest.mark.parametrize("contender", ["ours", "principal", "sigmoid", "dictionary"])
+@pytest.mark.parametrize("contender", ["ours", "ours, 256", "principal", "sigmoid", "dictionary"])
 def test_codes_are_compared_and_the_study_goes_on_from_its_file(comparison, tmp_path, contender):
     path, matrices = tmp_path / "topk.json", {"mixtures": (lambda: comparison.superposed(250), 40)}
     results = comparison.study(path, matrices, [contender], 2)

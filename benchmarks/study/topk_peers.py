@@ -77,19 +77,19 @@ class Network(NamedTuple):
     decode: Callable
 
 
-def ours(X, task, l0s):
-    """TopK without a stopping rule, and three ways to compute its codes."""
+def ours(codes, X, task, l0s, **parameters):
+    """TopK without a stopping rule, and some ways to compute its codes, as {name: algorithm}."""
     for l0 in l0s:
-        model = TopKAutoencoderTransformer(
-            task.width, n_nonzero_coefs=l0, max_iter=task.epochs, tol=0, random_state=task.seed
-        )
+        settings = {"max_iter": task.epochs, "tol": 0, "random_state": task.seed} | parameters
+        model = TopKAutoencoderTransformer(task.width, n_nonzero_coefs=l0, **settings)
         seconds, model = timed(model.fit, X)
         atoms, decode = model.decoder_components_, model.inverse_transform
-        for name, algorithm in CODES.items():
+        for name, algorithm in codes.items():
             yield Fitted(name, l0, seconds, atoms, partial(_code_by, model, algorithm), decode, {})
 
 
 CODES = {"TopK": "threshold", "TopK, least squares": "least_squares", "TopK, OMP": "omp"}
+LARGE_BATCHES = {"TopK, batches of 256": "threshold"}  # those of the twin
 
 
 def _code_by(model, algorithm, X):
@@ -212,7 +212,8 @@ def principal(X, task, l0s):
 
 
 CONTENDERS = {
-    "ours": ours,
+    "ours": partial(ours, CODES),
+    "ours, 256": partial(ours, LARGE_BATCHES, batch_size=256),
     "twin": twin,
     "dictlearn": k_svd,
     "sigmoid": sigmoid,

@@ -1,4 +1,4 @@
-"""The estimator that all families share: a fit is a transaction, and can be resumed.
+"""The estimator that all families share: a fit is a transaction, and training can be resumed.
 
 A family adds its parameters, its formulas and its fitted attributes; see the first section of
 `BaseAutoencoder`, and `contracts`.
@@ -57,7 +57,7 @@ PAGE = "{estimator_module}.{estimator_name}.html"
 
 
 class Training(NamedTuple):
-    """What a fit knows when its solver has ended."""
+    """The parts of a fit when its solver has ended."""
 
     problem: Any
     rows: Any  # all rows, held-out ones included
@@ -74,7 +74,7 @@ class BaseAutoencoder(
     BaseEstimator,
     metaclass=ABCMeta,
 ):
-    """The estimator around the problems of a family."""
+    """The base class of the estimators: it fits, resumes, validates and saves."""
 
     _doc_link_module = "skl_sparse_ae"  # a user's subclass has no page
     _doc_link_template = DOCUMENTATION and f"{DOCUMENTATION}/generated/{PAGE}"
@@ -134,14 +134,14 @@ class BaseAutoencoder(
 
     @abstractmethod
     def _named_weights(self, spec, weights):
-        """Flat weights as the fitted attributes that hold them, copied."""
+        """The fitted attributes, copied from flat weights, as {name: array}."""
 
     @abstractmethod
     def _messages(self, status, summary, rows, moments):
-        """Yield (category, message) for each thing that is wrong with the fit."""
+        """Yield (category, message) for each problem with the fit."""
 
     def _final_weights(self, training, params):
-        """The weights at the end of a `Training`, with what only all of its rows can tell."""
+        """The weights at the end of a `Training`; a family may use all rows to compute them."""
         return training.problem.to_weights(params)
 
     @property
@@ -174,10 +174,10 @@ class BaseAutoencoder(
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows to reconstruct, float32 or float64 (anything else becomes float64; sparse becomes
-            CSR). With ``loss="cross_entropy"``, between 0 and 1 up to the square root of the
-            precision, as `MinMaxScaler` leaves it. If X is larger than 256 MiB and a memory map, or
-            sliced by rows like an HDF5 data set, it is read block by block and never whole.
+            Rows to reconstruct, float32 or float64. Other dtypes become float64, other sparse
+            formats become CSR. With ``loss="cross_entropy"``, values must be between 0 and 1
+            (rounding errors are allowed). A memory map or HDF5 data set of more than 256 MiB is
+            read block by block.
         y : ignored
 
         Returns
@@ -188,12 +188,12 @@ class BaseAutoencoder(
         Raises
         ------
         TypeError
-            For dates and durations, and Dask collections.
+            If X contains dates or durations, or is a Dask collection.
         ValueError
-            For parameters or X outside their range, a corrupted sparse X, a file shorter than its
-            map, or if the objective overflows.
+            If a parameter or X is out of range, a sparse X is corrupted, a file is shorter than its
+            memory map, or the objective overflows.
         MemoryError
-            If the weights do not fit into the machine, before anything is allocated.
+            If the weights do not fit in memory. This is checked before anything is allocated.
         """
         callbacks = CallbackContext(self)
         with transaction(self) as working, np.errstate(all="ignore"):
@@ -316,11 +316,11 @@ class BaseAutoencoder(
         return suited, adam_start(params.astype(rows.dtype), self._memory(False), rate), seed, seen
 
     def _best_of(self, problem, candidates, rows, margin):
-        """The candidate, params in a new frame, with the lowest objective at `rows`.
+        """The params in a new frame, among `candidates`, with the lowest objective at `rows`.
 
-        Candidates are the same function as before, the same numbers in the new unit (right if the
-        old unit came from rows of another spread, such as a single row), and new weights. The first
-        is kept unless it is worse by `margin`, a share of the objective.
+        The candidates are the same function as before, the same numbers in the new unit (right if
+        the old unit came from rows with another spread, such as a single row), and new weights. The
+        first candidate is kept unless it is worse by `margin`, a share of the objective.
         """
         values = [_objective_at(problem, params, rows) for params in candidates]
         values[0] -= margin * abs(values[0])
@@ -353,7 +353,7 @@ class BaseAutoencoder(
         return self._within_range(rows)
 
     def _check_continues(self):
-        """Raise ValueError unless the fitted weights mean what the parameters now ask for."""
+        """Raise ValueError unless the fitted weights match the present parameters."""
         consequence = (
             "of the previous fit, which this one would continue. Set {} back, or fit with "
             "warm_start=False."
@@ -391,8 +391,8 @@ class BaseAutoencoder(
     def _finalize(self, training, solution):
         """Store a fit that has ended at `solution`. Return the warnings as (category, message).
 
-        A Ctrl-C in the meantime keeps the fit, which is as good as done. If another one has ended
-        the training, KeyboardInterrupt is raised.
+        A Ctrl-C during this step keeps the fit, which is nearly complete. If an earlier Ctrl-C has
+        ended the training, KeyboardInterrupt is raised.
         """
         if solution.status == "interrupted":
             ctrl_c.pass_on()
@@ -432,7 +432,7 @@ class BaseAutoencoder(
         return "diverged", self._store(problem.spec, weights, rows)
 
     def _store(self, spec, weights, rows):
-        """Store flat weights, and what follows from them at `rows`; return their `Summary`."""
+        """Store flat weights and what is computed from them at `rows`. Return their `Summary`."""
         summary = spec.summarize(weights, rows)
         loss = float(sum(summary.terms))
         if not np.isfinite(loss):

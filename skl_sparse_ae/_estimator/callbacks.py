@@ -43,7 +43,7 @@ class CallbackContext:
             return task.call_on_fit_task_end(**self.data, reconstruction_attributes=attributes)
         except (StopIteration, FloatingPointError) as error:  # which mean something to a solver
             raise RuntimeError(
-                f"A callback raised {error!r}. To end a fit, it returns True."
+                f"A callback raised {error!r}. To stop a fit, return True from the callback."
             ) from error
 
     def end(self, attributes):

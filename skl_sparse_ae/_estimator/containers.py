@@ -28,7 +28,7 @@ def in_memory(X, name):
         return X.numpy()
     except (RuntimeError, TypeError) as error:
         raise TypeError(
-            f"{name} expects what NumPy can read, got a torch tensor that it cannot: {error}. Pass "
+            f"{name} cannot convert this torch tensor to a NumPy array: {error}. Pass "
             "X.detach().cpu().float().numpy()."
         ) from error
 

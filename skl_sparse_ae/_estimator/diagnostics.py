@@ -12,8 +12,8 @@ def not_converged(estimator, solver, status):
         )
     if status == "not_finite":
         return (
-            f"{name} met non-finite values again and again and stopped after {n_iter} "
-            "iteration(s) at the best weights so far. Scale the data, e.g. with StandardScaler."
+            f"{name} repeatedly met non-finite values and stopped after {n_iter} iteration(s) at "
+            "the best weights so far. Scale the data, e.g. with StandardScaler."
         )
     if status == "diverged":
         return (
@@ -28,8 +28,7 @@ def not_converged(estimator, solver, status):
 def overflow(what, X, cause=""):
     """The ValueError for a result that overflows because of large values in X."""
     return ValueError(
-        f"The {what}: X has values up to {largest(X)}{cause}. Scale X as the rows given to fit "
-        "were."
+        f"The {what}: X has values up to {largest(X)}{cause}. Scale X like the rows passed to fit."
     )
 
 

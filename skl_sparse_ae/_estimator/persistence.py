@@ -41,8 +41,8 @@ class InconsistentVersionWarning(UserWarning):
     def __str__(self):
         return (
             f"This {self.estimator_name} was saved by skl_sparse_ae {self.original_version} and is "
-            f"loaded by {self.current_version}, which may compute something else from it. Fit it "
-            "anew, or load it with the version that saved it."
+            f"loaded by {self.current_version}, which may give different results. Fit it again, "
+            "or load it with the version that saved it."
         )
 
 
@@ -115,7 +115,7 @@ def check_names(state, required, allowed, name):
     for attribute in sorted(required - state.keys()):
         raise corrupted(name, attribute, "there")
     for attribute in sorted(state.keys() - allowed):
-        raise corrupted(name, attribute, "one that a fit leaves")
+        raise corrupted(name, attribute, "one that a fit can produce")
 
 
 def check_list(values, attribute, name, length=None):

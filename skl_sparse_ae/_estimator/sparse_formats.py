@@ -42,8 +42,8 @@ def _check_compressed(X):
     if (steps < 0).any() or X.indptr[-1] != len(X.data):
         raise ValueError(
             "indptr must never decrease and end at the number of stored elements, got "
-            f"{X.indptr[-1]} for {len(X.data)} elements: the sparse matrix is corrupted, or its "
-            "spare room has to be removed by X.prune()."
+            f"{X.indptr[-1]} for {len(X.data)} elements: the sparse matrix is corrupted, or it "
+            "has unused capacity. In that case, call X.prune()."
         )
     X.check_format(full_check=True)
 
@@ -72,7 +72,7 @@ def _check_lists(X):
     lengths = [len(values) for values in X.data]
     if [len(indices) for indices in X.rows] != lengths:
         raise ValueError(
-            "A row of X has another number of indices than of elements: the sparse matrix is "
+            "A row of X has different numbers of indices and elements: the sparse matrix is "
             "corrupted."
         )
     indices = np.array([index for row in X.rows for index in row] or np.arange(0))

@@ -120,7 +120,7 @@ def check_memory(n_bytes, what):
         return
     if n_bytes > available:
         raise MemoryError(
-            f"{what} needs at least {min(n_bytes, 10**300) / 1e9:.3g} GB, this machine has "
+            f"{what} needs at least {min(n_bytes, 10**300) / 1e9:.3g} GB, but this machine has "
             f"{available / 1e9:.3g} GB."
         )
 

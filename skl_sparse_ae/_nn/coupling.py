@@ -1,8 +1,8 @@
 """The gradient of a penalty on the mean activations, for each row.
 
-Rows interact only through the mean activations. So all that a row needs to know of the others is
-one number per unit, the slope of the penalty: the `Coupling`. The mean of a saturated unit is
-useless in floating point. Its slope comes from sums over rows of both tails of the sigmoid instead.
+Rows interact only through the mean activations. So the gradient of a row depends on the others only
+through one number per unit, the slope of the penalty: the `Coupling`. The mean of a saturated unit
+is rounded to 0 or 1. Its slope is computed from sums over rows of both tails of the sigmoid.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,7 @@
 """Pointwise reconstruction losses: what the decoder's raw output means, and what an error costs.
 
 A loss knows one block of targets ``X`` and raw decoder outputs ``raw = A @ Wd + bd``, both
-(n_rows, n_features), and nothing of weights or codes. See `Loss`.
+(n_rows, n_features). It does not know weights or codes. See `Loss`.
 """
 
 from typing import Any, Protocol
@@ -38,7 +38,7 @@ class Loss(Protocol):
 
     @staticmethod
     def excess(raw: np.ndarray, X: np.ndarray) -> np.ndarray:
-        """`per_row` less what a perfect reconstruction of X would cost; 0 for that."""
+        """`per_row` minus the loss of a perfect reconstruction of X, for which it is 0."""
 
     @staticmethod
     def raw_of_mean(mean: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ MAX_TERM = {np.dtype(np.float32): 100.0, np.dtype(np.float64): 1e5}
 
 
 def origin_of_moments(mean, variance, dtype):
-    """An origin (n_features,) for rows of these column moments, or None if 0 will do.
+    """An origin (n_features,) for rows of these column moments, or None if 0 is good enough.
 
     It is 0 in every column that is not offset. So rows of a sparse matrix keep nearly all of their
     zeros: a column that is offset stores nearly all of its elements.
@@ -39,6 +39,6 @@ def origin_of_weights(We, be, bd, dtype, unit=1.0):
 
 
 def bias_at(We, be, origin):
-    """Biases with which rows less `origin` have the pre-activations of the rows with `be`."""
+    """The biases for rows minus `origin` that give the pre-activations of the rows with `be`."""
     shift = np.einsum("jd,d->j", We, origin, dtype=np.float64)  # rounded once
     return (be + shift).astype(np.result_type(be, origin))

@@ -52,7 +52,7 @@ class KullbackLeibler(NamedTuple):
 
 
 class RunningMeanPenalty(NamedTuple):
-    """A penalty on a running mean of the activations, for mini-batches whose own mean says little.
+    """A penalty on a running mean of the activations, for small mini-batches.
 
     The mean of a batch counts as `share` of the running mean. `running` (n_units,) float64 is
     overwritten. The penalty is defined by the mean over all rows, which the running mean estimates.

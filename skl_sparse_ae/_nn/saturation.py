@@ -1,4 +1,4 @@
-"""Mean activations of logistic units, however saturated.
+"""Mean activations of logistic units, also of saturated ones.
 
 A unit that is on everywhere has ``1 - mean == 0`` in floating point (float32: from a pre-activation
 of 17), and one that is off everywhere has ``mean == 0`` (float32: from -88). A penalty on the mean

@@ -9,9 +9,9 @@ from scipy.sparse import issparse
 def mini_batches(X, batch_size, rng):
     """Yield the rows of X in random order, each once, in batches of `batch_size` rows or fewer.
 
-    The sizes differ by one row at most. A last batch of five rows would have a mean activation that
-    says nothing, and a step made from it would undo many. Dense batches share one buffer, so a
-    batch is valid until the next one is drawn, and may be overwritten.
+    The sizes differ by one row at most. The mean activation of a last batch of five rows would be
+    meaningless, and its step would undo many others. Dense batches share one buffer, so a batch is
+    valid until the next one is drawn, and may be overwritten.
     """
     n_rows, n_features = X.shape
     order = rng.permutation(n_rows)

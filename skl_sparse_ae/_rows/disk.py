@@ -64,12 +64,12 @@ class DiskRows(LazyRows, LocalRows):
         X = self.rows_at(self.start, self.start + len(self))
         if X.shape[1:] != self.shape[1:]:
             raise ValueError(
-                f"{self.name} of X came with {X.shape[1:]} columns: the slices of X have another "
-                "shape than X."
+                f"{self.name} of X have columns of shape {X.shape[1:]}, but X has shape "
+                f"{self.shape}: slices of X must have the columns of X."
             )
         if X.shape != self.shape:
             raise ValueError(
-                f"{self.name} of X came as {X.shape[0]} rows: {_path_of(self.rows_at)} has become "
+                f"{self.name} of X are only {X.shape[0]} rows: {_path_of(self.rows_at)} has become "
                 "shorter."
             )
         X = np.array(X, dtype=self.dtype, order="C", copy=None)
@@ -83,7 +83,7 @@ class DiskRows(LazyRows, LocalRows):
         low, high = (self.dtype.type(limit) for limit in self.limits)
         if not (low <= X.min() and X.max() <= high):
             raise ValueError(
-                f"{self.name} of X have changed while they were read: values were in [{low:g}, "
+                f"{self.name} of X changed while they were read: values were in [{low:g}, "
                 f"{high:g}] and are in [{X.min():g}, {X.max():g}]. Nothing may write to "
                 f"{_path_of(self.rows_at)} during a fit."
             )
@@ -232,11 +232,11 @@ def _check_unchanged(path, before, now):
         changes.append(f"it had {before.st_size} bytes and has {now.st_size}")
     if now.st_mtime_ns != before.st_mtime_ns:
         seconds = (now.st_mtime_ns - before.st_mtime_ns) / 1e9
-        changes.append(f"it was last changed {seconds:+.3g} s from when the fit began to read")
+        changes.append(f"its modification time differs by {seconds:+.3g} s")
     if changes:
         raise ValueError(
-            f"{path} has changed while it was read: {', and '.join(changes)}. Nothing may write to "
-            "X during a fit."
+            f"{path} changed while it was read: {', and '.join(changes)}. Nothing may write to X "
+            "during a fit."
         )
 
 
@@ -247,10 +247,10 @@ def _path_of(rows_at):
 
 
 class _File:
-    """Reads rows from a file that holds nothing but rows after `offset` bytes.
+    """Reads rows from a file that contains only rows after `offset` bytes.
 
     Where rows are missing, a read is short; it does not crash. The file is opened once, so all rows
-    come from the same file, even if another one takes its name.
+    come from the same file, even if another file replaces it.
     """
 
     def __init__(self, path, offset, shape, dtype):

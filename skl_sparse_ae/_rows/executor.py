@@ -1,8 +1,9 @@
-"""Who works on blocks of rows: the calling thread, or several threads with one BLAS thread each.
+"""Execution of functions on blocks of rows, in the calling thread or in several threads.
 
-BLAS threads split every product, wait for each other after it, and leave the work in between to one
-core. On busy cores each wait costs a scheduling quantum. Threads that work on whole row blocks
-synchronise only twice per evaluation. `benchmarks/speed/objective.py` measures both ways.
+Each of several threads has one BLAS thread. BLAS's own threads split every product, wait for each
+other after it, and leave the work in between to one core. On busy cores each wait costs a
+scheduling quantum. Threads that process whole blocks of rows synchronise only twice per evaluation.
+`benchmarks/speed/objective.py` measures both ways.
 """
 
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ class Executor:
         Temporaries that `function` gets from `empty` share scratch memory. A worker adds up runs of
         neighbouring blocks, so that few results are handed over.
         """
-        if len(blocks) == 1:  # a mini-batch, whose microseconds count
+        if len(blocks) == 1:  # a mini-batch: avoid the overhead
             args = [all_[0] for all_ in others]
             result = self._workspace.run(_read_and_call, function, blocks[0], *args)
             return result if dtype is None else add_up([result], dtype)

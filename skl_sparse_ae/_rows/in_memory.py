@@ -1,4 +1,4 @@
-"""Rows in memory, dense or sparse, and the way from any X to `Rows`."""
+"""Rows in memory, dense or sparse, and the conversion of any X to `Rows`."""
 
 from typing import Any
 

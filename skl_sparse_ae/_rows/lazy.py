@@ -1,4 +1,4 @@
-"""Blocks of rows that are made when they are read: from a file, or less an origin."""
+"""Blocks of rows that are made when they are read: from a file, or minus an origin."""
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
@@ -32,7 +32,7 @@ def read(X):
 
 
 class Centred(LazyRows):
-    """Rows less `origin` (n_features,), which has their dtype.
+    """Rows minus `origin` (n_features,), which has their dtype.
 
     A product with rows far from 0 rounds relative to their offset. The difference from an origin
     among the rows rounds relative to what is left.
@@ -46,7 +46,7 @@ class Centred(LazyRows):
         return Centred(self.rows[rows], self.origin)
 
     def read(self):
-        """The rows less the origin, in scratch memory if they are dense."""
+        """The rows minus the origin, in scratch memory if they are dense."""
         rows = read(self.rows)
         if issparse(rows):
             return rows - _repeated(self.origin, rows.shape[0])

@@ -16,7 +16,7 @@ def column_moments(blocks):
     """Mean and variance of each column (n_features,) over all rows, float64, in two passes.
 
     Deviations are taken from the first row, so that the variance of a constant column is 0 and not
-    a rounding error, by which callers would divide. Both are infinite or NaN if the sums overflow.
+    a rounding error: callers divide by it. Both are infinite or NaN if the sums overflow.
     """
     first = blocks.first_row().astype(np.float64)
     mean = first + blocks.sum(partial(_deviations, first)) / blocks.n_rows

@@ -20,7 +20,7 @@ def is_very_sparse(X):
 
 
 def times(X, W, out=None):
-    """``X @ W.T`` (n_rows, n_units), for W (n_units, n_features); in `out` if that is given."""
+    """``X @ W.T`` (n_rows, n_units), for W (n_units, n_features); in `out` if given."""
     if not issparse(X):
         return np.matmul(X, W.T, out=empty_code(len(X), len(W), X.dtype) if out is None else out)
     product = X @ W.T

@@ -20,7 +20,7 @@ MIN_VARIATION, MIN_VARIATION_ON_SCALE = 0.1, 0.01
 # A weight is to blame if it is more than this many times its scale, or its scale is more than this
 # many times the weight: a search would not try it.
 OFF_SCALE = 4.0
-# A target that asks for fewer active units per row than this is too low.
+# A target that means fewer active units per row than this is too low.
 MIN_ACTIVE_UNITS, USUAL_TARGET = 0.5, 0.1
 # Columns are small if their deviation is below this share of the largest, and reconstructed from
 # this R2 on.
@@ -38,12 +38,11 @@ def learned_nothing(estimator, r2, scale, is_tiny=False):
         return None
     if is_tiny:
         return (
-            "The fitted model reconstructs X no better than its column means: its values deviate "
-            "from them by less than the precision of X can work with. Scale X, e.g. multiply X by "
-            "a constant."
+            "The fitted model reconstructs X no better than its column means: the deviations from "
+            "these means are too small for the precision of X. Multiply X by a constant."
         )
     advice = " ".join(too_few_active(estimator) + too_high(estimator, scale)) or (
-        "All weights are on their scale. The columns may share too little for "
+        'All weights are near their "scale". The columns may have too little in common for '
         f"n_components={estimator.n_components}: raise it."
     )
     return (
@@ -65,7 +64,7 @@ def poor_code(estimator, mean, variance, bounds, scale):
 def off_target(estimator, mean, scale):
     """The message for mean activations (n_components,) far from their target, or None.
 
-    One active unit per row is no excess, whatever the target: a few units cannot do with less.
+    One active unit per row is always allowed: a few units cannot code a row with less.
     """
     target, n_components = estimator.sparsity_target, len(mean)
     is_weak = estimator.sparsity_weight_ < scale.sparsity_weight / OFF_SCALE
@@ -79,7 +78,7 @@ def off_target(estimator, mean, scale):
     if is_weak:
         return f"{found}. {_raise(estimator, scale, 'sparsity_weight')}."
     return (
-        f"{found}, which asks for {target * n_components:.2g} active units a row. Raise "
+        f"{found}, which means {target * n_components:.2g} active units per row. Raise "
         "sparsity_target or n_components."
     )
 
@@ -96,7 +95,7 @@ def collapsed(estimator, mean, variance, bounds, scale):
     causes = too_few_active(estimator) + too_high(estimator, scale)
     if estimator.decoder_alpha_ < scale.decoder_alpha / OFF_SCALE:
         advice = _raise(estimator, scale, "decoder_alpha")
-        causes += [f"{advice}: without it, hovering around the target costs nothing."]
+        causes += [f"{advice}: otherwise units that stay near the target cost nothing."]
     if not variation < (MIN_VARIATION if causes else MIN_VARIATION_ON_SCALE):
         return None
     advice = " ".join(causes) or (
@@ -115,7 +114,7 @@ def too_few_active(estimator):
     if is_enough or estimator.sparsity_weight_ == 0:
         return []
     return [
-        f"Raise sparsity_target={target:g}: it asks for {active:.2g} active units a row. Try "
+        f"Raise sparsity_target={target:g}: it means {active:.2g} active units per row. Try "
         f"{USUAL_TARGET:g}."
     ]
 
@@ -149,8 +148,8 @@ def out_of_reach(moments, of_constant, rows):
         return None
     return (
         "decoder_activation='logistic' gives values between 0 and 1, and X has values in "
-        f"[{low:.2g}, {high:.2g}]: {moments.floor / of_constant:.0%} of what the column means "
-        "leave cannot be reconstructed. Scale X, e.g. with MinMaxScaler, or use "
+        f"[{low:.2g}, {high:.2g}]: {moments.floor / of_constant:.0%} of the error of the column "
+        "means cannot be removed. Scale X, e.g. with MinMaxScaler, or use "
         "decoder_activation='identity'."
     )
 
@@ -172,7 +171,7 @@ def unlike_columns(errors, variance, is_sparse):
     scaler = "StandardScaler(with_mean=False)" if is_sparse else "StandardScaler"
     return (
         f"Only {n_reconstructed} of {n_columns} columns are reconstructed (R2 of at least "
-        f"{RECONSTRUCTED:g}). Their standard deviations span {_digit(deviations.min())} to "
-        f"{_digit(deviations.max())}, and the loss sees the largest. Scale the columns first, e.g. "
-        f"with {scaler}."
+        f"{RECONSTRUCTED:g}). The standard deviations of the columns range from "
+        f"{_digit(deviations.min())} to {_digit(deviations.max())}, and the largest dominate the "
+        f"loss. Scale the columns first, e.g. with {scaler}."
     )

@@ -1,4 +1,4 @@
-"""The sparse autoencoder as an estimator: parameters, fitted attributes, warnings. No formula."""
+"""The sparse autoencoder as an estimator: parameters, fitted attributes and warnings."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ LOSSES = {
 }
 DEFAULT_DECODER = {"squared_error": "identity", "cross_entropy": "logistic"}
 VARIATIONAL_METHODS = ("sample", "sample_posterior", "posterior", "interpolate")
-# The "auto" batch: small tables need several steps in an epoch, and larger products stop paying off
-# at about 256 rows.
+# The "auto" batch: small tables need several steps per epoch, and batches above about 256 rows gain
+# no more speed.
 MIN_BATCHES, MIN_BATCH, MAX_BATCH = 8, 32, 256
 
 
@@ -79,75 +79,76 @@ def _solver_is_stochastic(estimator):
 
 
 class SparseAutoencoderTransformer(BaseAutoencoder):
-    """A sparse autoencoder as a transformer: many code units, few of them active for each row.
+    """Sparse autoencoder: learns a code of many units, of which few are active in each row.
 
-    The encoder is ``code = sigmoid(X @ We.T + be)`` and the decoder ``X_hat = g(code @ Wd + bd)``.
-    Both minimise ::
+    The encoder is ``code = sigmoid(X @ We.T + be)``. The decoder is ``X_hat = g(code @ Wd + bd)``.
+    A fit minimises ::
 
         J = R(X, X_hat) + sparsity_weight * sum_j KL(sparsity_target || mean activation of unit j)
             + (encoder_alpha * ||We||^2 + decoder_alpha * ||Wd||^2) / (2 * n_features)
 
     R is the mean over rows AND features of the loss. The divergence is summed over units:
     ``KL(p || q) = p log(p/q) + (1-p) log((1-p)/(1-q))``. The weight decays matter as much as the
-    sparsity weight. KL fixes only the mean: with a weak `decoder_alpha` the units hover around
-    their target while the decoder weights grow.
+    sparsity weight, because KL constrains only the means: with a small `decoder_alpha`, all
+    activations stay near the target while the decoder weights grow.
 
-    The three weights take a number, "scale", or a multiple such as "0.5*scale". "scale" is computed
-    from the variance of X and from the loss that its column means leave to explain. So the code
-    does not depend on the unit of X; see the Notes.
+    Each of the three weights is a number, "scale", or a multiple such as "0.5*scale". "scale" is
+    computed from the data (see Notes), so that the code does not depend on the unit of X.
 
     Parameters
     ----------
     n_components : int, default=100
-        Number of code units. May exceed the number of features.
+        Number of code units. It may exceed the number of features.
     sparsity_target : float in (0, 1), default=0.1
         Target for the mean activation of each unit over rows.
     sparsity_weight : float >= 0 or str, default="scale"
-        Weight of the KL divergences: a number, "scale", or a multiple such as "0.3*scale". Worth
-        searching, for example over ``["0.3*scale", "scale", "3*scale"]``, with a score that
-        measures more than the reconstruction.
+        Weight of the KL divergences: a number, "scale", or a multiple such as "0.3*scale". Search
+        over ``["0.3*scale", "scale", "3*scale"]``, for example. The score of the search must
+        measure more than the reconstruction.
     loss : {"squared_error", "cross_entropy"}, default="squared_error"
-        ``(x_hat - x)^2``, or the cross-entropy of the decoder's logits, for X in [0, 1]. Use
-        `MinMaxScaler` with ``clip=True``, because `score` and `score_samples` refuse other values
-        as `fit` does.
+        ``(x_hat - x)^2``, or the cross-entropy of the decoder's logits. Cross-entropy needs X in
+        [0, 1]: use `MinMaxScaler` with ``clip=True``, because `score` and `score_samples` reject
+        other values as `fit` does.
     decoder_activation : {"identity", "logistic"} or None, default=None
-        None is "identity" for squared error and "logistic" for cross-entropy, which allows no
-        other.
+        None means "identity" for squared error and "logistic" for cross-entropy. Cross-entropy
+        allows only "logistic".
     encoder_alpha, decoder_alpha : float >= 0 or str, default="scale"
         Weight decays, as in J: a number, "scale", or a multiple of it. A lower `encoder_alpha`
         makes the code sparser, a higher one smoother. A higher `decoder_alpha` makes the code
         sparser and the reconstruction worse.
     solver : {"lbfgs", "adam"}, default="lbfgs"
-        "lbfgs" minimises J over all rows at once. It is exact, and best up to about 10,000 rows.
-        "adam" makes steps from mini-batches, with the KL of the batch's mean activations: for more
+        "lbfgs" minimises J over all rows at once. Use it up to about 10,000 rows. "adam" uses
+        mini-batches, with the KL divergence of the mean activations of the batch. Use it for more
         rows, and for `partial_fit`.
     max_iter : int, default=1000
         Maximum number of iterations of L-BFGS, or of epochs of Adam.
     tol : float >= 0, default=1e-3
-        Training stops when the objective (Adam: its mean over the epoch) has not improved by `tol`
-        times the loss that there is to explain, u in the Notes, in `n_iter_no_change` consecutive
-        iterations or epochs. With `early_stopping` the validation score R2 must improve by `tol`.
-        With 0, all of `max_iter` are run.
+        Training stops when the objective (Adam: its mean over the epoch) has not improved by
+        ``tol * u`` in `n_iter_no_change` consecutive iterations or epochs, where u is the
+        explainable loss (see Notes). With `early_stopping`, the validation score R2 must improve by
+        `tol`. With 0, all `max_iter` iterations are run. A larger `tol` such as 1e-2 makes long
+        fits shorter.
     learning_rate_init : float > 0, default=0.01
-        Adam's step size, for weights in a frame in which X has unit variance.
+        Step size of Adam, for X scaled to unit variance.
     batch_size : int or "auto", default="auto"
-        Maximum number of rows in a mini-batch of Adam. Batches are made equal in size; X smaller
-        than one is a single batch. "auto" is an eighth of the rows, but from 32 to 256. In batches
-        of less than 128 rows the penalty is computed from a running mean of the activations.
+        Maximum number of rows in a mini-batch of Adam. All batches have the same size, to within
+        one row. "auto" is an eighth of the rows, but between 32 and 256. For batches of less than
+        128 rows, the penalty uses a running mean of the activations.
     early_stopping : bool, default=False
-        Hold out `validation_fraction` of the rows, and keep the weights that score best on them
-        (see `score`).
+        If True, hold out `validation_fraction` of the rows, and keep the weights with the best
+        `score` on them.
     validation_fraction : float in (0, 1), default=0.1
     n_iter_no_change : int, default=10
         See `tol`.
     warm_start : bool, default=False
-        `fit` continues from the fitted weights. Adam's moments start anew. The weights depend on
-        `n_components`, `loss` and `decoder_activation`: changing one of these is then an error.
+        If True, `fit` continues from the fitted weights, with new moments of Adam. `n_components`,
+        `loss` and `decoder_activation` must then not change.
     verbose : int, default=0
         Print one line per iteration or epoch.
     random_state : int, RandomState instance or None, default=None
-        Seed of the first weights, the shuffling and the validation split. An int makes `fit`
-        repeatable, to the bit with the same library versions and number of BLAS threads.
+        Seed of the initial weights, the shuffling and the validation split. Pass an int for
+        reproducible results: the same bits with the same library versions and number of BLAS
+        threads.
 
     Attributes
     ----------
@@ -156,60 +157,66 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
     intercept_ : ndarray of shape (n_components,)
         Encoder biases be.
     decoder_components_ : ndarray of shape (n_components, n_features)
-        Decoder weights Wd. Row j is unit j, as in `components_`:
-        ``inverse_transform(H) == H @ decoder_components_ + decoder_intercept_``, or `expit` of
-        that.
+        Decoder weights Wd. Row j belongs to unit j, as in `components_`:
+        ``inverse_transform(H) == H @ decoder_components_ + decoder_intercept_``, or `expit` of it
+        with a logistic decoder.
     decoder_intercept_ : ndarray of shape (n_features,)
         Decoder biases bd.
     mean_activations_ : ndarray of shape (n_components,)
-        Mean of each code unit over the rows last given to `fit` or `partial_fit`, float64.
+        Mean of each code unit over the rows of the last `fit` or `partial_fit`, float64.
     sparsity_weight_, encoder_alpha_, decoder_alpha_ : float
-        The weights used. A fit with these numbers gives the same model.
+        The three weights as numbers. A fit with these numbers gives the same model.
     loss_ : float
-        J at these weights, over all of those rows.
+        J at the fitted weights, over the same rows.
     loss_curve_ : list of float
-        J after each iteration of L-BFGS, or its mean over the mini-batches of each epoch of Adam.
-        After `partial_fit`, the last 1,000 entries.
+        J after each iteration of L-BFGS, or the mean of J over the mini-batches of each epoch of
+        Adam. `partial_fit` keeps the last 1,000 entries.
     loss_terms_ : dict of lists of float
-        The same as its three terms: "reconstruction", "sparsity" and "weight_decay", with the
-        weights and alphas multiplied in.
+        The three terms of `loss_curve_`: "reconstruction", "sparsity" and "weight_decay". They
+        include the weights, so they add up to J.
     n_iter_ : int
-        Iterations or epochs of the last `fit`, and calls of `partial_fit` since.
+        Iterations or epochs of the last `fit`, plus the calls of `partial_fit` since.
     validation_scores_, best_validation_score_ : list of float and float, or None
         R2 of the rows held out by `fit`, after each iteration or epoch. None without
         `early_stopping`.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, if X was a DataFrame with string column names.
+        Column names of X, if it was a DataFrame with string column names.
 
     Warns
     -----
     ConvergenceWarning
         If the solver stopped at `max_iter` or diverged, if the model reconstructs X no better than
-        the column means, or if Ctrl-C ended `fit` after its first iteration: the best weights so
-        far are kept.
+        the column means, or if Ctrl-C ended `fit` (the best weights so far are kept).
     UserWarning
-        If the solver has converged to a useless code: its mean far from the target, or nearly
-        constant. If the columns of X are in such different units that small ones are ignored. If a
-        logistic decoder cannot reach the values of X.
+        If the code is useless (its mean is far from the target, or it hardly varies), if the
+        columns of X have such different units that small ones are ignored, or if a logistic decoder
+        cannot reach the values of X.
 
     See Also
     --------
     sklearn.decomposition.PCA : Linear, dense, closed form.
-    sklearn.neural_network.BernoulliRBM : A generative relative without reconstruction.
+    sklearn.neural_network.BernoulliRBM : A generative model of bits.
 
     Notes
     -----
-    X has n rows and d features. v is the variance of X, mean over columns. u is the loss of the
-    best constant row less that of a perfect reconstruction. c is half the curvature of the loss in
-    the decoder's output, 1 for the default loss. Then "scale" is ::
+    X has n rows and d features. v is the variance of X, mean over columns. u is the explainable
+    loss: the loss of the best constant row minus the loss of a perfect reconstruction. c is half
+    the second derivative of the loss with respect to the decoder's output, 1 for the default loss.
+    Then "scale" is ::
 
         sparsity_weight = 0.2 u
         encoder_alpha   = min(0.01 d / n, 0.03) d v u
         decoder_alpha   = 0.02 c
 
-    For squared error u is v. In `partial_fit`, n is the number of rows so far.
+    For squared error, u equals v. In `partial_fit`, n is the number of rows so far.
+
+    No noise is added to X during a fit, so this is not a denoising autoencoder. The weights of the
+    encoder and the decoder are not tied.
+
+    A fit of 5,000 rows of 784 columns with 1,000 units takes half a minute on one core. To shorten
+    longer fits, pass float32, use ``tol=1e-2``, fewer units or, for many rows, ``solver="adam"``.
 
     References
     ----------
@@ -298,17 +305,17 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     @available_if(_solver_is_stochastic)
     def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """One epoch of Adam over X, from the current weights; ``solver="adam"`` only.
+        """Train for one epoch of Adam on X, from the current weights; only for ``solver="adam"``.
 
-        The first call fixes the precision of the weights. Later calls continue the optimiser where
-        it stopped, also after `fit` or after loading the estimator from a file. All rows so far
-        decide what "scale" means, and the unit in which the solver sees the rows. If their spread
-        turns out to differ from that of the first rows, the optimiser starts anew.
+        The first call determines the precision of the weights. Later calls continue where the
+        optimiser stopped, also after `fit` or after loading a file. "scale" and the scaling of the
+        rows within the solver are computed from all rows so far. If their spread differs from that
+        of the first rows, the optimiser restarts with a new scaling.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows, visited once in shuffled mini-batches of `batch_size`; see `fit`.
+            Rows, used once in shuffled mini-batches of `batch_size`; see `fit`.
         y : ignored
 
         Returns
@@ -326,15 +333,15 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         return self._partial_fit(X)
 
     def _loss(self):
-        """The loss, a class of `_nn.losses`. Override it for another one."""
+        """The loss, a class of `_nn.losses`. A subclass may override this."""
         return LOSSES[self.loss, self.decoder_activation or DEFAULT_DECODER[self.loss]]
 
     def _activation(self):
-        """The activation of the code, a class of `_nn.activations`. Override it for another one."""
+        """The activation of the code, a class of `_nn.activations`. Subclasses may override it."""
         return Logistic
 
     def _penalty(self, weight):
-        """The penalty on the mean activations, of this weight. Override it for another one."""
+        """The penalty on the mean activations, with this weight. A subclass may override this."""
         return KullbackLeibler(self.sparsity_target, weight)
 
     @property
@@ -400,15 +407,13 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         """Raise AttributeError, with the solver or the class that would have the method."""
         message = f"This {type(self).__name__!r} has no attribute {name!r}"
         if name in VARIATIONAL_METHODS:
-            message += (
-                ". VariationalAutoencoderTransformer has it, which learns a distribution of rows"
-            )
+            message += ". VariationalAutoencoderTransformer has this method"
         if name != "partial_fit":
             raise AttributeError(message + ".", name=name, obj=self)
         try:
             _solver_is_stochastic(self)
         except AttributeError as reason:
-            message += f" with solver={self.solver!r}. Set solver='adam', whose steps see few rows"
+            message += f" with solver={self.solver!r}. Use solver='adam'"
             raise AttributeError(message + ".", name=name, obj=self) from reason
 
     # --- fitted attributes
@@ -448,7 +453,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def transform(self, X: ArrayLike) -> np.ndarray:
-        """The code of each row: ``expit(X @ components_.T + intercept_)``.
+        """Return the code of each row: ``expit(X @ components_.T + intercept_)``.
 
         Parameters
         ----------
@@ -470,17 +475,18 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
-        """Decode codes: ``X @ decoder_components_ + decoder_intercept_``, or the sigmoid of that.
+        """Decode codes: ``X @ decoder_components_ + decoder_intercept_``, or the sigmoid of it.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Codes, from `transform` or made up.
+            Codes, for example from `transform`.
 
         Returns
         -------
         X_original : ndarray of shape (n_samples, n_features)
-            In the dtype of X; between 0 and 1 with the logistic decoder.
+            In the dtype of X; between 0 and 1 with a logistic decoder. It is an array also after
+            `set_output`, which applies to `transform` only, as in scikit-learn.
 
         Raises
         ------
@@ -494,7 +500,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
-        """``inverse_transform(transform(X))``, without the code of all rows in memory.
+        """Return ``inverse_transform(transform(X))``, without storing the code of all rows.
 
         Parameters
         ----------
@@ -504,19 +510,19 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         X_hat : ndarray of shape (n_samples, n_features)
-            In the dtype of X.
+            In the dtype of X; an array also after `set_output`, as from `inverse_transform`.
         """
         self._check_fitted()
         return np.concatenate(list(reconstructions(self._network(), self._check_rows(X))))
 
     @reading
     def score(self, X: ArrayLike, y: Any = None) -> float:
-        """The share of the variance of X that the reconstruction explains: variance-weighted R2.
+        """Return the share of the variance of X that the reconstruction explains (R2).
 
         ``1 - sum((X - X_hat)^2) / sum((X - column means)^2)``, both sums over rows and features.
-        Higher is better: 1 is perfect, and the column means score exactly 0. It contains no
-        penalty, so it can be compared across `sparsity_weight`, for either loss. Columns that are
-        constant in X do not count; if all are, the score is 0.
+        Higher is better: 1 is perfect, and the column means score exactly 0. The penalties are not
+        included, so scores for different `sparsity_weight` and `loss` are comparable. Constant
+        columns of X are ignored. If all columns are constant, the score is 0.
 
         Parameters
         ----------
@@ -533,11 +539,11 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Minus the reconstruction error of each row: low for rows unlike those seen in `fit`.
+        """Return minus the reconstruction error of each row: low for abnormal rows.
 
         A perfect reconstruction scores 0. With ``loss="cross_entropy"`` the error is the
-        Kullback-Leibler divergence of the row from its reconstruction: the cross-entropy less the
-        entropy of the row itself, which no reconstruction can avoid.
+        Kullback-Leibler divergence of the row from its reconstruction, that is, the cross-entropy
+        minus the entropy of the row.
 
         Parameters
         ----------
@@ -547,7 +553,7 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Minus the squared error or the divergence, mean over features, float64. At most 0.
+            Minus the squared error or the divergence, mean over features. At most 0, float64.
 
         Raises
         ------

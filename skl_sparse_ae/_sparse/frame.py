@@ -103,7 +103,7 @@ class Frame(NamedTuple):
 
 
 class Translation(NamedTuple):
-    """Weights for rows less `origin` (n_features,) as params; see `ChangeOfVariables`."""
+    """Weights for rows minus `origin` (n_features,) as params; see `ChangeOfVariables`."""
 
     origin: np.ndarray
 

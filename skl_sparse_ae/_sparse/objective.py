@@ -69,7 +69,7 @@ class Terms(NamedTuple):
 
 
 def encode(activation, w, X, out=None):
-    """The code A of a block of rows, in `out` if that is given."""
+    """The code A of a block of rows, in `out` if given."""
     Z = times(X, w.We, out)
     Z += w.be
     return activation.forward(Z)

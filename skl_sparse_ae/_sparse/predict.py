@@ -37,7 +37,7 @@ class Network(NamedTuple):
 
 
 def centred(network, blocks):
-    """``(network, blocks)``, for rows less an origin if products need one, in the rows' dtype.
+    """``(network, blocks)``, for rows minus an origin if products need one, in the rows' dtype.
 
     Only a quadratic loss allows it: the decoder's biases are then in the unit of the rows, and show
     where the rows are.
@@ -72,8 +72,8 @@ def rows_of(network, A):
         low, high = network.activation.bounds
         raise ValueError(
             f"The reconstruction overflows: the code has values up to {largest(A)} and the "
-            f"decoder weights up to {largest(network.weights.Wd)}. A code that `transform` "
-            f"returns is between {low:g} and {high:g}."
+            f"decoder weights up to {largest(network.weights.Wd)}. Codes returned by `transform` "
+            f"are between {low:g} and {high:g}."
         )
     return X_hat
 
@@ -92,7 +92,7 @@ def losses_of_rows(network, rows):
 
 
 def excess_of_rows(network, rows):
-    """`losses_of_rows` less what a perfect reconstruction of each row would cost."""
+    """`losses_of_rows` minus the loss of a perfect reconstruction of each row."""
     return _for_rows(_excess, network, rows)
 
 
@@ -108,9 +108,9 @@ def _for_rows(function, network, rows):
 def explained_variance(network, rows):
     """Variance-weighted R2: ``1 - sum of squared errors / sum of squares about the column means``.
 
-    Equals ``r2_score(X, X_hat, multioutput="variance_weighted")`` without holding X_hat. Columns
-    that are constant have no variance to explain, and their errors do not count; if all are
-    constant, the score is 0.
+    Equals ``r2_score(X, X_hat, multioutput="variance_weighted")`` without storing X_hat. Constant
+    columns have no variance to explain and are ignored. If all columns are constant, the score
+    is 0.
     """
     errors, variance = errors_of_columns_and_variance(network, rows)
     varies = variance != 0

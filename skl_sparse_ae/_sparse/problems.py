@@ -1,4 +1,4 @@
-"""Forms of the objective that a solver can be given; see `_solvers.problem`.
+"""Forms of the objective for the solvers; see `_solvers.problem`.
 
 | form                | searches               | for                                     |
 |---------------------|------------------------|-----------------------------------------|
@@ -75,7 +75,7 @@ class Spec(NamedTuple):
 def for_all_rows(spec, rows, variance):
     """The `FullBatch` problem that suits these rows, given their column variances.
 
-    It is for rows less an origin, if their offset would cost digits and the loss allows it.
+    It is for rows minus an origin, if their offset would cost digits and the loss allows it.
     """
     blocks, mean = spec.blocks(rows), spec.frame.input_mean
     is_quadratic = spec.objective.loss.is_quadratic
@@ -173,7 +173,7 @@ class EliminatedProblem:
 
 
 class CentredProblem:
-    """A form for rows less `origin` (n_features,), as a `FullBatch` problem for the rows.
+    """A form for rows minus `origin` (n_features,), as a `FullBatch` problem for the rows.
 
     For squared error with an identity decoder alone.
     """

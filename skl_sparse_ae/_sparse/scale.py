@@ -5,7 +5,7 @@ by c^2, ||Wd||^2 grows by c^2, and the divergences stay. So no number suits pixe
 columns and embeddings at once. Three quantities do:
 
     v    variance of the inputs, mean over columns
-    u    loss of the best constant row less that of a perfect reconstruction
+    u    loss of the best constant row minus that of a perfect reconstruction
     c    curvature of the loss in the decoder's raw output, in units of that of the squared error
 
     sparsity_weight = 0.2 u

@@ -75,7 +75,7 @@ def _code_moments(activation, w, X, out):
 def best_decoder(moments, n_rows, input_mean, decoder_alpha):
     """``(Wd, bd, explained)`` in float64, given `CodeMoments`.
 
-    `explained` is ``||X_c||^2`` less the minimum of ``n d R + ridge ||Wd||^2``. All are NaN if the
+    `explained` is ``||X_c||^2`` minus the minimum of ``n d R + ridge ||Wd||^2``. All are NaN if the
     moments are not finite, or the system is not positive definite to working precision. Wd
     overwrites ``moments.with_rows``: arrays of that size are what a fit's memory consists of.
     """

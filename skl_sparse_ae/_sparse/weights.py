@@ -35,7 +35,7 @@ def flatten(weights, dtype=np.float64):
 
 
 def of_centred(w, origin):
-    """`w` as weights that read and reconstruct rows less `origin`; `w` itself if that is None."""
+    """`w` as weights for rows minus `origin`; `w` itself if `origin` is None."""
     if origin is None:
         return w
     return Weights(w.We, bias_at(w.We, w.be, origin), w.Wd, w.bd - origin)

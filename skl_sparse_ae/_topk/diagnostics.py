@@ -10,7 +10,7 @@ def many_dead_units(estimator):
     if n_dead <= MAX_DEAD * n_units:
         return None
     return (
-        f"{n_dead} of {n_units} units are dead: no row that was given to fit uses them. Lower "
+        f"{n_dead} of {n_units} units are dead: no training row uses them. Lower "
         f"n_components={estimator.n_components}, fit more rows, or raise "
         f"n_nonzero_coefs={estimator.n_nonzero_coefs} or max_iter={estimator.max_iter}. A lower "
         f"learning_rate_init={estimator.learning_rate_init:g} may help as well."

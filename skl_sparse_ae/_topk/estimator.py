@@ -44,10 +44,10 @@ HUGE = float(np.finfo(np.float64).max)
 
 
 class TopKAutoencoderTransformer(BaseAutoencoder):
-    """A wide dictionary of which each row uses few atoms: sparse codes by a ReLU encoder.
+    """TopK autoencoder: learns a wide dictionary of which each row uses few atoms.
 
-    The code of a row x is 0 but for its largest pre-activations, which must be positive. It
-    reconstructs the row as a combination of few atoms, the rows of `decoder_components_`::
+    The code of a row x contains its largest positive pre-activations; all other elements are 0. The
+    row is reconstructed as a combination of few atoms, the rows of `decoder_components_`::
 
         z     = components_ @ x + intercept_
         a     = z where z > threshold_, 0 elsewhere                  transform
@@ -55,12 +55,12 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
 
         J     = mean over rows and features of (x_hat - x)^2
 
-    It is made for embeddings and activations of neural networks: dense rows of some hundred
-    columns, of which hundreds or thousands of features are to be found. Codes are CSR matrices of
-    about `n_nonzero_coefs` elements a row.
+    Use it to find hundreds or thousands of features in embeddings or activations of neural
+    networks, that is, in dense rows of some hundred columns. Codes are CSR matrices with about
+    `n_nonzero_coefs` elements per row.
 
-    X is centred and divided by one number inside, so neither its offset nor its unit matters:
-    ``fit(c * X)`` has the same supports. Columns are not scaled one by one.
+    A fit centres X and divides it by one number, so the offset and the unit of X do not matter:
+    ``fit(c * X)`` has the same active units. Columns are not scaled one by one.
 
     Parameters
     ----------
@@ -74,48 +74,49 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         (BatchTopK): rows that need more units have more. "row" trains with the `n_nonzero_coefs`
         largest of each row (TopK).
     nested_components : array-like of int or None, default=None
-        Numbers of units, ascending and below `n_components`: the first so many units of a code are
-        to reconstruct on their own (Matryoshka), as all of them are. J is then the mean over these
-        prefixes and the whole code. None trains the whole code alone.
+        Increasing numbers of units, below `n_components`. The first units of a code, up to each of
+        these numbers, learn to reconstruct the rows on their own (Matryoshka). J is then the mean
+        over these prefixes and the whole code. None trains only the whole code.
     transform_algorithm : {"threshold", "top_k", "least_squares", "omp"}, default="threshold"
-        How codes are computed in use. "threshold" keeps pre-activations above `threshold_`. "top_k"
-        keeps the `n_nonzero_coefs` largest of each row that are positive; it suits
-        ``selection="row"``. "least_squares" has the units of "threshold", and solves for the
-        non-negative code that reconstructs the row best: less error for a little more time. "omp"
-        ignores the encoder: orthogonal matching pursuit takes up to `n_nonzero_coefs` atoms for
-        each row, which usually has the lowest error and takes several times as long. It may be set
-        after `fit`.
+        How `transform` computes codes. "threshold" keeps pre-activations above `threshold_`.
+        "top_k" keeps the `n_nonzero_coefs` largest positive ones of each row; it suits
+        ``selection="row"``. "least_squares" uses the same units as "threshold", with the
+        non-negative values that reconstruct the row best: less error for a little more time. "omp"
+        does not use the encoder: orthogonal matching pursuit chooses up to `n_nonzero_coefs` atoms
+        for each row. It usually has the lowest error and takes several times as long. You can set
+        this parameter after `fit`.
     sparse_output : bool, default=True
-        True returns CSR matrices from `transform`, False arrays. It may be set after `fit`. A CSR
-        matrix cannot become a DataFrame: with ``set_output(transform="pandas")`` or "polars",
+        If True, `transform` returns CSR matrices, otherwise arrays. You can set this after `fit`. A
+        CSR matrix cannot become a DataFrame: with ``set_output(transform="pandas")`` or "polars",
         scikit-learn raises a ValueError unless this is False.
     max_iter : int, default=200
         Maximum number of epochs of Adam.
     tol : float >= 0, default=1e-4
         The learning rate begins to fall when the objective has not improved by this share of the
         variance of X (with `early_stopping`, the score by `tol`) in `n_iter_no_change` consecutive
-        epochs. Training stops when it has fallen. With 0, all of `max_iter` are run.
+        epochs. Training stops when it has fallen. With 0, all `max_iter` epochs are run.
     learning_rate_init : float > 0, default=0.005
-        Adam's step size, for weights in a frame in which X is centred and has unit variance. It
-        falls to 0 over the last fifth of the steps: of those that `max_iter` allows, or of those
-        that there are if `tol` ends the constant part earlier.
+        Step size of Adam, for X centred and scaled to unit variance. It is constant at first, and
+        falls to 0 over the last fifth of the steps. The fall begins when the objective stops
+        improving (see `tol`), or early enough for `max_iter`.
     batch_size : int or "auto", default="auto"
-        Maximum number of rows in a mini-batch. Batches are made equal in size. "auto" is a 64th of
-        the rows, but from 64 to 256.
+        Maximum number of rows in a mini-batch. All batches have the same size, to within one row.
+        "auto" is a 64th of the rows, but between 64 and 256.
     early_stopping : bool, default=False
-        Hold out `validation_fraction` of the rows, and keep the weights that score best on them
-        (see `score`).
+        If True, hold out `validation_fraction` of the rows, and keep the weights with the best
+        `score` on them.
     validation_fraction : float in (0, 1), default=0.1
     n_iter_no_change : int, default=10
         See `tol`.
     warm_start : bool, default=False
-        `fit` continues from the fitted weights. Adam's moments start anew. Another `n_components`
-        is then an error.
+        If True, `fit` continues from the fitted weights, with new moments of Adam. `n_components`
+        must then not change.
     verbose : int, default=0
         Print one line per epoch.
     random_state : int, RandomState instance or None, default=None
-        Seed of the first atoms, the shuffling and the validation split. An int makes `fit`
-        repeatable, to the bit with the same library versions and number of BLAS threads.
+        Seed of the initial atoms, the shuffling and the validation split. Pass an int for
+        reproducible results: the same bits with the same library versions and number of BLAS
+        threads.
 
     Attributes
     ----------
@@ -126,38 +127,37 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
     decoder_components_ : ndarray of shape (n_components, n_features)
         The atoms, of unit norm.
     decoder_intercept_ : ndarray of shape (n_features,)
-        Decoder biases: what a row without active units is decoded to.
+        Decoder biases: the reconstruction of a row without active units.
     threshold_ : float
-        What the pre-activation of an active unit exceeds. After `fit`, the mean number of active
-        units is exactly `n_nonzero_coefs` over the rows given to it, unless pre-activations are
+        A unit is active if its pre-activation exceeds this number. After `fit`, the mean number of
+        active units over the training rows is exactly `n_nonzero_coefs`, unless pre-activations are
         equal, or so few are positive that the threshold is 0. After `partial_fit`, a running mean
         of the thresholds of mini-batches.
     density_ : ndarray of shape (n_components,)
-        Share of the rows last given to `fit` or `partial_fit` that use each unit, float64.
+        Share of the rows of the last `fit` or `partial_fit` that use each unit, float64.
     n_dead_ : int
-        Number of units that none of those rows uses.
+        Number of units that none of these rows uses.
     loss_ : float
-        J at these weights over all of those rows, by `transform_algorithm`: the mean squared error
-        of `reconstruct` (with `nested_components`, the mean of that and of the prefixes), in the
-        squared unit of X.
+        J at the fitted weights, over the same rows: the mean squared error of `reconstruct` (with
+        `nested_components`, the mean of it and of those of the prefixes), in the squared unit of X.
     loss_curve_ : list of float
-        Mean of J over the mini-batches of each epoch. After `partial_fit`, the last 1,000 entries.
+        Mean of J over the mini-batches of each epoch. `partial_fit` keeps the last 1,000 entries.
     loss_terms_ : dict of lists of float
         The same as ``{"reconstruction": loss_curve_}``.
     n_iter_ : int
-        Epochs of the last `fit`, and calls of `partial_fit` since.
+        Epochs of the last `fit`, plus the calls of `partial_fit` since.
     validation_scores_, best_validation_score_ : list of float and float, or None
         R2 of the held-out rows after each epoch, with `early_stopping`.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, if X was a DataFrame with string column names.
+        Column names of X, if it was a DataFrame with string column names.
 
     Warns
     -----
     ConvergenceWarning
-        If the objective was still falling at `max_iter`, if Adam diverged, or if Ctrl-C ended
-        `fit` after its first epoch: the best weights so far are kept.
+        If the objective was still falling at `max_iter`, if Adam diverged, or if Ctrl-C ended `fit`
+        (the best weights so far are kept).
     UserWarning
         If more than a quarter of the units are dead.
 
@@ -169,11 +169,11 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
 
     Notes
     -----
-    The first atoms are directions of random rows, and of what orthogonal matching pursuit by other
-    atoms leaves of random rows. A unit that no row uses while all rows are visited once is
-    replaced, until the learning rate falls: its atom becomes the direction of what the others leave
-    of a random row. After each step of Adam, atoms are projected to unit norm. In training, units
-    compete within a mini-batch. In use a row's code never depends on the rows beside it.
+    The initial atoms are directions of random rows, and of residuals of random rows after
+    orthogonal matching pursuit with other atoms. A unit that no row uses during an epoch is
+    replaced, until the learning rate falls: its new atom is the direction of the residual of a
+    random row. After each step of Adam, atoms are scaled to unit norm. In training, units compete
+    within a mini-batch. In `transform`, the code of a row does not depend on the other rows.
 
     References
     ----------
@@ -401,7 +401,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def transform(self, X: ArrayLike) -> csr_matrix | np.ndarray:
-        """The sparse code of each row, by `transform_algorithm`.
+        """Return the sparse code of each row, computed by `transform_algorithm`.
 
         Parameters
         ----------
@@ -430,12 +430,13 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_components)
-            Codes, from `transform` or made up.
+            Codes, for example from `transform`.
 
         Returns
         -------
         X_original : ndarray of shape (n_samples, n_features)
-            In the dtype of X.
+            In the dtype of X. It is an array also after `set_output`, which applies to `transform`
+            only, as in scikit-learn.
 
         Raises
         ------
@@ -449,7 +450,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
-        """``inverse_transform(transform(X))``, without the code of all rows in memory.
+        """Return ``inverse_transform(transform(X))``, without storing the code of all rows.
 
         Parameters
         ----------
@@ -459,17 +460,17 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         X_hat : ndarray of shape (n_samples, n_features)
-            In the dtype of X.
+            In the dtype of X; an array also after `set_output`, as from `inverse_transform`.
         """
         self._check_usable()
         return reconstruct(self._model(), self._check_rows(X))
 
     @reading
     def score(self, X: ArrayLike, y: Any = None) -> float:
-        """Variance-weighted R2 of the reconstruction: the share of the variance that it explains.
+        """Return the share of the variance of X that the reconstruction explains (R2).
 
-        One minus the fraction of variance unexplained. The variance is about the column means of
-        these rows. Constant columns do not count.
+        It is one minus the fraction of variance unexplained. The variance is about the column means
+        of these rows. Constant columns are ignored.
 
         Parameters
         ----------
@@ -492,7 +493,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Minus the reconstruction error of each row: low for rows unlike those seen in `fit`.
+        """Return minus the reconstruction error of each row: low for abnormal rows.
 
         Parameters
         ----------

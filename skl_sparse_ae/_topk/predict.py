@@ -107,7 +107,7 @@ def _check_finite(Z, X):
 
 
 def centred(model, blocks):
-    """The model in the dtype of the blocks, and the blocks: less an origin if products need one."""
+    """The model in the dtype of the blocks, and the blocks, minus an origin if needed."""
     w = model.weights
     origin = origin_of(w, blocks.dtype)
     if origin is not None:

@@ -141,9 +141,9 @@ class TopKProblem:
         threshold = self._threshold(Z, float(w.threshold[0]))
         codes = [selection.code(z, threshold) for z in Z]
         scale = 1 / (batch.n_rows * shape.n_features)
-        error, n_uses, gradient = batch.blocks.sum(
-            partial(backpropagate, w, shape, scale, nested=self.spec.nested), codes, dtype=None
-        )
+        buffers = batch.blocks.gradient_buffers(shape.n_weights)
+        backward = partial(backpropagate, w, shape, scale, nested=self.spec.nested)
+        error, n_uses, gradient = batch.blocks.sum(backward, codes, buffers, dtype=None)
         memory["threshold"][...] = threshold
         memory["idle"] += batch.n_rows
         memory["idle"][n_uses > 0] = 0

@@ -1,12 +1,12 @@
 """Messages for suspicious variational fits, which the estimator issues as warnings."""
 
 # Variance over rows of a posterior mean; that of the prior is 1. Source: Y. Burda, R. Grosse & R.
-# Salakhutdinov, Importance Weighted Autoencoders (2016), section 5.2, who find a gap of orders of
-# magnitude between units above and below it.
+# Salakhutdinov, Importance Weighted Autoencoders (2016), section 5.2. They find that active and
+# inactive units differ by orders of magnitude.
 MIN_ACTIVITY = 0.01
-# Columns whose variance is less than this share of the one noise variance count as noise. A tenth
-# of the columns of images are like that, the pixels at the edges; a table of columns of unlike
-# scale has more.
+# Columns whose variance is less than this share of the noise variance count as noise. In images, a
+# tenth of the columns count as noise (pixels at the edges). A table of columns of different scales
+# has more.
 MIN_OF_NOISE, MAX_COLUMNS_IN_NOISE = 1e-3, 0.25
 
 
@@ -22,8 +22,8 @@ def collapsed_posterior(estimator, variance, scale):
         f"(variance of the posterior means at most {variance.max():.2g}, active from "
         f"{MIN_ACTIVITY:g}), so all rows have the same code and reconstruction. Lower "
         f"kl_weight={estimator.kl_weight:g}, raise max_iter={estimator.max_iter} or "
-        f"learning_rate_init={estimator.learning_rate_init:g}; features that share nothing have no "
-        f"code. Their scale is {scale:.2g}."
+        f"learning_rate_init={estimator.learning_rate_init:g}. Features that have nothing in "
+        f"common cannot be coded. The standard deviation of X is {scale:.2g}."
     )
 
 
@@ -37,8 +37,7 @@ def unlike_scales(noise_variance, variance):
     if n_lost <= MAX_COLUMNS_IN_NOISE * len(varying):
         return None
     return (
-        f"The columns are of unlike scale: {n_lost} of {len(varying)} have less than "
-        f"{MIN_OF_NOISE:g} times the variance noise_variance_={noise_variance:.2g}, which is one "
-        "for all columns, so they count as noise and are lost. Scale the data, e.g. with "
-        "StandardScaler."
+        f"The columns have very different variances: those of {n_lost} of {len(varying)} are below "
+        f"{MIN_OF_NOISE:g} times noise_variance_={noise_variance:.2g}, which is the same for all "
+        "columns. The model ignores such columns. Scale the data, e.g. with StandardScaler."
     )

@@ -1,4 +1,4 @@
-"""The variational autoencoder as an estimator: parameters, attributes, warnings. No formula."""
+"""The variational autoencoder as an estimator: parameters, attributes and warnings."""
 
 from __future__ import annotations
 
@@ -58,19 +58,19 @@ STACKS = {
     "encoder": ("encoder_coefs_", "encoder_intercepts_"),
     "decoder": ("decoder_coefs_", "decoder_intercepts_"),
 }
-# `early_stopping="auto"` holds rows out if there are at least this many. Fits of 2,000 images gain
-# more by stopping in time than they lose with a tenth of the rows. Some tables with up to 1,257
-# rows lose more than they gain. See `benchmarks/study/variational_defaults.py`.
+# `early_stopping="auto"` holds out rows if there are at least this many. With 2,000 images,
+# stopping in time gains more than a tenth of the rows is worth. Some tables with up to 1,257 rows
+# lose more than they gain. See `benchmarks/study/variational_defaults.py`.
 MIN_ROWS_TO_HOLD_OUT = 2000
 LOSS_DRAWS = 4  # draws of each row's code, for `loss_` and by default for `score_samples`
 
 
 class VariationalAutoencoderTransformer(BaseAutoencoder):
-    """A variational autoencoder as a transformer: probabilistic codes, and new rows.
+    """Variational autoencoder: learns probabilistic codes, and generates new rows.
 
-    X is modelled as rows decoded from codes z, which have a standard normal prior. An encoder
-    network maps each row x to a normal posterior ``q(z | x) = N(mu, diag(variance))``. A decoder
-    network maps each code to a distribution of rows. Both minimise, in nats, ::
+    The model: a row is decoded from a code z with a standard normal prior. An encoder network maps
+    each row x to a normal posterior ``q(z | x) = N(mu, diag(variance))``. A decoder network maps
+    each code to a distribution of rows. A fit minimises, in nats, ::
 
         J = mean over rows of  -E log p(x | z)  +  kl_weight * KL(q(z | x) || N(0, I))
 
@@ -83,55 +83,51 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         -log p(x | z) = -sum_i (x_i log(x_hat_i) + (1 - x_i) log(1 - x_hat_i))  cross_entropy
 
     With ``kl_weight=1``, -J is a lower bound on the mean log-likelihood of X: the evidence lower
-    bound (ELBO). The variance v is learned, too. So the code does not depend on the unit of X.
+    bound (ELBO). The variance v is learned, too, so the code does not depend on the unit of X.
 
     Parameters
     ----------
     n_components : int, default=2
-        Number of code units. Two can be plotted. Units that the data do not need stay unused; see
+        Number of code units. Two can be plotted. Units that are not needed stay unused; see
         `active_units_`.
     hidden_layer_sizes : int or array-like of int, default=(100,)
         Numbers of units in the encoder's hidden layers, first to last. The decoder has the same
-        layers in reverse order. ``()`` is a linear model, whose optimum is that of probabilistic
-        PCA.
+        layers in reverse order. ``()`` gives a linear model, whose optimum is probabilistic PCA.
     activation : {"identity", "logistic", "tanh", "relu", "elu"}, default="relu"
         Activation of the hidden layers.
     loss : {"squared_error", "cross_entropy"}, default="squared_error"
-        The distribution of the features given the code: Gaussian, or Bernoulli for X in [0, 1].
-        Use `MinMaxScaler` with ``clip=True``, because `score` and `score_samples` refuse other
-        values as `fit` does.
+        Distribution of the features given the code: Gaussian for "squared_error", Bernoulli for
+        "cross_entropy". Cross-entropy needs X in [0, 1]: use `MinMaxScaler` with ``clip=True``,
+        because `score` and `score_samples` reject other values as `fit` does.
     kl_weight : float >= 0, default=1.0
-        1 gives the ELBO. A higher weight makes codes simpler (the beta-VAE). A lower one makes
-        reconstructions better and samples worse.
+        Weight of the KL divergence. 1 gives the ELBO. A higher weight gives simpler codes (the
+        beta-VAE). A lower one gives better reconstructions and worse samples.
     max_iter : int, default=500
         Maximum number of epochs of Adam.
     tol : float >= 0, default=1e-4
-        Training stops when the loss (with rows held out, the validation score) has not improved by
-        `tol` nats per feature in `n_iter_no_change` consecutive epochs. With 0, all of `max_iter`
-        are run. `tol` is not a share of the loss, because a log-density may be 0 and depends on the
-        unit of X.
+        Training stops when the loss (or the validation score, if rows are held out) has not
+        improved by `tol` nats per feature in `n_iter_no_change` consecutive epochs. With 0, all
+        `max_iter` epochs are run.
     learning_rate_init : float > 0, default=0.005
-        Adam's step size, for weights in a frame in which X is centred and has unit variance.
+        Step size of Adam, for X centred and scaled to unit variance.
     batch_size : int, default=100
-        Maximum number of rows in a mini-batch. Batches are made equal in size; X smaller than one
-        is a single batch.
+        Maximum number of rows in a mini-batch. All batches have the same size, to within one row.
     early_stopping : bool or "auto", default="auto"
-        Hold out `validation_fraction` of the rows, and keep the weights that score best on them
-        (see `score`). "auto" does so if there are at least 2,000 rows: this is faster, and makes
-        the bound of new rows better. With fewer rows, all of them are used for training.
+        If True, hold out `validation_fraction` of the rows, and keep the weights with the best
+        `score` on them. "auto" does so if there are at least 2,000 rows, because this is faster and
+        gives a better bound for new rows.
     validation_fraction : float in (0, 1), default=0.1
     n_iter_no_change : int, default=10
         See `tol`.
     warm_start : bool, default=False
-        `fit` continues from the fitted weights. Adam's moments start anew. The weights depend on
-        `n_components`, `hidden_layer_sizes`, `activation` and `loss`: changing one of these is then
-        an error.
+        If True, `fit` continues from the fitted weights, with new moments of Adam. `n_components`,
+        `hidden_layer_sizes`, `activation` and `loss` must then not change.
     verbose : int, default=0
         Print one line per epoch.
     random_state : int, RandomState instance or None, default=None
-        Seed of the first weights, the shuffling, the draws from the posterior and the validation
-        split. An int makes `fit` repeatable, to the bit with the same library versions and number
-        of BLAS threads.
+        Seed of the initial weights, the shuffling, the draws from the posterior and the validation
+        split. Pass an int for reproducible results: the same bits with the same library versions
+        and number of BLAS threads.
 
     Attributes
     ----------
@@ -144,42 +140,41 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         As in the encoder. The outputs of the last layer are x_hat, or its logits with
         ``loss="cross_entropy"``.
     noise_variance_ : float or None
-        The variance v, in the squared unit of X. None with ``loss="cross_entropy"``.
+        The variance v, in the unit of X squared. None with ``loss="cross_entropy"``.
     active_units_ : int
-        Number of code units whose posterior mean has a variance above 0.01 over the rows last
-        given to `fit` or `partial_fit`.
+        Number of code units whose posterior mean has a variance above 0.01 over the rows of the
+        last `fit` or `partial_fit`.
     loss_ : float
-        J at these weights, over all of those rows. With ``kl_weight=1`` it equals ``-score(X)``,
-        because both use the same draws.
+        J at the fitted weights, over the same rows. With ``kl_weight=1`` it equals ``-score(X)``.
     loss_curve_ : list of float
-        Mean of J over the mini-batches of each epoch, with one draw for each row. After
-        `partial_fit`, the last 1,000 entries.
+        Mean of J over the mini-batches of each epoch, with one draw per row. `partial_fit` keeps
+        the last 1,000 entries.
     loss_terms_ : dict of lists of float
-        The same as its two terms: "reconstruction" and "kl_divergence", with `kl_weight` multiplied
-        in.
+        The two terms of `loss_curve_`: "reconstruction" and "kl_divergence". The second includes
+        `kl_weight`.
     n_iter_ : int
-        Epochs of the last `fit`, and calls of `partial_fit` since.
+        Epochs of the last `fit`, plus the calls of `partial_fit` since.
     validation_scores_, best_validation_score_ : list of float and float, or None
         ELBO of the rows held out by `fit`, mean over rows, after each epoch. None if no rows were
         held out.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (n_features,)
-        Their names, if X was a DataFrame with string column names.
+        Column names of X, if it was a DataFrame with string column names.
 
     Warns
     -----
     ConvergenceWarning
         If the loss was still falling at `max_iter`, if Adam diverged, if the posterior collapsed
-        (no code unit is active, so all rows have the same code), or if Ctrl-C ended `fit` after
-        its first epoch: the best weights so far are kept.
+        (no code unit is active, so all rows have the same code), or if Ctrl-C ended `fit` (the best
+        weights so far are kept).
     UserWarning
         If many columns have far less variance than the noise, whose variance is the same for all
         columns. The model then ignores them.
 
     See Also
     --------
-    SparseAutoencoderTransformer : A deterministic code of many units, few of them active.
+    SparseAutoencoderTransformer : Learns a deterministic code of many units.
     sklearn.decomposition.PCA : The linear case, in closed form.
     sklearn.neural_network.BernoulliRBM : Generates rows by Gibbs sampling.
 
@@ -256,17 +251,17 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     # --- fitting
 
     def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """One epoch of Adam over X, from the current weights.
+        """Train for one epoch of Adam on X, from the current weights.
 
-        The first call fixes the precision of the weights. Later calls continue the optimiser where
-        it stopped, also after `fit` or after loading the estimator from a file. All rows so far
-        decide the unit in which the solver sees the rows. If their spread turns out to differ from
-        that of the first rows, the optimiser starts anew.
+        The first call determines the precision of the weights. Later calls continue where the
+        optimiser stopped, also after `fit` or after loading a file. The scaling of the rows within
+        the solver is computed from all rows so far. If their spread differs from that of the first
+        rows, the optimiser restarts with a new scaling.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows, visited once in shuffled mini-batches of `batch_size`; see `fit`.
+            Rows, used once in shuffled mini-batches of `batch_size`; see `fit`.
         y : ignored
 
         Returns
@@ -286,8 +281,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         is_ordered = not isinstance(self.hidden_layer_sizes, Set | Mapping)
         if not (is_ordered and all(map(_is_positive_integer, self._hidden()))):
             raise ValueError(
-                f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must hold ints of at "
-                f"least 1, in their order. Got {self.hidden_layer_sizes!r} instead."
+                f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must contain ints of "
+                f"at least 1, in order. Got {self.hidden_layer_sizes!r} instead."
             )
 
     def _sizes(self):
@@ -384,7 +379,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def transform(self, X: ArrayLike) -> np.ndarray:
-        """The posterior mean of each row's code.
+        """Return the posterior mean of each row's code.
 
         Parameters
         ----------
@@ -405,7 +400,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def posterior(self, X: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance of each row's code: ``q(z | x) = N(mean, diag(variance))``.
+        """Return mean and variance of each row's code: ``q(z | x) = N(mean, diag(variance))``.
 
         Parameters
         ----------
@@ -415,8 +410,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         mean, variance : ndarrays of shape (n_samples, n_components)
-            In the dtype of X. A unit with a mean near 0 and a variance near 1 has the prior's
-            distribution: it holds no information about the row.
+            In the dtype of X. A unit with a mean near 0 and a variance near 1 has the distribution
+            of the prior: it contains no information about the row.
         """
         self._check_fitted()
         X = self._check_rows(X)
@@ -427,7 +422,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     def sample_posterior(
         self, X: ArrayLike, random_state: int | np.random.RandomState | None = None
     ) -> np.ndarray:
-        """One draw of each row's code from its posterior. For more draws, repeat the rows.
+        """Draw a code for each row from its posterior. For more draws, repeat the rows.
 
         Parameters
         ----------
@@ -449,17 +444,18 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
-        """Decode codes: the mean of p(x | z) for each code z.
+        """Decode codes: return the mean of p(x | z) for each code z.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Codes, from `transform` or made up.
+            Codes, for example from `transform`.
 
         Returns
         -------
         X_original : ndarray of shape (n_samples, n_features)
-            In the dtype of X; between 0 and 1 with ``loss="cross_entropy"``.
+            In the dtype of X; between 0 and 1 with ``loss="cross_entropy"``. It is an array also
+            after `set_output`, which applies to `transform` only, as in scikit-learn.
 
         Raises
         ------
@@ -473,7 +469,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def reconstruct(self, X: ArrayLike) -> np.ndarray:
-        """``inverse_transform(transform(X))``, without the code of all rows in memory.
+        """Return ``inverse_transform(transform(X))``, without storing the code of all rows.
 
         Parameters
         ----------
@@ -483,7 +479,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         X_hat : ndarray of shape (n_samples, n_features)
-            In the dtype of X.
+            In the dtype of X; an array also after `set_output`, as from `inverse_transform`.
         """
         self._check_fitted()
         X = self._check_rows(X)
@@ -497,16 +493,16 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         with_noise: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> np.ndarray:
-        """New rows, decoded from standard normal codes.
+        """Generate new rows from standard normal codes.
 
         Parameters
         ----------
         n_samples : int, default=1
             Number of rows.
         with_noise : bool, default=False
-            False returns the mean of p(x | z), as pictures of samples usually show it. True draws
-            from p(x | z), the model's distribution of rows: it adds Gaussian noise of variance
-            `noise_variance_`, or with ``loss="cross_entropy"`` draws zeros and ones.
+            False returns the mean of p(x | z), as in most pictures of samples. True draws from this
+            distribution of rows: it adds Gaussian noise of variance `noise_variance_`, or draws
+            zeros and ones with ``loss="cross_entropy"``.
         random_state : int, RandomState instance or None, default=None
             Seed of the codes and the noise.
 
@@ -527,7 +523,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     @reading
     def interpolate(self, x_start: ArrayLike, x_end: ArrayLike, n_samples: int = 10) -> np.ndarray:
-        """Rows between two rows, decoded from codes on the line between their posterior means.
+        """Interpolate between two rows, along the line between their posterior means.
 
         Parameters
         ----------
@@ -558,27 +554,27 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         n_draws: int = LOSS_DRAWS,
         random_state: int | np.random.RandomState | None = 0,
     ) -> np.ndarray:
-        """A lower bound on the log-likelihood of each row: low for rows unlike those seen in `fit`.
+        """Return a lower bound on the log-likelihood of each row: low for abnormal rows.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             As in `transform`; with ``loss="cross_entropy"``, between 0 and 1 as in `fit`.
         bound : {"elbo", "importance_weighted"}, default="elbo"
-            "elbo" is ``E log p(x | z) - KL(q(z | x) || N(0, I))``, whatever `kl_weight` is.
+            "elbo" is ``E log p(x | z) - KL(q(z | x) || N(0, I))``, without `kl_weight`.
             "importance_weighted" is the logarithm of the mean of ``p(x, z) / q(z | x)`` over the
             draws. It is tighter, and tends to log p(x) as the number of draws grows.
         n_draws : int, default=4
-            Number of draws of z for each row. They depend on nothing but the row and
-            `random_state`, so a row's score does not depend on the other rows.
+            Number of draws of z for each row. They depend only on the row and on `random_state`, so
+            the score of a row does not depend on the other rows.
         random_state : int, RandomState instance or None, default=0
             Seed of the draws.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            In nats, sum over features, float64. With ``loss="squared_error"`` a log-density, which
-            may be positive.
+            In nats, sum over features, float64. With ``loss="squared_error"`` it is a log-density,
+            which may be positive.
 
         Raises
         ------
@@ -594,7 +590,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         return evidence_bounds(self._model(X.dtype), X, expectation, BOUNDS[bound])
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
-        """The mean of `score_samples`: the ELBO per row, in nats. Higher is better.
+        """Return the mean of `score_samples`: the ELBO per row, in nats. Higher is better.
 
         Parameters
         ----------

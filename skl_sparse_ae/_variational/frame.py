@@ -12,23 +12,24 @@ from skl_sparse_ae._variational.objective import (
     unflatten,
 )
 
-# Input variances are rescaled to sum to this. So one step can do only so much to a hidden unit: see
-# `_sparse.frame.TOTAL_VARIANCE`. Chosen by the loss on training rows after 20 or 100 epochs at
+# Input variances are rescaled to sum to this, which limits the effect of one step on a hidden unit:
+# see `_sparse.frame.TOTAL_VARIANCE`. Chosen by the loss on training rows after 20 or 100 epochs at
 # learning rates of 0.001 to 0.01, among 16, 64 and 256, on digits, standardised breast cancer,
 # iris, wine and MNIST: 16 learns the slowest, 256 diverges first.
 TOTAL_VARIANCE = 64.0
 # One step of Adam moves every param by about the learning rate. The log-variance of the likelihood
-# is a single param with far to go: it moves this many times as far.
+# is a single param that has to change a lot, so its steps are this many times as large.
 NOISE_STEP = 10.0
 
 
 class VariationalFrame(NamedTuple):
     """The change of variables of the variational autoencoder, which is applied to the rows.
 
-    Adam searches the networks that see ``(X - input_mean) / input_scale`` and, for squared error,
-    reproduce ``(X - output_mean) / output_scale``. Written out, those are other networks of the
-    same shape. So the search does not depend on the offset and the unit of X. For cross-entropy
-    `output_mean` is 0 and `output_scale` 1. See `ChangeOfVariables`; `shape` is an `Architecture`.
+    Adam searches networks with the inputs ``(X - input_mean) / input_scale`` and, for squared
+    error, the targets ``(X - output_mean) / output_scale``. They are equivalent to networks of the
+    same shape for X itself. So the search does not depend on the offset and the unit of X. For
+    cross-entropy `output_mean` is 0 and `output_scale` 1. See `ChangeOfVariables`; `shape` is an
+    `Architecture`.
     """
 
     input_mean: np.ndarray  # (n_features,) float64

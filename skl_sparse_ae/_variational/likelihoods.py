@@ -1,4 +1,4 @@
-"""What the decoder's raw output says of a row: Gaussian or Bernoulli."""
+"""The distribution of a row given the decoder's raw output: Gaussian or Bernoulli."""
 
 from typing import Protocol
 
@@ -35,11 +35,11 @@ class Likelihood(Protocol):
 class Gaussian:
     """Features with one variance v about the decoder's raw output; `log_variance` is (1,).
 
-    The variance is learned. A fixed one would decide, together with the scale of X, how much a nat
-    of KL is worth. At the usual 1 (the plain squared error) every unit collapses if the features
-    vary by less, as pixels in [0, 1] do, and none is regularised if they vary by more. Source: O.
-    Rybkin et al., Simple and Effective VAE Training with Calibrated Decoders (2021), who also find
-    that the KL then needs no weight.
+    The variance is learned. With a fixed variance, the scale of X would determine the relative cost
+    of a nat of KL. With the usual 1 (the plain squared error), every unit collapses if the features
+    have a smaller variance, as pixels in [0, 1] do, and no unit is regularised if they have a
+    larger one. Source: O. Rybkin et al., Simple and Effective VAE Training with Calibrated Decoders
+    (2021), who also find that the KL then needs no weight.
     """
 
     loss = SquaredError

@@ -1,9 +1,9 @@
-"""Standard normal noise that depends on nothing but the row it is for, and a seed.
+"""Standard normal noise that depends only on the row and a seed.
 
-An expectation over the code of a row takes draws. If one generator made them in order, the score of
-a row would depend on the rows above it. If all rows had the same draws, they would have the same
-error, which would not average out: 0.4 nats with four draws and three units. So each row is its own
-seed.
+The expectation over the code of a row is a mean of draws. If one generator drew them in order, the
+score of a row would depend on the rows above it. If all rows had the same draws, they would have
+the same error, which would not average out: 0.4 nats with four draws and three units. So each row
+is its own seed.
 """
 
 import numpy as np

@@ -27,9 +27,9 @@ Sums are over features and over units, means over rows only. Given the noise, J 
 function, and its gradient is the one computed here: the reparametrisation of D. P. Kingma & M.
 Welling, Auto-Encoding Variational Bayes (2014), eq. 10.
 
-The log-variance is bounded smoothly, never clipped: a clipped one has no gradient, and the
-exponential of an unbounded one overflows in float32 from 88. Near 0 the bound does nothing: it
-takes 3% off a log-variance of 6.
+The log-variance has a smooth bound. A clipped one would have no gradient, and the exponential of an
+unbounded one overflows in float32 from 88. The bound hardly changes small values: it reduces a
+log-variance of 6 by 3%.
 """
 
 from functools import partial

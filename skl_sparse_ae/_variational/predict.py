@@ -1,4 +1,4 @@
-"""What trained networks do to rows, block by block: posteriors, reconstructions, bounds, draws."""
+"""Functions of trained networks and rows, block by block: posteriors, reconstructions, bounds."""
 
 from functools import partial
 from typing import NamedTuple
@@ -45,9 +45,9 @@ class MonteCarlo(NamedTuple):
 
 
 def centred(model, dtype):
-    """``(model, origin)``: the model for rows less an origin, which is None if 0 will do.
+    """``(model, origin)``: the model for rows minus an origin, which is None if 0 is good enough.
 
-    Only squared error allows it: the biases of the last layer then show where the rows are.
+    Only squared error allows an origin: the biases of the last layer then tell where the rows are.
     """
     encoder, decoder = model.networks.encoder, model.networks.decoder
     We, be, bd = encoder[0].coef.T, encoder[0].intercept, decoder[-1].intercept
@@ -76,8 +76,8 @@ def rows_of(model, Z):
     X_hat = np.concatenate(list(blocks.map(partial(_decode_to_mean, model))))
     if not np.isfinite(X_hat).all():
         raise ValueError(
-            f"The reconstruction overflows: the code has values up to {largest(Z)}. A code that "
-            "`transform` returns is hardly ever beyond 10."
+            f"The reconstruction overflows: the code has values up to {largest(Z)}. Codes "
+            "returned by `transform` rarely exceed 10."
         )
     return X_hat
 
@@ -93,8 +93,8 @@ def reconstruct(model, rows):
 def evidence_bounds(model, rows, expectation, bound):
     """A bound on log p(x) of every row (n_rows,), in nats.
 
-    `bound` is `elbo` or `importance_weighted`: a function of ``(model, dense rows, mean,
-    log_variance, noise)``.
+    `bound` is `elbo` or `importance_weighted`: a function of the model, dense rows, their posterior
+    mean and log-variance, and noise.
     """
     step = partial(_apply, bound, *centred(model, rows.dtype), expectation)
     bounds = np.concatenate(list(rows.blocks(model.architecture.widest).map(step)))
@@ -104,7 +104,7 @@ def evidence_bounds(model, rows, expectation, bound):
 
 
 def _apply(function, model, origin, expectation, X):
-    """A function with the arguments of a bound, for a block of rows, less an origin if needed."""
+    """A function with the arguments of a bound, for a block of rows, minus an origin if needed."""
     noise = expectation.noise(dense(X), model.architecture.n_components)
     X = X if origin is None else Centred(X, origin).read()
     return function(model, dense(X), *_encode(model, X), noise)

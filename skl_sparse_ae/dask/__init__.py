@@ -1,6 +1,6 @@
 """Fits on a Dask cluster: the same objective and solvers; the workers compute the sums over rows.
 
-This needs Dask: ``pip install "skl_sparse_ae[dask]"``.
+This needs Dask: ``pip install "dask[array,distributed]"``.
 
 L-BFGS runs in the client's process. For each evaluation the weights are sent to the workers, each
 worker adds up the contributions of its rows, and the client receives one sum from each. This takes

@@ -19,19 +19,18 @@ class DaskSparseAutoencoderTransformer(
 ):
     """`SparseAutoencoderTransformer` for Dask arrays: fitted on a cluster, with lazy results.
 
-    Parameters, attributes and objective are those of `SparseAutoencoderTransformer`. Both give the
-    same model for the same rows, up to the order in which sums are computed. As in
-    ``xgboost.dask``, the cluster is that of the current client. To use another one, set the
-    attribute `client`. It is not a parameter: it is neither cloned nor pickled.
+    Parameters, attributes and objective are those of `SparseAutoencoderTransformer`. Both classes
+    give the same model for the same rows, up to rounding. As in ``xgboost.dask``, the cluster is
+    that of the current client. To use another one, set the attribute `client`. It is not a
+    parameter: it is neither cloned nor pickled.
 
     `fit`, `partial_fit` and `score` compute immediately, and keep X on the workers while they run.
     `transform`, `inverse_transform`, `reconstruct` and `score_samples` return Dask arrays with the
     row chunks of X. Chunks of columns are joined, empty partitions are skipped, and unknown chunk
     sizes are computed. If a worker is lost, its partitions are computed again on another one. If a
-    partition then has another number of rows, an error is raised, since the rows would no longer
-    be one data set.
+    partition then has another number of rows, an error is raised.
 
-    With ``solver="adam"`` an epoch visits the partitions in random order, one at a time, on the
+    With ``solver="adam"``, an epoch trains on one partition at a time, in random order, on the
     worker that has it. The rows of a partition are shuffled and divided into mini-batches. With
     ``early_stopping=True``, whole partitions are held out.
 
@@ -50,13 +49,13 @@ class DaskSparseAutoencoderTransformer(
     SparseAutoencoderTransformer(n_components=32, random_state=0)
     """
 
-    # scikit-learn's wrapper of `transform` would gather its results in memory.
+    # scikit-learn's wrapper of `transform` would load its results into memory.
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options | {"auto_wrap_output_keys": None})
 
     @property
     def client(self):
-        """The `distributed.Client` that computes: the one that was set, or the current one."""
+        """The `distributed.Client` in use: the one that was set, or the current one."""
         return vars(self).get("_client") or import_dask("distributed").default_client()
 
     @client.setter
@@ -99,7 +98,7 @@ class DaskSparseAutoencoderTransformer(
 
     @reading
     def transform(self, X: Any) -> Any:
-        """The code of each row, lazy; see `SparseAutoencoderTransformer.transform`.
+        """Return the code of each row, lazily; see `SparseAutoencoderTransformer.transform`.
 
         Parameters
         ----------
@@ -116,7 +115,7 @@ class DaskSparseAutoencoderTransformer(
         return contain(self._lazily("transform", X, self.n_features_in_, self.components_.shape[0]))
 
     def set_output(self, *, transform: Literal["default", "pandas"] | None = None) -> Self:
-        """Set the container of `transform` and `fit_transform`, whose results are always lazy.
+        """Set the container that `transform` and `fit_transform` return, always a lazy one.
 
         Parameters
         ----------
@@ -140,7 +139,7 @@ class DaskSparseAutoencoderTransformer(
         return self
 
     def _container(self):
-        """The function that puts a lazy code into the container asked for."""
+        """The function that puts a lazy code into the chosen container."""
         config = vars(self).get("_sklearn_output_config", {})
         if _check_container(config.get("transform", get_config()["transform_output"])) == "default":
             return lambda code: code
@@ -153,7 +152,7 @@ class DaskSparseAutoencoderTransformer(
         Parameters
         ----------
         X : dask array of shape (n_samples, n_components)
-            Codes, from `transform` or made up.
+            Codes, for example from `transform`.
 
         Returns
         -------
@@ -163,7 +162,7 @@ class DaskSparseAutoencoderTransformer(
 
     @reading
     def reconstruct(self, X: Any) -> Any:
-        """``inverse_transform(transform(X))``, lazy.
+        """Return ``inverse_transform(transform(X))``, lazily.
 
         Parameters
         ----------
@@ -178,7 +177,7 @@ class DaskSparseAutoencoderTransformer(
 
     @reading
     def score_samples(self, X: Any) -> Any:
-        """Minus the reconstruction error of each row, lazy.
+        """Return minus the reconstruction error of each row, lazily.
 
         See `SparseAutoencoderTransformer.score_samples`.
 
@@ -219,13 +218,12 @@ class DaskSparseAutoencoderTransformer(
         return X.map_blocks(_on_partition, local, method, empty, dtype=dtype, meta=empty, **shape)
 
     def to_local(self) -> SparseAutoencoderTransformer:
-        """The same model as an estimator for rows in memory.
+        """Return the same model as an estimator for rows in memory.
 
         Returns
         -------
         estimator : SparseAutoencoderTransformer
-            With these parameters and fitted attributes. It needs no Dask, also when it is loaded
-            from a file.
+            It has the same parameters and fitted attributes, and does not need Dask.
         """
         local = SparseAutoencoderTransformer(**self.get_params(deep=False))
         for name in vars(self).keys() - {"_client"}:
@@ -277,8 +275,8 @@ def _whole_rows(X, name):
         )
     if X.dtype.kind not in "biuf":
         raise TypeError(
-            f"{name} does not support dtype {X.dtype}. Convert the columns by astype(float): of a "
-            "Dask DataFrame with nullable numbers, to_dask_array() makes objects otherwise."
+            f"{name} does not support dtype {X.dtype}. Convert the columns with astype(float). For "
+            "a Dask DataFrame with nullable numbers, do this before to_dask_array()."
         )
     if X.ndim != 2 or np.isnan(X.shape[1]):
         raise ValueError(
@@ -308,12 +306,12 @@ def _checked_chunk(chunk, lengths, widths, dtype, name, block_id):
     n_columns = widths[block_id[1]]
     if np.ndim(chunk) != 2 or np.shape(chunk)[1] != n_columns:
         raise ValueError(
-            f"{what} has shape {np.shape(chunk)}, and {n_columns} columns according to X.chunks."
+            f"{what} has shape {np.shape(chunk)}, but {n_columns} columns according to X.chunks."
         )
     n_rows = lengths[block_id[0]] if lengths else np.nan
     if not np.isnan(n_rows) and len(chunk) != n_rows:
         raise ValueError(
-            f"{what} has shape {np.shape(chunk)}, and {n_rows} rows according to X.chunks."
+            f"{what} has shape {np.shape(chunk)}, but {n_rows} rows according to X.chunks."
         )
     try:
         return check_chunk(chunk, dtype, name)
@@ -326,7 +324,7 @@ def _check_dense(chunk, what, name):
     """Raise TypeError for sparse chunks."""
     if hasattr(chunk, "todense"):
         raise TypeError(
-            f"{what} is sparse, of type {type(chunk).__name__}: {name} takes dense chunks only. "
+            f"{what} is sparse, of type {type(chunk).__name__}: {name} accepts only dense chunks. "
             "Use X.map_blocks(lambda chunk: chunk.toarray()), or SparseAutoencoderTransformer for "
             "sparse rows in memory."
         )

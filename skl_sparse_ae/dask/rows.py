@@ -14,7 +14,7 @@ from skl_sparse_ae._rows.lazy import Centred
 from skl_sparse_ae._rows.sums import add_up
 from skl_sparse_ae._rows.thread_pool import thread_pool
 
-# A worker computes on the rows that it has, unless they exceed this multiple of its fair share.
+# A worker computes on its own rows, unless they exceed this multiple of its fair share.
 MAX_SHARE = 1.25
 # Functions of up to this many bytes are sent with the tasks, through the scheduler. Larger ones are
 # faster if they are scattered. Actors would save 12 of 14 ms in a round
@@ -141,7 +141,7 @@ class WorkerBlocks:
     """The partitions of each worker as one block: see `protocols.Blocks`.
 
     `shares` are triples of a worker, its number of threads, and `DaskRows`. If there is an
-    `origin`, it is subtracted from the rows that functions are called with.
+    `origin`, it is subtracted from the rows before functions are called.
     """
 
     is_in_memory = False
@@ -226,8 +226,8 @@ def sum_in_worker(function, others, width, n_threads, lengths, *parts):
     found = [len(part) for part in parts]
     if found != lengths:
         raise ValueError(
-            f"Partitions of {lengths} rows have {found} after they were computed again: X is not "
-            "always the same."
+            f"Partitions of {lengths} rows have {found} rows after they were computed again: X "
+            "must not change."
         )
     blocks = [block for part in parts for block in row_blocks(part, width).rows]
     others = [[other] * len(blocks) for other in others]
@@ -256,7 +256,7 @@ def _as_rows(block, n_features, dtype):
     """A partition as a contiguous array. Raise ValueError for another number of features."""
     block = np.ascontiguousarray(block, dtype=dtype)
     if block.ndim != 2 or block.shape[1] != n_features:
-        raise ValueError(f"A partition of X has shape {block.shape}, and X {n_features} features.")
+        raise ValueError(f"A partition has shape {block.shape}, but X has {n_features} features.")
     return block
 
 
@@ -281,5 +281,5 @@ def import_dask(module):
     try:
         return import_module(module)
     except ImportError:
-        message = 'skl_sparse_ae.dask needs Dask: pip install "skl_sparse_ae[dask]"'
+        message = 'skl_sparse_ae.dask needs Dask: pip install "dask[array,distributed]"'
         raise ImportError(message) from None

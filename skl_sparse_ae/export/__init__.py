@@ -1,9 +1,9 @@
 """Fitted autoencoders in other runtimes: ONNX, a NumPy source file, PyTorch, scikit-learn's MLPs.
 
-`register_converters` teaches skl2onnx to write ONNX files, of whole Pipelines as well. `to_source`
-writes a Python file that needs NumPy alone, and `to_torch` makes a PyTorch module.
-`to_mlp_classifier` and `to_mlp_regressor` make perceptrons whose hidden layers are fitted encoders,
-for `fit` to fine-tune on labelled rows.
+`register_converters` lets skl2onnx convert autoencoders and Pipelines that contain them.
+`to_source` writes a Python file that needs only NumPy. `to_torch` returns a PyTorch module.
+`to_mlp_classifier` and `to_mlp_regressor` return perceptrons whose hidden layers are fitted
+encoders, for fine-tuning on labelled rows.
 
 skl2onnx and torch are imported only when they are needed.
 """

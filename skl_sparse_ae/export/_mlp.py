@@ -1,4 +1,4 @@
-"""Autoencoders as the first layers of scikit-learn's perceptrons, for fine-tuning.
+"""Autoencoders as the hidden layers of scikit-learn's perceptrons, for fine-tuning.
 
 `to_mlp_classifier` and `to_mlp_regressor` make an `MLPClassifier` or `MLPRegressor` whose hidden
 layers are the encoders of fitted autoencoders. It has ``warm_start=True``, so `fit` continues from
@@ -37,26 +37,26 @@ FIRST_STEP = {
 def to_mlp_classifier(
     model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any
 ) -> MLPClassifier | Pipeline:
-    """A classifier whose hidden layers are the encoders of `model`, for `fit` to fine-tune.
+    """Return a classifier whose hidden layers are the encoders of `model`, for fine-tuning.
 
     Its last layer is a logistic regression on the code of X (C=10). So before `fit` it predicts
-    like that regression, and the first training steps are not dominated by gradients from a
-    randomly initialised last layer.
+    like this regression, and a random last layer does not dominate the first training steps.
 
     Parameters
     ----------
     model : SparseAutoencoderTransformer or Pipeline
-        Fitted; also in a `FrozenEstimator`, another Pipeline or a search. Each autoencoder at the
-        end of a Pipeline becomes a hidden layer. Steps before them, such as a scaler, stay before
-        the classifier, in a `FrozenEstimator`: the few labelled rows cannot refit them.
+        A fitted model; it may be in a `FrozenEstimator`, another Pipeline or a search. Each
+        autoencoder at the end of a Pipeline becomes a hidden layer. Earlier steps, such as a
+        scaler, stay in front of the classifier in a `FrozenEstimator`, so that the few labelled
+        rows do not refit them.
     X : array-like or sparse matrix of shape (n_samples, n_features)
-        Labelled rows, as `model.transform` takes them.
+        Labelled rows, as for `model.transform`.
     y : array-like of shape (n_samples,)
-        Their labels, of at least two classes. `fit` must be given the same set of classes.
+        Labels of at least two classes. Pass the same set of classes to `fit`.
     **parameters
         Parameters of `MLPClassifier`, except `hidden_layer_sizes`, `activation` and `warm_start`,
-        which the autoencoders determine. If rows are few, keep its default solver: L-BFGS trains
-        until nothing is left of the start.
+        which the autoencoders determine. With few rows, keep the default solver: L-BFGS trains
+        until the initial weights have no influence.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def to_mlp_classifier(
 def to_mlp_regressor(
     model: Any, X: ArrayLike, y: ArrayLike, **parameters: Any
 ) -> MLPRegressor | Pipeline:
-    """A regressor whose hidden layers are the encoders of `model`, for `fit` to fine-tune.
+    """Return a regressor whose hidden layers are the encoders of `model`, for fine-tuning.
 
     Its last layer is a ridge regression on the code of X (alpha=1); see `to_mlp_classifier`.
 
@@ -122,9 +122,9 @@ def to_mlp_regressor(
     model : SparseAutoencoderTransformer or Pipeline
         As for `to_mlp_classifier`.
     X : array-like or sparse matrix of shape (n_samples, n_features)
-        Rows with targets, as `model.transform` takes them.
+        Rows with targets, as for `model.transform`.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Their targets. `MLPRegressor` needs targets within a few units of zero.
+        Targets. `MLPRegressor` needs targets within a few units of zero.
     **parameters
         Parameters of `MLPRegressor`, except `hidden_layer_sizes`, `activation`, `warm_start`, and a
         `loss` other than the squared error.
@@ -220,8 +220,8 @@ def _common_activation(encoders):
     names = sorted({code_activation(encoder) for encoder in encoders})
     if len(names) > 1 or names[0] not in ACTIVATIONS:
         raise ValueError(
-            f"The hidden layers of a perceptron have one activation, of {', '.join(ACTIVATIONS)}. "
-            f"The codes have {', '.join(names)}."
+            "All hidden layers of a perceptron have the same activation, one of "
+            f"{', '.join(ACTIVATIONS)}. The codes have {', '.join(names)}."
         )
     return names[0]
 

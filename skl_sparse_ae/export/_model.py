@@ -1,4 +1,4 @@
-"""The facts about a fitted autoencoder that every export asks for."""
+"""The facts about a fitted autoencoder that every export needs."""
 
 from skl_sparse_ae._nn.activations import ACTIVATIONS
 from skl_sparse_ae._nn.losses import CrossEntropy, LogisticSquaredError, SquaredError
@@ -72,8 +72,8 @@ def selection_rule(model):
     name = model.transform_algorithm
     if name not in rules:
         raise ValueError(
-            f"Codes by transform_algorithm={name!r} cannot be exported: there is a system to solve "
-            "for each row. Call set_params(transform_algorithm='threshold') or 'top_k'; this needs "
-            "no other fit."
+            f"Codes by transform_algorithm={name!r} cannot be exported: they need the solution of "
+            "a linear system for each row. Use set_params(transform_algorithm='threshold') or "
+            "'top_k'. You need not fit again."
         )
     return name, rules[name]

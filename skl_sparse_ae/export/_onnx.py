@@ -1,8 +1,8 @@
-"""Converters that let skl2onnx write fitted autoencoders, alone or in a Pipeline, as ONNX graphs.
+"""Converters for skl2onnx, which writes fitted autoencoders and Pipelines as ONNX graphs.
 
-They need ``pip install "skl_sparse_ae[onnx]"``. After one call of `register_converters`, skl2onnx's
-own functions convert the autoencoders like scikit-learn's estimators. Before it, nothing of
-skl2onnx is imported or changed.
+They need ``pip install skl2onnx onnxruntime``. After one call of `register_converters`, skl2onnx
+converts the autoencoders like scikit-learn's estimators. Before this call, skl2onnx is not imported
+or changed.
 
 The graphs consist of standard operators of opset 13 or later, so every runtime can run them. ONNX
 has no sparse input.
@@ -74,14 +74,14 @@ def register_converters() -> None:
 
     Notes
     -----
-    `transform` raises if X is so large that an activation is undefined, and `score_samples` if a
-    row is not in [0, 1]. A graph returns NaN or infinity there, since ONNX has no errors.
+    `transform` raises an error if X is too large, and `score_samples` if a row is not in [0, 1]. A
+    graph returns NaN or infinity instead, because ONNX has no errors.
 
     skl2onnx's own scalers join the columns of a DataFrame in float32, whatever their types. If that
     matters, convert the Pipeline for an array.
 
-    A `TopKAutoencoderTransformer` is converted with the `transform_algorithm` that it has:
-    "threshold" or "top_k". Others raise ValueError. Its code is a dense tensor.
+    A `TopKAutoencoderTransformer` is converted with its `transform_algorithm`, which must be
+    "threshold" or "top_k". Otherwise ValueError is raised. Its code is a dense tensor.
 
     Examples
     --------
@@ -101,8 +101,7 @@ def register_converters() -> None:
         from skl2onnx import update_registered_converter
     except ImportError as error:
         raise ImportError(
-            "register_converters requires skl2onnx. Install it by: "
-            'pip install "skl_sparse_ae[onnx]"'
+            "register_converters requires skl2onnx. Install it by: pip install skl2onnx onnxruntime"
         ) from error
     for family, names in OPTIONS.items():
         options = {name: [False, True] for name in names}
@@ -180,8 +179,8 @@ def _warn_of_rounding(scope, kind):
         variable.raw_name for variable in scope.input_variables if _kind_for([variable]) is not kind
     ]
     warnings.warn(
-        f"ONNX's steps before the autoencoder round the input {', '.join(names)} to float32, and "
-        "scikit-learn's do not. Convert all columns to float64 before to_onnx.",
+        f"In ONNX, the steps before the autoencoder round the input {', '.join(names)} to float32; "
+        "in scikit-learn they do not. Convert all columns to float64 before to_onnx.",
         stacklevel=2,
     )
 
@@ -207,7 +206,7 @@ def _refuse_options_within_a_pipeline(operator):
     if len(operator.outputs) > 1 and not all(output.is_leaf for output in operator.outputs):
         raise ValueError(
             "The options 'reconstruct' and 'score_samples' need the autoencoder alone or as the "
-            "last step of a Pipeline: the next step would take the further outputs for features. "
+            "last step of a Pipeline: a next step would treat the additional outputs as features. "
             "Convert pipeline[:i] instead."
         )
 
@@ -238,7 +237,7 @@ def _add_sparse(graph, model, X, outputs):
 
 
 def _centred(graph, model, X):
-    """The weights and X, less an origin if products would lose digits: as `transform` does it."""
+    """The weights and X, minus an origin if products would lose digits, as in `transform`."""
     w, origin = model._weights(), None
     if model._loss().is_quadratic:
         origin = origin_of_weights(w.We, w.be, w.bd, graph.dtype)
@@ -247,7 +246,7 @@ def _centred(graph, model, X):
 
 
 def _losses(graph, model, raw, X):
-    """The loss of each element of X, float64, less its minimum, from the decoder's raw output."""
+    """The loss of each element of X minus its minimum, float64, from the decoder's raw output."""
     if score_of(model) == "divergence":
         return _divergence(graph, raw, X)
     return _squared_error(graph, graph.activated(raw, output_activation(model)), X)

@@ -1,4 +1,4 @@
-"""A fitted autoencoder as one NumPy source file, with its weights in a file beside it."""
+"""A fitted autoencoder as a NumPy source file and a file of weights."""
 
 import hashlib
 import io
@@ -147,22 +147,22 @@ SCORES = {
 def to_source(
     model: SparseAutoencoderTransformer | TopKAutoencoderTransformer, path: str | os.PathLike
 ) -> None:
-    """Write a Python file that computes what `model` does with NumPy alone, and its weights.
+    """Write the model as a Python file that needs only NumPy, and a file of weights.
 
     The file has the functions `transform`, `inverse_transform`, `reconstruct` and `score_samples`.
-    It is short enough to read before you trust it, and needs neither this package nor scikit-learn
-    or SciPy. It holds one autoencoder: apply a scaler that precedes it yourself. To export a whole
-    Pipeline, use `register_converters`. NumPy has no sparse matrices, so the codes of a TopK model
-    are dense arrays of the same numbers.
+    It is short enough to read, and needs neither this package nor scikit-learn nor SciPy. It
+    contains only the autoencoder: apply a preceding scaler yourself. To export a whole Pipeline,
+    use `register_converters`. NumPy has no sparse matrices, so the codes of a TopK model are dense
+    arrays.
 
     Parameters
     ----------
     model : SparseAutoencoderTransformer or TopKAutoencoderTransformer
         Fitted.
     path : path-like
-        Path of the source file; it must end in ".py". The weights go to a file of the same name
-        that ends in ".npz" and contains no pickle. Keep both together: the source refuses other
-        weights. Existing files are replaced once both new ones are complete.
+        Path of the source file; it must end in ".py". The weights are stored in a file of the same
+        name that ends in ".npz", without pickle. Keep both files together: the source rejects other
+        weights. Existing files are replaced once both new files are complete.
 
     Raises
     ------
@@ -178,8 +178,8 @@ def to_source(
 
     Notes
     -----
-    Rows whose offset exceeds their standard deviation a thousandfold lose digits in float32. Pass
-    them as float64.
+    Rows whose offset is more than a thousand standard deviations lose digits in float32. Pass them
+    as float64.
 
     Examples
     --------
@@ -248,7 +248,7 @@ def _source_code(model, weights, digest):
 
 
 def _sparse_parts(model):
-    """What only the source of a `SparseAutoencoderTransformer` contains."""
+    """The parts that only the source of a `SparseAutoencoderTransformer` contains."""
     encoder, decoder, score = code_activation(model), output_activation(model), score_of(model)
     used = [ACTIVATIONS[name] for name in ACTIVATIONS if name in (encoder, decoder)]
     return {

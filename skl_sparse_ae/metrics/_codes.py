@@ -1,4 +1,4 @@
-"""How sparse a code is, and which of its units are alive."""
+"""Measures of the sparsity of codes, and masks of dead and active units."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def population_sparseness(code: ArrayLike, *, average: bool = True) -> float | n
 
     See Also
     --------
-    lifetime_sparseness : The same measure for each unit across rows.
+    lifetime_sparseness : The same measure, for each unit across rows.
 
     References
     ----------
@@ -111,8 +111,8 @@ def lifetime_sparseness(code: ArrayLike, *, average: bool = True) -> float | np.
     """Treves-Rolls sparseness of each unit across rows, normalised to [0, 1].
 
     It is 1 for a unit that is active in a single row: ``S = (1 - a) / (1 - 1/n)`` with
-    ``a = (mean_i r_i)^2 / mean_i r_i^2`` over the n rows, as Vinje and Gallant define it for a
-    neuron and the frames of a film. It is 0 for a constant unit, zero included, and for n = 1.
+    ``a = (mean_i r_i)^2 / mean_i r_i^2`` over the n rows. Vinje and Gallant define it for a neuron
+    and the frames of a film. It is 0 for a constant unit and for n = 1.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def lifetime_sparseness(code: ArrayLike, *, average: bool = True) -> float | np.
 
     See Also
     --------
-    population_sparseness : The same measure for each row across units, with the references.
+    population_sparseness : The same measure, for each row across units, with references.
 
     Examples
     --------
@@ -190,7 +190,7 @@ def active_fraction(
 
 
 def dead_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
-    """Mask of the units that are active in no row.
+    """Mask of the units that are not active in any row.
 
     Parameters
     ----------
@@ -222,7 +222,9 @@ def dead_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
 
 
 def always_on_units(code: ArrayLike, threshold: float = 0.5) -> np.ndarray:
-    """Mask of the units that are active in every row. They do not distinguish rows either.
+    """Mask of the units that are active in every row.
+
+    Like dead units, they do not distinguish the rows.
 
     Parameters
     ----------
@@ -257,8 +259,8 @@ def active_latent_units(code: ArrayLike, threshold: float = MIN_ACTIVITY) -> np.
     """Mask of the units of a variational code whose posterior mean varies over rows.
 
     A unit is active if the variance of its posterior mean over rows is above `threshold`. The
-    others have fallen back to the prior: the decoder ignores them, and their KL divergence is
-    about 0.
+    posteriors of the other units equal the prior: the decoder ignores them, and their KL divergence
+    is about 0.
 
     Parameters
     ----------
@@ -315,7 +317,7 @@ def sparsity_divergence(code: ArrayLike, target: float) -> np.ndarray:
     Returns
     -------
     divergence : ndarray of shape (n_components,), float64
-        At least 0, and 0 on target; infinite for a unit whose mean is 0 or 1.
+        At least 0. It is 0 if the mean equals the target, and infinite if the mean is 0 or 1.
 
     Raises
     ------
@@ -387,8 +389,8 @@ def _sparseness(code, name, axis):
 def _scaled_sums(values, axis):
     """Sums and sums of squares of values >= 0, and a mask of the rows or units that are constant.
 
-    The values are divided by their maximum, so that no square overflows or underflows: no measure
-    here depends on the scale. The sums of zeros are NaN, or 0 if none is stored.
+    The values are divided by their maximum, so that squares neither overflow nor underflow. (The
+    measures do not depend on the scale.) The sums of zeros are NaN, or 0 if none is stored.
     """
     if not issparse(values):
         largest = values.max(axis=axis)

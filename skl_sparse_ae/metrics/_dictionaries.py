@@ -1,4 +1,4 @@
-"""How alike two dictionaries are, and whether known atoms were found."""
+"""Comparisons of two dictionaries: how similar they are, and which atoms were found."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from skl_sparse_ae.metrics._codes import element_index
 def matched_cosine(
     atoms: ArrayLike, other_atoms: ArrayLike, *, average: bool = True, absolute: bool = False
 ) -> float | np.ndarray:
-    """Cosine between the atoms of two dictionaries, matched one to one.
+    """Cosines between the atoms of two dictionaries, matched one to one.
 
-    The match maximises the sum of the cosines (Hungarian algorithm): each atom has at most one
-    partner. Between two fits with different seeds the mean measures their stability. The order and
-    the norms of the atoms do not matter. Leave dead units out first: their atoms mean nothing.
+    The matching maximises the sum of the cosines (Hungarian algorithm). Each atom has at most one
+    partner. The mean over two fits with different seeds measures their stability. The order and the
+    norms of the atoms do not matter. Remove dead units first, because their atoms have no meaning.
 
     Memory grows with the product of the numbers of atoms, and time with the cube of the smaller
     one.
@@ -34,19 +34,18 @@ def matched_cosine(
     atoms : array-like or sparse matrix of shape (n_atoms, n_features)
         A dictionary, for example `decoder_components_`.
     other_atoms : array-like or sparse matrix of shape (n_other_atoms, n_features)
-        Another one. If the numbers of atoms differ, the larger dictionary has atoms without a
-        partner.
+        Another dictionary. If the numbers of atoms differ, some atoms have no partner.
     average : bool, default=True
         If True, return the mean over pairs, otherwise the cosine for each row of `atoms`.
     absolute : bool, default=False
-        If True, compare by the absolute cosine. An atom and its negative are then the same, as they
-        are for codes of any sign.
+        If True, use the absolute cosine: an atom and its negative then count as equal, which suits
+        codes of any sign.
 
     Returns
     -------
     cosine : float, or ndarray of shape (n_atoms,), float64
-        Between -1 and 1. NaN for an atom without a partner, which the mean leaves out. An atom of
-        zeros has cosine 0 with all others.
+        Between -1 and 1. NaN for an atom without a partner; the mean ignores it. An atom of zeros
+        has cosine 0 with all others.
 
     Raises
     ------
@@ -86,20 +85,20 @@ def atom_recovery(
 ) -> float:
     """Fraction of the known atoms that a learned dictionary contains.
 
-    An atom is recovered if the cosine with its partner is above `threshold`. The partners are those
-    of `matched_cosine`, so that a learned atom recovers at most one known atom. The fraction cannot
-    exceed ``n_learned_atoms / n_atoms``.
+    An atom is recovered if the cosine with its partner in `matched_cosine` is above `threshold`. A
+    learned atom recovers at most one known atom, so the fraction cannot exceed
+    ``n_learned_atoms / n_atoms``.
 
     Parameters
     ----------
     atoms : array-like or sparse matrix of shape (n_atoms, n_features)
-        The known atoms, for example of `skl_sparse_ae.datasets.make_superposed_features`.
+        The known atoms, for example from `skl_sparse_ae.datasets.make_superposed_features`.
     learned_atoms : array-like or sparse matrix of shape (n_learned_atoms, n_features)
         The dictionary, for example `decoder_components_`.
     threshold : float in [-1, 1], default=0.9
         Cosine above which an atom counts as recovered.
     absolute : bool, default=False
-        If True, an atom and its negative are the same, as they are for codes of any sign.
+        If True, an atom and its negative count as equal, which suits codes of any sign.
 
     Returns
     -------
@@ -137,7 +136,7 @@ def _cosines(atoms, other_atoms):
     if atoms.shape[1] != other_atoms.shape[1]:
         raise ValueError(
             f"atoms has {atoms.shape[1]} features, but other_atoms has {other_atoms.shape[1]}. "
-            "They must have the same."
+            "The numbers must be equal."
         )
     units, other_units = normalize(_scaled_to_1(atoms)), normalize(_scaled_to_1(other_atoms))
     return np.clip(safe_sparse_dot(units, other_units.T, dense_output=True), -1, 1)

@@ -1,4 +1,4 @@
-"""How well few units of a code tell classes apart."""
+"""Accuracy of classifiers that use few units of a code."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ def k_sparse_probing(
     average: bool = True,
     random_state: Any = None,
 ) -> float | np.ndarray:
-    """Accuracy of classifiers that see only `n_units` units, one class against the rest.
+    """Accuracy of classifiers that use only `n_units` units, one class against the rest.
 
-    It is high if single units stand for the classes. For each class:
+    It is high if single units correspond to classes. For each class:
 
     1. Draw as many rows of the class as of all others, and split them into training and test rows.
     2. Choose the `n_units` units whose means over the two kinds of training rows differ most.
     3. Fit a `LogisticRegression` with ``C=1`` to these units.
     4. Measure its accuracy on the test rows. Chance is 0.5.
 
-    Compare codes of the same rows for 1, 2 and 5 units, and with the columns of X and of a `PCA` in
-    place of the code. The scale of the code matters, because the regression is regularised.
+    Compare codes of the same rows for 1, 2 and 5 units, also with the columns of X and of a `PCA`.
+    The scale of the code matters, because the regression is regularised.
 
     Parameters
     ----------
     code : array-like or sparse matrix of shape (n_samples, n_components)
-        Codes of any sign, preferably of rows that the autoencoder was not fitted to.
+        Codes of any sign, preferably of rows that were not used to fit the autoencoder.
     y : array-like of shape (n_samples,)
         The class of each row.
     n_units : int, default=1
-        Number of units that a classifier uses, called k in the literature.
+        Number of units per classifier (k in the literature).
     test_size : float in (0, 1), default=0.2
         Fraction of the drawn rows that are test rows.
     average : bool, default=True

@@ -1,4 +1,4 @@
-"""How good a reconstruction is: overall, for each row and for each feature."""
+"""Quality of a reconstruction: overall, for each row and for each feature."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def explained_variance(X: ArrayLike, X_hat: ArrayLike) -> float:
 
     ``1 - sum((X - X_hat)^2) / sum((X - column means)^2)``, both sums over rows and features. It is
     1 for a perfect reconstruction and exactly 0 for the column means, whatever the number of rows.
-    Pass all rows in one call: the mean over batches is another number, because each batch has its
-    own column means. Columns that are constant in X are ignored; if all are constant, it is 0.
+    Pass all rows in one call: the mean over batches differs, because each batch has its own column
+    means. Constant columns of X are ignored. If all columns are constant, it is 0.
 
     Unlike scikit-learn's `explained_variance_score`, it penalises an offset.
 
@@ -48,7 +48,7 @@ def explained_variance(X: ArrayLike, X_hat: ArrayLike) -> float:
 
     See Also
     --------
-    sklearn.metrics.r2_score : Equal to it with ``multioutput="variance_weighted"``.
+    sklearn.metrics.r2_score : The same with ``multioutput="variance_weighted"``.
 
     Examples
     --------
@@ -100,14 +100,14 @@ def fraction_of_variance_unexplained(X: ArrayLike, X_hat: ArrayLike) -> float:
 
 @ignore_fp_warnings
 def relative_reconstruction_bias(X: ArrayLike, X_hat: ArrayLike) -> float:
-    """How much a reconstruction shrinks or stretches the rows: below 1 it shrinks them.
+    """Factor by which a reconstruction shrinks or stretches the rows: below 1 it shrinks them.
 
-    ``sum(X_hat^2) / sum(X * X_hat)``, both sums over rows and features: X_hat divided by it is the
-    multiple of X_hat with the least squared error. So it is 1 for a least-squares decoder, on the
-    rows to which it was fitted. A penalty on the size of the code makes it less than 1.
+    ``sum(X_hat^2) / sum(X * X_hat)``, both sums over rows and features. X_hat divided by it is the
+    multiple of X_hat with the least squared error. It is 1 for a least-squares decoder on its
+    training rows. A penalty on the size of the code makes it less than 1.
 
-    It is about zero. To leave an offset of the rows out, subtract their column means from X and
-    X_hat.
+    Sizes are measured from zero. To remove an offset of the rows, subtract their column means from
+    X and X_hat.
 
     Parameters
     ----------
@@ -119,8 +119,7 @@ def relative_reconstruction_bias(X: ArrayLike, X_hat: ArrayLike) -> float:
     Returns
     -------
     bias : float
-        0 if X_hat is 0. Otherwise negative or infinite if X_hat has a negative product with X, or
-        none.
+        0 if X_hat is 0. Negative or infinite if the product of X_hat and X is negative or 0.
 
     Raises
     ------
@@ -150,8 +149,8 @@ def relative_reconstruction_bias(X: ArrayLike, X_hat: ArrayLike) -> float:
 def row_errors(estimator: Any, X: ArrayLike) -> np.ndarray:
     """Squared reconstruction error of each row, mean over features: large for unusual rows.
 
-    The errors are squared errors for every `loss`; with ``loss="squared_error"`` they equal minus
-    the estimator's `score_samples`.
+    It is the squared error for every `loss`. With ``loss="squared_error"`` it equals minus the
+    estimator's `score_samples`.
 
     Parameters
     ----------
@@ -193,9 +192,10 @@ def row_errors(estimator: Any, X: ArrayLike) -> np.ndarray:
 
 
 def feature_errors(estimator: Any, X: ArrayLike) -> np.ndarray:
-    """Squared reconstruction error of each feature, mean over rows: large for lost features.
+    """Squared reconstruction error of each feature, mean over rows.
 
-    For a single row it says which features make that row an anomaly.
+    It is large for features that are reconstructed poorly. For a single row, it shows which
+    features make the row abnormal.
 
     Parameters
     ----------
@@ -242,8 +242,7 @@ def _check_pair(X, X_hat):
     X, X_hat = _check_rows(X, "X"), _check_rows(X_hat, "X_hat")
     if X.shape != X_hat.shape:
         raise ValueError(
-            f"X has shape {X.shape}, but X_hat has shape {X_hat.shape}. They must hold the same "
-            "rows and features."
+            f"X has shape {X.shape}, but X_hat has shape {X_hat.shape}. The shapes must be equal."
         )
     return X, X_hat
 
@@ -255,7 +254,7 @@ def _check_rows(X, name):
 
 
 def _varies(X):
-    """Mask of the columns that are not constant; rounding gives constant ones a tiny variance."""
+    """Mask of the columns that are not constant. Rounding may give these a tiny variance."""
     if issparse(X):
         return (X.max(axis=0).toarray() != X.min(axis=0).toarray()).ravel()
     return (X[0] != X).any(axis=0)

@@ -94,7 +94,7 @@ def _scorer(returns: str, example: str) -> Callable[[Callable[[Any, Any], Score]
 def explained_variance_scorer(autoencoder, X) -> float:
     """R2 of the reconstruction: the `score` of a sparse autoencoder, anywhere in a Pipeline.
 
-    On its own, it makes a search prefer the least sparse model; see
+    A search by this score alone chooses the least sparse model; see
     `skl_sparse_ae.model_selection`.
     """
     return _r2(autoencoder, X)
@@ -107,8 +107,8 @@ def explained_variance_scorer(autoencoder, X) -> float:
 def neg_reconstruction_error_scorer(autoencoder, X) -> float:
     """Minus the squared reconstruction error, mean over rows and features.
 
-    It is in squared units of the columns that reach the autoencoder, so compare only models that
-    are given the same columns.
+    It is in squared units of the columns that reach the autoencoder. Compare only models with the
+    same input columns.
     """
     return -float(row_errors(autoencoder, X).mean())
 
@@ -149,7 +149,7 @@ def lifetime_sparseness_scorer(autoencoder, X) -> float:
 {'r2': 0.7, 'hoyer': 0.7}""",
 )
 def reconstruction_and_sparsity_scorer(autoencoder, X) -> dict[str, float]:
-    """R2 of the reconstruction and Hoyer sparsity of the code, for searches that weigh both."""
+    """R2 of the reconstruction and Hoyer sparsity of the code, for searches that use both."""
     return {
         "r2": _r2(autoencoder, X),
         "hoyer": float(hoyer_sparsity(autoencoder.transform(X))),

@@ -1,4 +1,4 @@
-"""Which units of a sparse code are used: those whose activation is not exactly 0."""
+"""Counts of the units that a sparse code uses, that is, whose activation is not exactly 0."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from skl_sparse_ae.metrics._codes import averaged, check_code, element_index
 def l0_norm(code: ArrayLike, *, average: bool = True) -> float | np.ndarray:
     """Number of units that a row uses: the L0 of a sparse code.
 
-    ``#{j : a_ij != 0}`` for row i. A unit counts however small its activation. Zeros that a sparse
-    matrix stores do not count. Also look at the spread over rows: a code with a fixed threshold has
-    the right mean by construction.
+    ``#{j : a_ij != 0}`` for row i. Small activations count, stored zeros of a sparse matrix do not.
+    Also look at the spread over rows, because a code with a fixed threshold has the right mean by
+    construction.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def l0_norm(code: ArrayLike, *, average: bool = True) -> float | np.ndarray:
 
     See Also
     --------
-    unit_density : The same count for each unit, as a fraction of the rows.
+    unit_density : The fraction of the rows that use each unit.
 
     References
     ----------
@@ -96,7 +96,7 @@ def unit_density(code: ArrayLike) -> np.ndarray:
 
 
 def dead_fraction(code: ArrayLike) -> tuple[float, int]:
-    """Fraction of the units that no row uses, and the number of rows.
+    """Fraction of the units that are never used, and the number of rows.
 
     ``#{j : a_ij == 0 for all i} / n_components``. Report both numbers: with fewer rows, more units
     are unused by chance.
@@ -120,7 +120,7 @@ def dead_fraction(code: ArrayLike) -> tuple[float, int]:
 
     See Also
     --------
-    dead_units : Mask of the units that are above a threshold in no row.
+    dead_units : Mask of the units that are not above a threshold in any row.
 
     Examples
     --------

@@ -41,7 +41,7 @@ OTHERS = {
 OURS = re.compile(
     "(lbfgs|adam) diverged|The fitted model reconstructs X no|The mean activations are|"
     "The codes have collapsed|Only . of . columns are reconstructed|"
-    r"The posterior has collapsed|The columns are of unlike scale|\d+ of \d+ units are dead"
+    r"The posterior has collapsed|The columns have very different var|\d+ of \d+ units are dead"
 )
 
 

@@ -119,7 +119,7 @@ def test_case85_a_fit_that_cannot_fit_into_memory_says_how_much_it_needs(
     with (
         unchanged(model),
         pytest.raises(
-            MemoryError, match=r"n_components=1000000000 needs at least .* GB, this machine has"
+            MemoryError, match=r"n_components=1000000000 needs at least .* GB, but this machine has"
         ),
     ):
         model.fit(X)

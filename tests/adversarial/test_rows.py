@@ -208,15 +208,15 @@ VALUES = [
         34,
         "1e-30-float32",
         single(1e-30 * X),
-        Fits("The fitted model reconstructs X no .* multiply X"),
+        Fits("The fitted model reconstructs X no .* Multiply X"),
     ),
-    case(34, "1e-160", 1e-160 * X, Fits("The fitted model reconstructs X no .* multiply X")),
+    case(34, "1e-160", 1e-160 * X, Fits("The fitted model reconstructs X no .* Multiply X")),
     case(34, "5e-324", 5e-324 * (X > 0), Fits()),  # the variance is 0: as good as constant
     case(
         34,
         "1e-45-float32",
         single(1.5e-45 * (X > 0)),
-        Fits("The fitted model reconstructs X no .* multiply X"),
+        Fits("The fitted model reconstructs X no .* Multiply X"),
     ),
     case(34, "-0.0", np.full((30, 6), -0.0), Fits()),
     # The scale of all columns together is named: penalties are compared to it.
@@ -225,7 +225,7 @@ VALUES = [
         "1e30-and-1e-30",
         X * [1e30, 1e-30, 1e-30, 1e30, 1, 1],
         Fits(
-            "Only 2 of 6 columns are reconstructed.* span .* StandardScaler|of unlike scale: 4 of 6"
+            "Only 2 of 6 columns are reconstructed.* range from .* StandardScaler|those of 4 of 6"
         ),
     ),
     case(36, "offset-1e8-float32", single(1e8 + 1000 * X), Fits(quiet=True)),

@@ -268,27 +268,27 @@ STRANGE_CHUNKS = {
     "narrow": (
         lambda: as_chunks(lambda rows: rows[:, 1:], 150, -1),
         ValueError,
-        r"shape \(\d+, 29\), and 30 columns",
+        r"shape \(\d+, 29\), but 30 columns",
     ),
     "narrow of several": (
         lambda: as_chunks(lambda rows: rows[:, 1:], 150, 10),
         ValueError,
-        "9.*, and 10 columns",
+        "9.*, but 10 columns",
     ),
     "wide": (
         lambda: as_chunks(lambda rows: np.hstack([rows, rows]), 150, 10),
         ValueError,
-        "20.*, and 10 columns",
+        "20.*, but 10 columns",
     ),
     "one column": (
         lambda: as_chunks(lambda rows: rows[:, 0], 150, -1),
         ValueError,
-        ", and 30 columns",
+        ", but 30 columns",
     ),
     "short": (
         lambda: as_chunks(lambda rows, block_id: rows[block_id[1] :], 150, 10),
         ValueError,
-        r"has shape \(\d+, 10\), and \d+ rows according to X.chunks",
+        r"has shape \(\d+, 10\), but \d+ rows according to X.chunks",
     ),
 }
 
@@ -447,4 +447,4 @@ def test_the_local_estimator_needs_no_dask(client, expected, tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
     assert float(output.splitlines()[0]) == pytest.approx(local.score(X))
-    assert 'pip install "skl_sparse_ae[dask]"' in output
+    assert 'pip install "dask[array,distributed]"' in output

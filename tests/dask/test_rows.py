@@ -203,5 +203,5 @@ def test_a_lost_worker_is_explained_and_other_errors_are_not():
 
 
 def test_without_dask_there_is_the_command_that_installs_it():
-    with pytest.raises(ImportError, match=r'pip install "skl_sparse_ae\[dask\]"'):
+    with pytest.raises(ImportError, match=r'pip install "dask\[array,distributed\]"'):
         import_dask("dask.no_such_module")

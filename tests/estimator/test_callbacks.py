@@ -145,6 +145,8 @@ def test_what_a_callback_raises_is_no_signal_to_a_solver(solver, error):
             if context.task_name == "iteration":
                 raise error
 
-    with pytest.raises(RuntimeError, match=r"A callback raised .*it returns True") as caught:
+    with pytest.raises(
+        RuntimeError, match=r"A callback raised .*return True from the callback"
+    ) as caught:
         model_with(Faulty(), solver=solver).fit(X)
     assert caught.value.__cause__ is error

@@ -5,8 +5,15 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA
 
-from skl_sparse_ae import SparseAutoencoderTransformer, VariationalAutoencoderTransformer
+from skl_sparse_ae import (
+    SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 from skl_sparse_ae._estimator.containers import as_one_row, in_memory, refuse_times
 from skl_sparse_ae.metrics import explained_variance, hoyer_sparsity
 
@@ -32,7 +39,7 @@ def test_tensors_of_torch_share_their_memory_with_an_array(images):
         TypeError("Got unsupported ScalarType BFloat16."),
         RuntimeError("Can't call numpy() on Tensor"),
     ):
-        with pytest.raises(TypeError, match=r"Model expects what NumPy can read.*detach"):
+        with pytest.raises(TypeError, match=r"Model cannot convert this torch tensor.*detach"):
             in_memory(Tensor(images, error), "Model")
 
 
@@ -213,3 +220,24 @@ def test_measures_refuse_times():
         TypeError, match="measure of reconstructions does not support dtype datetime64"
     ):
         explained_variance(NUMBERS.reshape(4, 5), days)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        SparseAutoencoderTransformer(5, max_iter=5),
+        VariationalAutoencoderTransformer(5, max_iter=5),
+        TopKAutoencoderTransformer(5, n_nonzero_coefs=2, max_iter=5, sparse_output=False),
+        PCA(2),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_set_output_applies_to_transform_only_as_in_scikit_learn(estimator):
+    frame = load_iris(as_frame=True).data
+    model = clone(estimator).set_output(transform="pandas")
+    code = model.fit_transform(frame)
+    assert isinstance(code, pd.DataFrame)
+    assert type(model.inverse_transform(code)) is np.ndarray
+    if not isinstance(model, PCA):
+        assert type(model.reconstruct(frame)) is np.ndarray

@@ -29,7 +29,7 @@ def test_max_iter_without_a_tolerance_is_what_the_user_asked_for():
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        ("not_finite", "adam met non-finite values again and again and stopped after 7 iteration"),
+        ("not_finite", "adam repeatedly met non-finite values and stopped after 7 iteration"),
         ("diverged", "adam diverged: the objective ended above its first value 0.5"),
     ],
 )

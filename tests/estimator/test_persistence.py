@@ -115,7 +115,7 @@ def test_names_are_those_that_are_required_and_no_others():
     check_names({"a": 1, "b": 2}, {"a"}, {"a", "b"}, "Estimator")
     with pytest.raises(ValueError, match="attribute 'a' is not there"):
         check_names({"b": 2}, {"a"}, {"a", "b"}, "Estimator")
-    with pytest.raises(ValueError, match="attribute 'c' is not one that a fit leaves"):
+    with pytest.raises(ValueError, match="attribute 'c' is not one that a fit can produce"):
         check_names({"a": 1, "c": 2}, {"a"}, {"a", "b"}, "Estimator")
 
 
@@ -418,7 +418,7 @@ def test_a_ufunc_that_skops_trusts_replaces_no_method():
     model = quick().fit(X)
     vars(model)["transform"] = np.negative
     with pytest.raises(
-        ValueError, match="corrupted: attribute 'transform' is not one that a fit leaves"
+        ValueError, match="corrupted: attribute 'transform' is not one that a fit can produce"
     ):
         skops().loads(skops().dumps(model), trusted=TRUSTED)
 

@@ -218,7 +218,7 @@ def test_the_activation_is_that_of_the_codes(with_activation, autoencoder, image
     model, _ = with_activation("tanh")
     mlp = to_mlp_classifier(model, images, y)
     assert mlp.activation == "tanh"
-    with pytest.raises(ValueError, match=r"have one activation, of .* The codes have elu"):
+    with pytest.raises(ValueError, match=r"have the same activation, one of .* The codes have elu"):
         to_mlp_classifier(with_activation("elu")[0], images, y)
     with pytest.raises(ValueError, match="The codes have logistic, tanh"):
         to_mlp_classifier(make_pipeline(autoencoder, model), images, y)

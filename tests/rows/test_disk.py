@@ -84,7 +84,7 @@ def test_a_file_cut_short_meanwhile_names_the_rows(mapped, tmp_path):
     with open(tmp_path / "X.npy", "r+b") as file:
         file.truncate(128 + 2000 * 64)
     np.testing.assert_array_equal(source[1900:2000].read(), ROWS[1900:2000])
-    with pytest.raises(ValueError, match="Rows 1900 to 2099 of X came as 100 rows"):
+    with pytest.raises(ValueError, match="Rows 1900 to 2099 of X are only 100 rows"):
         source[1900:2100].read()
 
 
@@ -154,7 +154,7 @@ def test_rows_have_the_limits_and_the_clip_that_they_are_given(sliced):
     np.testing.assert_array_equal(X.read(), ROWS)
     assert X.data is X
     np.testing.assert_array_equal(np.asarray(X), ROWS)
-    with pytest.raises(ValueError, match=r"Rows 0 to 2999 of X have changed while they were read"):
+    with pytest.raises(ValueError, match=r"Rows 0 to 2999 of X changed while they were read"):
         X.with_limits(0.4, 0.6).read()
 
 

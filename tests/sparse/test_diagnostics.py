@@ -50,7 +50,7 @@ def test_all_that_is_to_blame_is_named_and_nothing_else():
         changed(encoder_alpha=0.5, sparsity_weight=3.0, sparsity_target=0.01), 0.0, SCALE
     )
     assert message.endswith(
-        "Raise sparsity_target=0.01: it asks for 0.2 active units a row. Try 0.1. "
+        "Raise sparsity_target=0.01: it means 0.2 active units per row. Try 0.1. "
         'Lower sparsity_weight=3.0: "scale" is 0.2 here. '
         'Lower encoder_alpha=0.5: "scale" is 0.001 here.'
     )
@@ -68,7 +68,7 @@ def test_a_code_on_target_that_varies_is_good():
         ({"sparsity_weight": 10.0}, 'Lower sparsity_weight=10.0: "scale" is 0.2 here'),
         (
             {"sparsity_target": 0.001},
-            "Raise sparsity_target=0.001: it asks for 0.02 active units a row",
+            "Raise sparsity_target=0.001: it means 0.02 active units per row",
         ),
     ],
 )
@@ -97,7 +97,7 @@ def test_a_code_without_bounds_has_no_variance_that_its_mean_allows():
 
 def test_a_code_off_target_is_named_unless_no_target_was_asked_for():
     off = ON_TARGET + 0.3
-    assert "asks for 2 active units a row. Raise sparsity_target or n_components" in poor_code(
+    assert "means 2 active units per row. Raise sparsity_target or n_components" in poor_code(
         ESTIMATOR, off, LIVELY, UNIT, SCALE
     )
     message = poor_code(changed(sparsity_weight=0.01), off, LIVELY, UNIT, SCALE)
@@ -126,7 +126,7 @@ def test_columns_that_are_ignored_for_their_unit_are_counted():
     ignored = np.array([1e2, 1e-3, 1e-3, 1.0, 0.0])
     message = unlike_columns(ignored, variance, is_sparse=False)
     assert "Only 1 of 4 columns" in message
-    assert "span 0.03 to 100" in message
+    assert "range from 0.03 to 100" in message
     assert "e.g. with StandardScaler." in message
     assert "StandardScaler(with_mean=False)" in unlike_columns(ignored, variance, is_sparse=True)
     # all are reconstructed

@@ -850,7 +850,7 @@ def test_columns_of_unlike_scale_are_named_and_scaling_them_helps(convert):
     X = convert(CANCER)
     scaler = StandardScaler() if convert is np.asarray else StandardScaler(with_mean=False)
     name = "StandardScaler" if convert is np.asarray else str(scaler)
-    found = r"Only 1\d of 30 columns are reconstructed .* span 0.003 to 600"
+    found = r"Only 1\d of 30 columns are reconstructed .* range from 0.003 to 600"
     with pytest.warns(UserWarning, match=rf"{found}.*with {re.escape(name)}\."):
         SparseAutoencoderTransformer(10, random_state=0).fit(X)
     scaled = scaler.fit_transform(X)
@@ -961,7 +961,7 @@ def test_methods_of_the_other_autoencoder_name_it(name):
     model = SparseAutoencoderTransformer()
     assert not hasattr(model, name)
     with pytest.raises(
-        AttributeError, match=f"no attribute '{name}'. VariationalAutoencoderTransformer has it"
+        AttributeError, match=f"no attribute '{name}'. VariationalAutoencoderTransformer has this"
     ):
         getattr(model, name)
     with pytest.raises(AttributeError, match=r"no attribute 'samples'[.]$"):
@@ -972,7 +972,7 @@ def test_partial_fit_without_adam_says_what_to_set(X):
     model = SparseAutoencoderTransformer()
     assert not hasattr(model, "partial_fit")
     with pytest.raises(
-        AttributeError, match=r"no attribute 'partial_fit' with solver='lbfgs'. Set solver='adam'"
+        AttributeError, match=r"no attribute 'partial_fit' with solver='lbfgs'. Use solver='adam'"
     ):
         model.partial_fit(X)
     assert hasattr(SparseAutoencoderTransformer(solver="adam"), "partial_fit")

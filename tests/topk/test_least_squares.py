@@ -3,7 +3,7 @@ import pytest
 from scipy.optimize import nnls
 
 from skl_sparse_ae._topk import least_squares
-from skl_sparse_ae._topk.least_squares import refit, solve
+from skl_sparse_ae._topk.least_squares import refit
 
 X = np.random.default_rng(5).normal(size=(60, 6))
 
@@ -69,17 +69,6 @@ def test_the_products_of_all_atoms_change_nothing(code_of):
     expected = refit(w, X[:3], rows).toarray()
     given = refit(w, X[:3], rows, w.Wd @ w.Wd.T)
     np.testing.assert_allclose(given.toarray(), expected, rtol=1e-9, atol=1e-12)
-
-
-def test_free_units_are_solved_for_and_others_are_0():
-    rng = np.random.default_rng(0)
-    atoms, is_free = rng.normal(size=(7, 4, 9)), rng.random((4, 7)) < 0.7
-    G, b = np.einsum("nid,njd->ijn", atoms, atoms), rng.normal(size=(4, 7))
-    x = solve(G, b, is_free)
-    for row, free in enumerate(is_free.T):
-        system = G[:, :, row][np.ix_(free, free)] + least_squares.RIDGE * np.eye(free.sum())
-        np.testing.assert_allclose(x[free, row], np.linalg.solve(system, b[free, row]))
-        assert not x[~free, row].any()
 
 
 def test_equal_atoms_share_the_code(topk, network):

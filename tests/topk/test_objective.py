@@ -135,7 +135,7 @@ def nested_value(flat, support):
 def test_the_gradient_of_nested_components(given, central_differences):
     flat, A, _ = given
     w, support = unflatten(flat, SHAPE), A.toarray() > 0
-    result = backpropagate(w, SHAPE, 1 / X.size, X, A, NESTED)
+    result = backpropagate(w, SHAPE, 1 / X.size, X, A, nested=NESTED)
     assert result.square_error / X.size == pytest.approx(nested_value(flat, support))
     expected = central_differences(lambda x: nested_value(x, support), flat)
     e = unflatten(expected, SHAPE)

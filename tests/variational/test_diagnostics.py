@@ -17,12 +17,12 @@ def test_a_collapse_is_that_of_all_units(largest, scale, speaks):
         assert "none of the 2 code units varies over the rows" in message
         assert f"(variance of the posterior means at most {largest:.2g}" in message
         assert "kl_weight=1.5" in message
-        assert "scale is 3" in message
+        assert "standard deviation of X is 3" in message
 
 
 def test_columns_in_the_noise_of_others_are_counted():
     alike = np.array([1.0, 2, 0.5, 0, 1e-9, 3, 4, 5])  # a constant column and the edge of an image
     assert unlike_scales(0.5, alike) is None
     message = unlike_scales(1e7, 10.0 ** np.arange(-12, 12, 2.5))
-    assert "7 of 10 have less than 0.001 times the variance noise_variance_=1e+07" in message
+    assert "those of 7 of 10 are below 0.001 times noise_variance_=1e+07" in message
     assert "StandardScaler" in message

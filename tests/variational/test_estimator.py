@@ -561,7 +561,7 @@ def test_the_message_of_a_collapse_has_figures_and_advice(digits):
 
 def test_pure_noise_collapses_and_constant_rows_need_no_message():
     noise = np.random.default_rng(0).normal(size=(1000, 5))
-    with pytest.warns(ConvergenceWarning, match="features that share nothing have no code"):
+    with pytest.warns(ConvergenceWarning, match="Features that have nothing in common"):
         quick(max_iter=60, learning_rate_init=0.02).fit(noise)
     assert quick().fit(np.ones((20, 5))).active_units_ == 0
 
@@ -637,7 +637,7 @@ def test_columns_of_unlike_scale_are_warned_of():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 10)) + 0.1 * rng.normal(size=(300, 10))
     model = VariationalAutoencoderTransformer(2, max_iter=30, tol=0, random_state=0)
-    with pytest.warns(UserWarning, match=r"columns are of unlike scale: \d of 10.*StandardScaler"):
+    with pytest.warns(UserWarning, match=r"different variances: those of \d of 10.*StandardScaler"):
         model.fit(X * np.logspace(-6, 6, 10))
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
