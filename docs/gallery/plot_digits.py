@@ -43,7 +43,7 @@ print(f"Hoyer sparsity of the pixels {hoyer_sparsity(X_test):.2f}")
 # For each unit, the figure shows the image of a given contrast that activates
 # it most. Ink in the white pixels raises the activation, ink in the black
 # pixels lowers it. Some units respond to a single spot. Most respond to ink in
-# a few places and no ink beside them.
+# a few places and no ink next to them.
 display = FeaturesDisplay.from_estimator(model, (8, 8))
 display.figure_.savefig("digits_features.png")
 

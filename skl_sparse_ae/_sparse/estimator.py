@@ -79,7 +79,7 @@ def _solver_is_stochastic(estimator):
 
 
 class SparseAutoencoderTransformer(BaseAutoencoder):
-    """Sparse autoencoder: learns a code of many units, of which few are active in each row.
+    """Sparse autoencoder: learns a code in which few of the units are active in each row.
 
     The encoder is ``code = sigmoid(X @ We.T + be)``. The decoder is ``X_hat = g(code @ Wd + bd)``.
     A fit minimises ::
