@@ -5,7 +5,7 @@ Mixed tables: numbers and categories
 Many tables have columns of both kinds. A ``ColumnTransformer`` turns them into
 numbers of a similar scale. An autoencoder after it learns which values occur
 together in a row. The names of the columns are kept, so the units can be
-interpreted.
+interpreted. This example needs pandas (``pip install pandas``).
 """
 
 # %%

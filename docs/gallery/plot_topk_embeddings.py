@@ -152,7 +152,7 @@ for ax, row in zip(axes.flat, (2, 4, 6, 8), strict=True):
 # compared with their reconstructions, whose products are cheap: multiply the
 # query by the atoms once, and then by the sparse codes. PCA is used in the same
 # way. The exact neighbours are those of the embeddings themselves. Recall@10 is
-# the share of them that is found.
+# the share of these neighbours that the search finds.
 exact = np.argsort(-queries @ train.T, axis=1)[:, :10]
 
 
