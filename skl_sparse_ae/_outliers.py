@@ -76,8 +76,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     Notes
     -----
-    The defaults were chosen on other tables than those on which the documentation reports them. Its
-    page on anomaly detection compares them with other detectors.
+    The defaults were chosen on 16 tables. The documentation, on its page on anomaly detection,
+    compares them with other detectors on 20 other tables.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""How good and how costly are our codes beside those of PCA, NMF, an RBM and a dictionary?
+"""How good and how costly are our codes, compared with those of PCA, NMF, an RBM and a dictionary?
 
     python -m benchmarks.speed.jobs --mnist mnist.npz --out jobs.json    # half an hour
     python -m benchmarks.speed.report jobs.json

@@ -64,7 +64,7 @@ def draw_times(lines):
     for axis, n in zip(axes.flat, threads, strict=True):
         _draw_ratios(axis, columns, [row for row in rows if row[1] == n])
         axis.set_title(f"{n} thread" + "s" * (n != "1"), fontsize="medium")
-    figure.suptitle("Times beside those of this package (right of the line: slower)")
+    figure.suptitle("Times relative to this package (right of the line: slower)")
     _legend_below(figure, axes[0, 0])
     return figure
 

@@ -1,9 +1,9 @@
 """Measures of sparse codes and of reconstructions, and scorers for searches.
 
 The measures of a code take a matrix with one row per sample and one column per unit, as
-`transform` returns it. A sparse matrix is not made dense. Its scale does not matter unless they say
-otherwise. They return the mean, or all values with ``average=False``. Everything is computed in
-float64. Terms:
+`transform` returns it. A sparse matrix is not made dense. Unless a measure says otherwise, a code
+times a constant has the same value. Measures return the mean, or all values with
+``average=False``. Everything is computed in float64. Terms:
 
 - "population" means one row across units, "lifetime" one unit across rows;
 - the sparsity of a row, or unit, whose values are all equal is 0. That includes zeros and a single
