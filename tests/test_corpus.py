@@ -13,10 +13,14 @@ from skl_sparse_ae import InconsistentVersionWarning, __version__
 CORPUS = Path(__file__).parent / "corpus"
 RELEASES = sorted(folder.name for folder in CORPUS.iterdir() if (folder / "expected.npz").exists())
 NAMES = [
-    f"{fit}-{loss}"
-    for fit in ("lbfgs", "adam", "variational")
-    for loss in ("squared_error", "cross_entropy")
+    "topk",
+    *(
+        f"{fit}-{loss}"
+        for fit in ("lbfgs", "adam", "variational")
+        for loss in ("squared_error", "cross_entropy")
+    ),
 ]
+KINDS = {"topk": "TopK", "lbfgs": "Sparse", "adam": "Sparse", "variational": "Variational"}
 OUTPUTS = {
     "transform": "code",
     "reconstruct": "reconstruction",
@@ -32,7 +36,7 @@ def from_pickle(path):
 
 def from_skops(path):
     sio = pytest.importorskip("skops.io", reason="skops files are NOT TESTED without skops")
-    kind = "Variational" if path.name.startswith("variational") else "Sparse"
+    kind = KINDS[path.name.partition("-")[0]]
     return sio.load(
         path.with_name(f"{path.name}.skops"),
         trusted=[f"skl_sparse_ae.{kind}AutoencoderTransformer"],

@@ -98,7 +98,8 @@ def test_sparse_codes_are_the_dense_ones(data, reference, rtol, _, fitted, stric
     model = fitted(n_components=6, solver="topk")
     with strictly():
         rows, expected = (model.inverse_transform(code) for code in (data, reference))
-    np.testing.assert_allclose(rows, expected, rtol=max(rtol, 1e-13), atol=1e-14)
+    rounding = 10 * np.finfo(expected.dtype).eps * np.abs(expected).max()
+    np.testing.assert_allclose(rows, expected, rtol=max(rtol, 1e-13), atol=rounding)
     assert rows.dtype == expected.dtype
 
 

@@ -24,6 +24,7 @@ from sklearn.datasets import load_digits
 
 from skl_sparse_ae import (
     SparseAutoencoderTransformer,
+    TopKAutoencoderTransformer,
     VariationalAutoencoderTransformer,
     __version__,
 )
@@ -41,6 +42,8 @@ def rows():
 
 def fits(X):
     """Names and fitted estimators: float64 by L-BFGS, float32 by Adam."""
+    topk = TopKAutoencoderTransformer(6, n_nonzero_coefs=2, sparse_output=False, **SHORT)
+    yield "topk", topk.fit(X.astype(np.float32))
     for loss in LOSSES:
         yield f"lbfgs-{loss}", SparseAutoencoderTransformer(5, loss=loss, **SHORT).fit(X)
         yield (
@@ -63,14 +66,14 @@ def main():
     for name, model in fits(X[:60]):
         (FOLDER / f"{name}.pickle").write_bytes(pickle.dumps(model))
         skops.io.dump(model, FOLDER / f"{name}.skops", compression=ZIP_DEFLATED)
-        is_sparse = isinstance(model, SparseAutoencoderTransformer)
+        has_scores = not isinstance(model, VariationalAutoencoderTransformer)
         options = {
-            id(model): {"reconstruct": True} | ({"score_samples": True} if is_sparse else {})
+            id(model): {"reconstruct": True} | ({"score_samples": True} if has_scores else {})
         }
         (FOLDER / f"{name}.onnx").write_bytes(
             skl2onnx.to_onnx(model, X[:1], options=options).SerializeToString()
         )
-        for method in ("transform", "reconstruct", *(["score_samples"] if is_sparse else [])):
+        for method in ("transform", "reconstruct", *(["score_samples"] if has_scores else [])):
             expected[f"{name}.{method}"] = getattr(model, method)(X[60:])
         if not name.startswith("lbfgs"):
             expected[f"{name}.resumed"] = model.partial_fit(X[:60].astype(np.float32)).transform(

@@ -82,6 +82,14 @@ FUNCTIONS = {
 
 
 @pytest.fixture(autouse=True)
+def constant_learning_rate():
+    """So that a fit of few epochs is the beginning of a longer one, of every family."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TopKAutoencoderTransformer, "_falling_share", 0.0)
+        yield
+
+
+@pytest.fixture(autouse=True)
 def each_ctrl_c_for_itself(monkeypatch):
     """No Ctrl-C follows another within 2 seconds, and a parent's SIG_IGN is undone."""
     seconds = count(step=2.5)
