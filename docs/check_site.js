@@ -52,6 +52,10 @@
     for (const text of [...element.childNodes].filter((node) => node.nodeType === 3))
       if ([...text.data.matchAll(/[^\s\-–—/(=]+/g)].some((word) => isBroken(text, word))) add("breaks a word", element);
 
+  // A title of several words is no name.
+  for (const title of document.querySelectorAll("h1, .bd-links a, .page-toc a, .prev-next-title"))
+    if (/\s/.test(title.textContent.trim()) && title.querySelector("wbr:not(code wbr)")) add("may break a word", title);
+
   // The space between two words is lost if it follows a place where a name may break.
   for (const place of document.querySelectorAll("wbr"))
     if (/^\s/.test(place.nextSibling?.data ?? "")) add("loses a space", place.parentElement);

@@ -5,7 +5,8 @@
 
 The checks:
 
-- nothing is cut off, or leaves its column or the window; on a telephone, code and tables scroll;
+- nothing is cut off, or leaves its column or the window; on a telephone, code, tables and wide
+  pictures scroll;
 - no word is broken, but for names in code;
 - formulas are rendered, and no request goes to another host: the site works without a network;
 - links and anchors lead somewhere, and each page has its previous and next one;
@@ -54,7 +55,7 @@ SEARCHES = {  # words that a reader may type, and a page that must be among the 
 }
 FIRST = 5
 TOOLS = ("genindex.html", "py-modindex.html", "search.html")  # outside the order of reading
-MAY_SCROLL = ("pre", "div.pst-scrollable-table-container")
+MAY_SCROLL = ("pre", "div.pst-scrollable-table-container", "div.wide-picture")
 
 
 class Finding(NamedTuple):

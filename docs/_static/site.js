@@ -1,6 +1,7 @@
 document.addEventListener("DOMContentLoaded", () => {
   breakLongNames();
   keepTogether();
+  letWidePicturesScroll();
 });
 
 const textsIn = (element) => {
@@ -11,9 +12,11 @@ const textsIn = (element) => {
 };
 
 // A long name may break where a reader would break it: after _ . / and =, and before a capital.
+// A title is a name if it is one word. Other words with such a place and 20 letters are names, too.
 function breakLongNames() {
-  const names = "h1, .sig-name, .sig-prename, td code, .bd-links a, .page-toc a, .prev-next-title";
-  const prose = "td, dd p, cite, :not(pre) > code, .classifier, .indextable a";
+  const titles = "h1, .bd-links a, .prev-next-title";
+  const names = ".sig-name, .sig-prename, td code, .page-toc code";
+  const others = "td, dd p, cite, :not(pre) > code, .classifier, .indextable a";
   const breaks = /(?<=[_./=])(?=\w)|(?<=[a-zA-Z])(?=[A-Z][a-z])/;
   const mark = "\u200b";
   const soften = (text, shortest) => {
@@ -22,9 +25,13 @@ function breakLongNames() {
     if (pieces.length > 1)
       text.replaceWith(...pieces.flatMap((piece) => [document.createElement("wbr"), piece]).slice(1));
   };
-  for (const [selector, shortest] of [[names, 8], [prose, 20]])
-    for (const element of document.querySelectorAll(selector))
-      for (const text of textsIn(element)) soften(text, shortest);
+  const softenAll = (elements, shortest) => {
+    for (const text of [...elements].flatMap(textsIn)) soften(text, shortest);
+  };
+  const isOneWord = (title) => !/\s/.test(title.textContent.trim());
+  softenAll([...document.querySelectorAll(titles)].filter(isOneWord), 8);
+  softenAll(document.querySelectorAll(names), 8);
+  softenAll(document.querySelectorAll(others), 20);
 }
 
 // No line begins with the / or ± of a pair of numbers, or with the full stop after a formula.
@@ -41,4 +48,18 @@ function keepTogether() {
     whole.append(formula, end);
     after.data = after.data.slice(end.length);
   }
+}
+
+// On a telephone, the text of a wide picture would be too small to read.
+function letWidePicturesScroll() {
+  const wrap = (image) => {
+    if (image.naturalWidth < 850) return;
+    const box = document.createElement("div");
+    box.className = "wide-picture";
+    image.replaceWith(box);
+    box.append(image);
+  };
+  for (const image of document.querySelectorAll("article img"))
+    if (image.complete) wrap(image);
+    else image.addEventListener("load", () => wrap(image), { once: true });
 }

@@ -61,7 +61,8 @@ print(train.head().to_string())
 # Numbers are standardised. Each category becomes a column of zeros and ones.
 # The variance of these columns is at most a quarter, and the variance of the
 # numbers is 1, so the squared error gives more weight to the numbers.
-# ``set_output`` keeps the names.
+# ``set_output`` keeps the names. The output shows four units for five rows. It
+# is transposed, because the names of the units are long.
 categories = ["sex", "age", "weight"]
 numbers = [name for name in table if name not in categories]
 columns = make_column_transformer(
@@ -74,7 +75,7 @@ autoencoder = SparseAutoencoderTransformer(
 )
 pipeline = make_pipeline(columns, autoencoder).set_output(transform="pandas")
 code = pipeline.fit(train).transform(test)
-print(code.iloc[:5, :4].round(2).to_string())
+print(code.iloc[:5, :4].T.round(2).to_string())
 
 # %%
 # The columns that reach the autoencoder, and the columns of its code:
