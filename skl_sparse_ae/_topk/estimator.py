@@ -81,10 +81,10 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         How `transform` computes codes. "threshold" keeps pre-activations above `threshold_`.
         "top_k" keeps the `n_nonzero_coefs` largest positive ones of each row; it suits
         ``selection="row"``. "least_squares" uses the same units as "threshold", with the
-        non-negative values that reconstruct the row best: less error for a little more time. "omp"
-        does not use the encoder: orthogonal matching pursuit chooses up to `n_nonzero_coefs` atoms
-        for each row. It usually has the lowest error and takes several times as long. You can set
-        this parameter after `fit`.
+        non-negative values that reconstruct the row best: less error, for several times the time.
+        "omp" does not use the encoder: orthogonal matching pursuit chooses up to `n_nonzero_coefs`
+        atoms for each row. It has less error than "top_k", and than "least_squares" on some tables.
+        You can set this parameter after `fit`.
     sparse_output : bool, default=True
         If True, `transform` returns CSR matrices, otherwise arrays. You can set this after `fit`. A
         CSR matrix cannot become a DataFrame: with ``set_output(transform="pandas")`` or "polars",

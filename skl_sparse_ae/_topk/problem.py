@@ -190,7 +190,9 @@ class TopKProblem:
         """
         w = unflatten(state.params, self.spec.shape)
         A = self.spec.selection.code(pre_activations(w, X[: len(dead)]), float(w.threshold[0]))
-        atoms = normalize(X[: len(dead)] - decode(w, A))
+        left = X[: len(dead)] - decode(w, A)
+        is_left = left.any(axis=1)
+        dead, atoms = dead[is_left], normalize(left[is_left])
         norm = float(norms(w.We[usual]).mean()) or 1.0
         w.We[dead], w.Wd[dead] = norm * atoms, atoms
         w.be[dead] = self._bias_of_usual_use(w, X @ w.We[dead].T)

@@ -250,6 +250,19 @@ def test_a_network_without_any_active_unit_gets_new_ones(started):
     assert (Z > 0).any(axis=0).all()
 
 
+def test_a_row_of_which_nothing_is_left_makes_no_unit(started, core):
+    problem, _, state = started()
+    batch = problem.batch(np.tile(X.mean(axis=0), (50, 1)), core.Executor(), None)
+    for rows in batch.blocks.rows:
+        rows[...] = 0  # exactly
+    w = weights_of(problem, state.params)
+    w.be[...], w.threshold[...] = -1, 0
+    before = state.params.copy()
+    state.memory["idle"][4] = 10**6
+    problem.after_step(state, batch)
+    np.testing.assert_allclose(state.params, before, atol=1e-12)
+
+
 def test_no_unit_is_replaced_while_the_learning_rate_falls(started):
     problem, batch, state = started()
     state.memory["idle"][4] = 10**6
