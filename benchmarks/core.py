@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from skl_sparse_ae import TopKAutoencoderTransformer
+from skl_sparse_ae import SparseAutoencoderTransformer, TopKAutoencoderTransformer
 from skl_sparse_ae._estimator.solvers import SOLVERS, Run, epochs
 from skl_sparse_ae._nn.activations import Logistic
 from skl_sparse_ae._nn.losses import CrossEntropy, SquaredError
@@ -26,7 +26,6 @@ from skl_sparse_ae._solvers import lbfgs as lbfgs_settings
 from skl_sparse_ae._solvers.adam import adam_start, adam_step
 from skl_sparse_ae._solvers.learning_rate import LearningRate
 from skl_sparse_ae._solvers.solution import Patience, Verdict
-from skl_sparse_ae._sparse import estimator as batch_settings
 from skl_sparse_ae._sparse import problems, whitening
 from skl_sparse_ae._sparse.frame import Frame
 from skl_sparse_ae._sparse.objective import Objective
@@ -262,8 +261,7 @@ def history_length(n_encoder_weights):
 
 def batch_size(n_rows):
     """The rows in a batch of Adam with ``batch_size="auto"``."""
-    size = n_rows // batch_settings.MIN_BATCHES
-    return int(np.clip(size, batch_settings.MIN_BATCH, batch_settings.MAX_BATCH))
+    return SparseAutoencoderTransformer._automatic_size.of(n_rows)
 
 
 def is_whitened(n_rows, n_features, k):

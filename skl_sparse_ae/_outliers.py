@@ -157,6 +157,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     def _unfitted(self, X):
         """A clone of `estimator`, or the default for the columns of X."""
         if self.estimator is None:
+            # The scaler counts the columns of anything that the default accepts.
             return _default(StandardScaler(with_mean=False).fit(X).n_features_in_)
         last, (_, autoencoder) = steps_of(self.estimator)[-1], autoencoder_in(self.estimator)
         if last is not autoencoder:

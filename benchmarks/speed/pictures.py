@@ -6,14 +6,13 @@ needed.
 
 from io import BytesIO
 
-import matplotlib
 import numpy as np
+from matplotlib import pyplot as plt
 from PIL import Image
 
 from benchmarks.speed.tables import columns_of, rows_of
 
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 (after the choice of the backend)
+plt.switch_backend("Agg")  # no window is opened
 
 TEXTBOOK = "SciPy on PyTorch's gradient"
 STYLES = {  # line, marker, grey

@@ -39,6 +39,7 @@ from skl_sparse_ae._estimator.validation import (
     check_unchanged,
     clip_to_unit_interval,
 )
+from skl_sparse_ae._rows.batches import AutomaticSize
 from skl_sparse_ae._solvers.adam import adam_start
 from skl_sparse_ae._solvers.learning_rate import LearningRate
 from skl_sparse_ae._solvers.solution import NOT_FINITE_AT_START, Iterate, Patience
@@ -101,6 +102,7 @@ class BaseAutoencoder(
     # ``_full_batch_problem(frame, moments, rows)``.
 
     _frame_type: type  # of `SavedFrame`
+    _automatic_size: AutomaticSize  # of a family with ``batch_size="auto"``
     # Share of Adam's steps in `fit`, the last ones, over which the learning rate falls to 0.
     _falling_share = 0.0
 
@@ -159,7 +161,7 @@ class BaseAutoencoder(
 
     def _rows_in_a_batch(self, n_rows):
         """The number of rows in a mini-batch."""
-        return self.batch_size
+        return self._automatic_size.of(n_rows) if self.batch_size == "auto" else self.batch_size
 
     def _memory(self, is_warm):
         """The problem's memory at the start, for the fitted weights or for new ones."""

@@ -5,6 +5,7 @@ A pickle, joblib or skops file may be damaged, or come from someone else. No fil
 """
 
 import warnings
+from abc import abstractmethod
 
 import numpy as np
 
@@ -178,9 +179,9 @@ class SavedStateMixin:
     _fitted_names: set = set()  # fitted attributes besides `FITTED`
 
     @staticmethod
+    @abstractmethod
     def _check_state(state, name):
         """Raise ValueError unless the fitted attributes in `state` are consistent."""
-        raise NotImplementedError
 
     def __getstate__(self):
         return stamped(super().__getstate__())

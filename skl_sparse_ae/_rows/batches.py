@@ -1,9 +1,22 @@
 """Shuffled mini-batches of rows in memory."""
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
+
+
+class AutomaticSize(NamedTuple):
+    """The number of rows in a mini-batch, as a share of all rows within limits."""
+
+    n_batches: int  # in an epoch, if the limits allow
+    least: int
+    most: int
+
+    def of(self, n_rows):
+        """The size for so many rows."""
+        return min(max(n_rows // self.n_batches, self.least), self.most)
 
 
 def mini_batches(X, batch_size, rng):

@@ -11,7 +11,10 @@ import numpy as np
 
 
 class Sum:
-    """A result that knows how to add another one."""
+    """A result that knows how to add another one.
+
+    It is no abstract base class for the reason that `lazy.LazyRows` is none.
+    """
 
     def plus(self, other: Self) -> Self:
         """The sum of both, a new object."""

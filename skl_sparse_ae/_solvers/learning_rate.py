@@ -1,8 +1,8 @@
-"""The learning rate of each step: constant, and at the end a line that falls to 0.
+"""The learning rate of each step: constant at first, then falling linearly to 0.
 
-Adam at a constant rate does not settle: noise of the mini-batches keeps it away from the minimum,
-the further the larger the rate. A rate that falls over the last steps takes it there. It needs no
-number of steps in advance: the fall may begin whenever the objective has stopped improving.
+At a constant rate Adam does not converge: the noise of the mini-batches keeps it at a distance from
+the minimum that grows with the rate. The fall removes that distance. The number of steps need not
+be known in advance: the fall may begin when the objective stops improving.
 """
 
 from math import ceil, inf

@@ -21,6 +21,7 @@ from skl_sparse_ae._estimator.validation import check_code
 from skl_sparse_ae._nn.activations import Logistic
 from skl_sparse_ae._nn.losses import CrossEntropy, LogisticSquaredError, SquaredError
 from skl_sparse_ae._nn.penalties import KullbackLeibler
+from skl_sparse_ae._rows.batches import AutomaticSize
 from skl_sparse_ae._rows.moments import least_scale, moments_of
 from skl_sparse_ae._sparse.diagnostics import (
     learned_nothing,
@@ -51,9 +52,6 @@ LOSSES = {
 }
 DEFAULT_DECODER = {"squared_error": "identity", "cross_entropy": "logistic"}
 VARIATIONAL_METHODS = ("sample", "sample_posterior", "posterior", "interpolate")
-# The "auto" batch: small tables need several steps per epoch, and batches above about 256 rows gain
-# no more speed.
-MIN_BATCHES, MIN_BATCH, MAX_BATCH = 8, 32, 256
 
 
 class MultipleOfScale(StrOptions):
@@ -249,6 +247,8 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
 
     _terms = Terms._fields
     _frame_type = Frame
+    # Small tables need several steps per epoch, and larger batches gain no more speed.
+    _automatic_size = AutomaticSize(8, least=32, most=256)
     _fitted_names = {
         "components_",
         "intercept_",
@@ -386,11 +386,6 @@ class SparseAutoencoderTransformer(BaseAutoencoder):
         decays = weights["encoder_alpha"], weights["decoder_alpha"]
         objective = Objective(loss, self._activation(), penalty, *decays)
         return Spec(objective, frame, self.n_components, dtype, scale.loss, tuple(weights.items()))
-
-    def _rows_in_a_batch(self, n_rows):
-        if self.batch_size != "auto":
-            return self.batch_size
-        return int(np.clip(n_rows // MIN_BATCHES, MIN_BATCH, MAX_BATCH))
 
     def _progress_unit(self, problem):
         return 1.0 if self.early_stopping else problem.spec.loss_scale

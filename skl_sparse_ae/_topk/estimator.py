@@ -22,6 +22,7 @@ from skl_sparse_ae._estimator.optimizer_state import check_optimizer_state
 from skl_sparse_ae._estimator.persistence import check_arrays, check_numbers, corrupted
 from skl_sparse_ae._estimator.transaction import reading
 from skl_sparse_ae._estimator.validation import check_code, check_integers
+from skl_sparse_ae._rows.batches import AutomaticSize
 from skl_sparse_ae._rows.moments import moments_of
 from skl_sparse_ae._topk.codes import Selection
 from skl_sparse_ae._topk.diagnostics import many_dead_units
@@ -39,7 +40,6 @@ from skl_sparse_ae._topk.predict import (
 from skl_sparse_ae._topk.problem import TopKProblem, TopKSpec
 
 OF_USE = ("n_nonzero_coefs", "transform_algorithm", "sparse_output")  # read by methods of use
-MIN_BATCH, MAX_BATCH, MIN_BATCHES = 64, 256, 64  # of batch_size="auto"
 HUGE = float(np.finfo(np.float64).max)
 
 
@@ -217,6 +217,7 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
 
     _terms = Terms._fields
     _frame_type = TopKFrame
+    _automatic_size = AutomaticSize(64, least=64, most=256)
     _falling_share = 0.2
     _fitted_names = {
         "components_",
@@ -333,11 +334,6 @@ class TopKAutoencoderTransformer(BaseAutoencoder):
         algorithm = self.transform_algorithm
         spec = TopKSpec(selection, frame, shape, rows.dtype, algorithm, self._nested())
         return TopKProblem(spec, moments, rows)
-
-    def _rows_in_a_batch(self, n_rows):
-        if self.batch_size != "auto":
-            return self.batch_size
-        return int(np.clip(n_rows // MIN_BATCHES, MIN_BATCH, MAX_BATCH))
 
     def _memory(self, is_warm):
         return {"idle": np.zeros(self.n_components), "threshold": np.zeros(1)}

@@ -1,4 +1,4 @@
-"""The first weights: atoms that share the rows out, and an encoder that is their transpose."""
+"""The first atoms: directions of rows, then of what these atoms do not explain of other rows."""
 
 import numpy as np
 
@@ -13,8 +13,9 @@ NEGLIGIBLE = 1e-3  # share of a row: least squares leave as much of a row that t
 def initial_atoms(rows, n_atoms, n_nonzero, rng):
     """Unit vectors (n_atoms, n_features), from rows (n_rows, n_features).
 
-    The first eighth are the directions of rows. Each next eighth are the directions of residuals:
-    of what `n_nonzero` of the atoms before it leave of further rows.
+    The first eighth of the atoms are directions of rows. The atoms of each later eighth are
+    directions of residuals: what orthogonal matching pursuit leaves of further rows with
+    `n_nonzero` of the earlier atoms.
     """
     atoms = np.concatenate([rows[:n_atoms], mixtures(rows, max(0, n_atoms - len(rows)), rng)])
     for group in np.array_split(np.arange(n_atoms), min(GROUPS, n_atoms)):

@@ -180,13 +180,14 @@ class TopKProblem:
         return state
 
     def _replace(self, state, dead, usual, X):
-        """Give dead units the directions of what is left of some of the rows X, a batch.
+        """Give dead units the directions of the residuals of some rows of a batch X.
 
         Their encoder weights have the mean norm of the `usual` units. With a fifth of it, as
         resampling elsewhere has it, new units stay below the threshold and die again.
 
-        To Adam they are units of no past direction and the usual size of gradients. If they were
-        new to it, its first steps would be as large for any gradient, and kill many again.
+        Their first moments are 0, and their second moments the means of the `usual` units. With
+        second moments of 0, Adam's first steps would be large however small the gradient, and kill
+        many units again.
         """
         w = unflatten(state.params, self.spec.shape)
         A = self.spec.selection.code(pre_activations(w, X[: len(dead)]), float(w.threshold[0]))
@@ -202,10 +203,10 @@ class TopKProblem:
             m[dead], v[dead] = 0, v[usual].mean(axis=0)
 
     def _bias_of_usual_use(self, w, products):
-        """The biases with which units are active on as many rows as others are on average.
+        """The biases with which new units are active on as many rows as the average unit.
 
-        With a bias of 0, directions that many rows share are active on them all: the error jumps,
-        and other units die.
+        With a bias of 0, a direction that many rows share is active on all of them: the error
+        jumps, and other units die.
         """
         share = self.spec.selection.n_nonzero / len(w.be)
         least = np.quantile(products, max(1 - share, 0.5), axis=0)

@@ -15,7 +15,7 @@ from skl_sparse_ae.dask.rows import DaskRows, float_of, import_dask
 
 class DaskSparseAutoencoderTransformer(
     SparseAutoencoderTransformer,
-    auto_wrap_output_keys=None,  # type: ignore[call-arg]
+    auto_wrap_output_keys=None,  # type: ignore[call-arg]  # scikit-learn has no types
 ):
     """`SparseAutoencoderTransformer` for Dask arrays: fitted on a cluster, with lazy results.
 

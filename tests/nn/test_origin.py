@@ -25,6 +25,9 @@ def test_the_origin_of_weights_is_the_decoders_bias_where_terms_are_large(networ
     np.testing.assert_array_equal(origin, np.where(is_far, far.bd, 0).astype(np.float32))
     assert origin_of_weights(far.We, far.be, far.bd, np.float32, unit=1e4) is None
     assert origin_of_weights(far.We, far.be, far.bd, np.float64, unit=1e-4)[2] == far.bd[2]
+    np.testing.assert_array_equal(
+        origin_of_weights(far.We, far.be, far.bd, np.float64, unit=0), far.bd
+    )
     # units that are off, and no offset
     assert origin_of_weights(w.We, w.be - 1e4, w.bd, np.float32) is None
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array, issparse
 
-from skl_sparse_ae._rows.batches import mini_batches
+from skl_sparse_ae._rows.batches import AutomaticSize, mini_batches
 
 
 @pytest.mark.parametrize("n_rows", [1, 9, 10, 11, 23, 101])
@@ -39,3 +39,10 @@ def test_sparse_batches_are_the_dense_ones_in_csr():
     for batch, rows in zip(sparse, dense, strict=True):
         assert issparse(batch)
         np.testing.assert_array_equal(batch.toarray(), rows)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "size"), [(1, 4), (39, 4), (40, 4), (59, 5), (60, 6), (200, 20), (10**9, 20)]
+)
+def test_an_automatic_size_is_a_share_of_the_rows_within_limits(n_rows, size):
+    assert AutomaticSize(10, least=4, most=20).of(n_rows) == size

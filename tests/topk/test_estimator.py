@@ -320,6 +320,34 @@ def test_early_stopping_keeps_the_best_weights(quick, X):
     assert model.best_validation_score_ > 0.3
 
 
+def test_the_learning_rate_falls_over_the_last_fifth_of_the_epochs(quick, X, monkeypatch):
+    """Those of `max_iter`, or those after which patience ends."""
+    patient = {"max_iter": 300, "tol": 0.1}
+    falling, n_epochs = quick(max_iter=20).fit(X).loss_curve_, quick(**patient).fit(X).n_iter_
+    monkeypatch.setattr(TopKAutoencoderTransformer, "_falling_share", 0.0)
+    constant = quick(max_iter=20).fit(X).loss_curve_
+    assert falling[:16] == constant[:16]
+    assert falling[16] != constant[16]
+    assert n_epochs == -(-quick(**patient).fit(X).n_iter_ * 5 // 4) < 300
+
+
+@pytest.mark.parametrize(("n_rows", "expected"), [(40, 40), (600, 60), (6400, 100), (20_000, 254)])
+def test_an_automatic_batch_is_a_64th_of_the_rows_within_limits(
+    n_rows, expected, topk, monkeypatch
+):
+    problem, sizes = topk.problem.TopKProblem, []
+    of_class = problem.batch
+
+    def batch(self, rows, *others):
+        sizes.append(rows.shape[0])
+        return of_class(self, rows, *others)
+
+    monkeypatch.setattr(problem, "batch", batch)
+    rows = np.random.default_rng(0).normal(size=(n_rows, 2))
+    TopKAutoencoderTransformer(2, n_nonzero_coefs=1, max_iter=1, tol=0).fit(rows)
+    assert max(sizes) == expected
+
+
 CHANGES = {
     "n_components": 41,
     "n_nonzero_coefs": 4,
